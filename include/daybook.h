@@ -1,0 +1,1022 @@
+/*
+ * daybook.h - the record of your builds: builds, steps, properties and build data, kept in a database.
+ *
+ * This header is the manual. It is written for C11 and C++; the library is libdaybook
+ * (pkg-config name: daybook).
+ *
+ * WHAT IT IS
+ *
+ * A store is an open database. Every call that touches the database is an operation: it is submitted,
+ * done by a thread of the store, and answered later through one callback, which runs inside
+ * dbk_dispatch() on the thread of your choice. So a program with an event loop never blocks, and a
+ * program without one calls dbk_wait().
+ *
+ *     #include <daybook.h>
+ *     #include <stdio.h>
+ *
+ *     static void added(void *user, const struct dbk_error *error, int64_t buildid, int64_t number)
+ *     {
+ *         if (error)
+ *             fprintf(stderr, "%s\n", error->message);
+ *         else
+ *             printf("build %lld has the number %lld\n", (long long)buildid, (long long)number);
+ *         *(int *)user = 1;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct dbk_store *store;
+ *         struct dbk_error error;
+ *         int is_done = 0;
+ *         if (dbk_open("sqlite:///daybook.sqlite", NULL, &store, &error))
+ *             return fprintf(stderr, "%s\n", error.message), 1;
+ *         if (dbk_add_build(store, 1, 1, DBK_NONE, 1, "starting", NULL, added, &is_done) == DBK_OK)
+ *             while (!is_done)
+ *                 dbk_wait(store, -1);
+ *         return dbk_close_wait(store);
+ *     }
+ *
+ * ONE CONTRACT FOR EVERY OPERATION
+ *
+ *  1. Submitting returns DBK_OK: `done` runs exactly once. It returns another status (DBK_INVALID,
+ *     DBK_UNSUPPORTED, DBK_READ_ONLY, DBK_TOO_LARGE, DBK_BUSY, DBK_CLOSED, DBK_NO_MEMORY): `done`
+ *     never runs and nothing happened. There is no third case. The sentence that says why goes
+ *     where call->out_refusal points.
+ *  2. `done` never runs inside the submitting call. It runs inside dbk_dispatch() or dbk_wait(), with
+ *     no lock held: it may submit, cancel and close.
+ *  3. Arguments are copied before submitting returns. Results are lent: they are valid until `done`
+ *     returns; the _dup() functions keep them.
+ *  4. A cancelled or late operation that was not begun has no effect. One that was begun ends with
+ *     its true result. A read that was begun may end early. error->outcome says which it was.
+ *  5. Writes that name the same build take effect in the order in which they were submitted, and so
+ *     do writes that name the same step, and two dbk_add_build() on one builder get their numbers in
+ *     that order. Between different ids, also between a build and its steps, there is no order: who
+ *     needs one submits the second in the first one's callback.
+ *  6. Reads are not ordered against outstanding writes. Each answers from one snapshot, and one that
+ *     was submitted after a write's callback ran sees that write.
+ *  7. When a write's callback runs without an error, the write is durable: it is on the disk.
+ *  8. A read of something that is not there gives none (NULL, or an empty list) without an error.
+ *     A write to something that is not there changes nothing and ends with DBK_NOT_FOUND; the error
+ *     names what is missing.
+ *
+ * THREADS
+ *
+ * Any thread may submit and cancel. One thread at a time may be in dbk_dispatch(), dbk_wait() or
+ * dbk_close_wait(). The store's own threads block all signals and never run code of yours (the clock
+ * runs on the submitting thread). Every descriptor is close-on-exec. A store must not be used after a
+ * fork by the child: calls there return DBK_CLOSED and touch nothing; the child just leaves it alone.
+ *
+ * ERRORS
+ *
+ * Branch on error->status alone; the message is for people. `error` is NULL on success. Besides the
+ * errors that a call names, any operation may end with DBK_TIMEOUT, DBK_CANCELLED, DBK_CLOSED,
+ * DBK_NO_MEMORY, DBK_UNREACHABLE, DBK_FULL, DBK_DAMAGED, DBK_DENIED or DBK_INTERNAL, any write with
+ * DBK_READ_ONLY or DBK_UNSUPPORTED (see "Buildbot databases").
+ *
+ * UNITS
+ *
+ * Ids, numbers and counts are 64-bit. Ids are 1 or more, build numbers start with 1, step numbers with
+ * 0. Times are whole seconds since 1970-01-01 UTC, and so are durations; where a name says _ms it is
+ * milliseconds. DBK_NONE in an int64_t is SQL's NULL, "none"; a NULL pointer is that for text.
+ *
+ * TEXT
+ *
+ * Text is UTF-8, ends with a zero byte, and has none inside. What is not valid UTF-8 is DBK_INVALID.
+ * Filters and orders compare by code point. A property's value is JSON text, checked (RFC 8259;
+ * numbers of any size) and kept as it was given.
+ *
+ * LIMITS, in characters, checked before any SQL: step and worker names 50; names and sources of
+ * properties and build data, reasons, external ids, branches, revisions, codebases 256 (in changes
+ * 255); repositories and projects 512; every other text 16,000,000 bytes. A value of build
+ * data: 999,000,000 bytes on SQLite. Passing one is DBK_INVALID or DBK_TOO_LARGE, and the message names
+ * the field, its length and the limit.
+ *
+ * BUILDBOT DATABASES
+ *
+ * daybook keeps Buildbot's tables. dbk_open() on a database that a Buildbot master (4.0 or newer) made
+ * reads it without changing a byte of it. What may be written is said with ?writes= in the URL: `none`
+ * (the default), `existing` (records that are there are changed and deleted), `master` (builds and
+ * steps are added too). Everything else is DBK_UNSUPPORTED there: a live master would build our
+ * requests and close our builds.
+ *
+ * COMPATIBILITY
+ *
+ * Structs that the library gives are made by the library alone and only ever grow at their end; lists
+ * are arrays of pointers. Structs that you give begin with their size (the _INIT macros fill it), so
+ * that a program built against an older header goes on working.
+ */
+#ifndef DAYBOOK_H
+#define DAYBOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define DBK_API __attribute__((visibility("default")))
+#else
+#define DBK_API
+#endif
+
+#define DBK_VERSION "0.1.0"
+
+/* The version of the library that runs, "MAJOR.MINOR.PATCH". Result: static. */
+DBK_API const char *dbk_version(void);
+
+/* No value: SQL's NULL in an id, a time, a number. */
+#define DBK_NONE INT64_MIN
+
+/* ---------------------------------------------------------------------- statuses and errors ---- */
+
+/*
+ * The one list of statuses. X(name, value, exit code of the command, HTTP status of the daemon, name of
+ * the Python exception, words). Exit code 1 is the command's own: the answer is no.
+ */
+#define DBK_STATUSES(X)                                                                            \
+    X(DBK_OK, 0, 0, 200, "None", "done")                                                           \
+    X(DBK_INVALID, 1, 2, 400, "InvalidError", "invalid argument")                                  \
+    X(DBK_NOT_FOUND, 2, 3, 404, "NotFoundError", "not found")                                      \
+    X(DBK_CONFLICT, 3, 4, 422, "ConflictError", "conflict with what is there")                     \
+    X(DBK_UNSUPPORTED, 4, 5, 409, "UnsupportedError", "not possible on this database")             \
+    X(DBK_READ_ONLY, 5, 6, 409, "ReadOnlyError", "the database is read-only")                      \
+    X(DBK_TOO_LARGE, 6, 7, 413, "TooLargeError", "too large")                                      \
+    X(DBK_BUSY, 7, 8, 503, "BusyError", "too many operations are waiting")                         \
+    X(DBK_TIMEOUT, 8, 9, 504, "TimeoutError", "the deadline passed")                               \
+    X(DBK_CANCELLED, 9, 10, 503, "CancelledError", "cancelled")                                    \
+    X(DBK_CLOSED, 10, 11, 503, "ClosedError", "the store is closed")                               \
+    X(DBK_NO_MEMORY, 11, 12, 503, "NoMemoryError", "out of memory")                                \
+    X(DBK_UNREACHABLE, 12, 13, 503, "UnreachableError", "the database cannot be reached")          \
+    X(DBK_FULL, 13, 14, 507, "FullError", "no space left")                                         \
+    X(DBK_SCHEMA, 14, 15, 500, "SchemaError", "not a database that daybook knows")                 \
+    X(DBK_DAMAGED, 15, 16, 500, "DamagedError", "the database is damaged")                         \
+    X(DBK_DENIED, 16, 17, 500, "DeniedError", "permission denied by the database or its files")    \
+    X(DBK_INTERNAL, 17, 18, 500, "InternalError", "an error that was not foreseen")
+
+enum dbk_status {
+#define DBK_STATUS_ENUM(name, value, exit_code, http, exception, words) name = value,
+    DBK_STATUSES(DBK_STATUS_ENUM)
+#undef DBK_STATUS_ENUM
+};
+
+/* Whether the operation that ended with an error took effect. */
+enum dbk_outcome {
+    DBK_NOT_DONE = 0, /* nothing was changed */
+    DBK_DONE = 1,     /* it took effect all the same */
+    DBK_UNKNOWN = 2,  /* the database was lost before it could say */
+};
+
+/* An error. A value of fixed size: nothing in it needs freeing, copy it to keep it. */
+struct dbk_error {
+    enum dbk_status status;
+    enum dbk_outcome outcome;
+    bool is_retryable;   /* the same operation may succeed later as it is */
+    int32_t engine_code; /* the database's own code, 0 for none; SQLite: the extended result code */
+    char sqlstate[6];    /* of servers, else empty */
+    char action[42];     /* what was being done: "adding a build" */
+    char message[384];   /* one sentence, with what to do next where that is known */
+};
+
+/* Names a status by its symbol, "DBK_NOT_FOUND". Result: static; "DBK_?" for a value that is none. */
+DBK_API const char *dbk_status_name(enum dbk_status status);
+
+/* Gives a status in words. Result: static. */
+DBK_API const char *dbk_status_text(enum dbk_status status);
+
+/* Gives the exit code and the HTTP status that stand for a status. */
+DBK_API int dbk_status_exit_code(enum dbk_status status);
+DBK_API int dbk_status_http(enum dbk_status status);
+
+/* Result codes of builds and steps, as Buildbot counts them. */
+enum dbk_results {
+    DBK_SUCCESS = 0,
+    DBK_WARNINGS = 1,
+    DBK_FAILURE = 2,
+    DBK_SKIPPED = 3,
+    DBK_EXCEPTION = 4,
+    DBK_RETRY = 5,
+    DBK_RESULT_CANCELLED = 6,
+};
+
+/* Gives the word for a result code, "success" to "cancelled"; NULL for any other value. */
+DBK_API const char *dbk_results_name(int64_t results);
+
+/* Reads a result code from a word or a decimal number. Result: 0 to 6, DBK_NONE if it is neither. */
+DBK_API int64_t dbk_results_parse(const char *text);
+
+/* -------------------------------------------------------------------------------- the store ---- */
+
+struct dbk_store;
+
+/* Gives the time in seconds since 1970 UTC. Runs on the submitting thread. */
+typedef int64_t dbk_clock_fn(void *user);
+
+/* What a store may be told when it is opened. Begin with DBK_OPTIONS_INIT; zero is the default of each. */
+struct dbk_options {
+    size_t size;
+    bool is_created;     /* create the database if it is missing (also its tables in an empty one) */
+    int reader_count;    /* threads that read, 1 to 16; 0 for 2 */
+    int queue_max;       /* operations that may wait or run at once, 1 to 1,000,000; 0 for 10,000 */
+    dbk_clock_fn *clock; /* NULL for the system's clock */
+    void *clock_user;
+};
+#define DBK_OPTIONS_INIT                                                                           \
+    {                                                                                              \
+        sizeof(struct dbk_options), false, 0, 0, NULL, NULL                                        \
+    }
+
+/*
+ * Opens a store. Blocks until the database has answered.
+ *
+ * Args: url is one of
+ *     sqlite:///relative/path.sqlite   sqlite:////absolute/path.sqlite   a plain path (with no "://")
+ *     sqlite://                        a database in memory, gone with the store
+ *   and may end in ?NAME=VALUE&...: mode=ro (nothing is written) or mode=rw (the default);
+ *   writes=none|existing|master (of Buildbot databases). In a URL, % and two hexadecimal digits
+ *   stand for a byte; a plain path is taken as it is and has no options.
+ *   options may be NULL.
+ * Result: DBK_OK and *out_store; else a status, and *out_error if that is not NULL.
+ * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file), DBK_SCHEMA (not a database of ours or
+ *   Buildbot's, or of a newer version), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
+ *   system), DBK_FULL, DBK_NO_MEMORY.
+ */
+DBK_API int dbk_open(const char *url, const struct dbk_options *options,
+                     struct dbk_store **out_store, struct dbk_error *out_error);
+
+/*
+ * Gives the descriptor that is readable while there is something to dispatch. It stays the same as
+ * long as the store is open. Wait for it with poll, epoll, or any event loop; do not read it.
+ */
+DBK_API int dbk_fd(struct dbk_store *store);
+
+/*
+ * Runs the callbacks of what is finished now; operations submitted by them wait for the next turn.
+ * Result: how many ran.
+ */
+DBK_API int dbk_dispatch(struct dbk_store *store);
+
+/*
+ * Waits until something is finished, at most timeout_ms (-1: without end), and dispatches it.
+ * Result: how many callbacks ran; 0 when the time was over, or at once when nothing is outstanding.
+ */
+DBK_API int dbk_wait(struct dbk_store *store, int timeout_ms);
+
+/* Answers an operation that has no result but that it was done. error is NULL on success. */
+typedef void dbk_done_fn(void *user, const struct dbk_error *error);
+
+/*
+ * Closes the store: refuses new work, cancels what was not begun, finishes what was. Every callback
+ * still comes through dispatch; `done` is the last one, and the store is freed when it returns.
+ * May be called from a callback. Result: DBK_OK, or DBK_CLOSED if it was called before.
+ */
+DBK_API int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user);
+
+/* Closes the store and dispatches until it is freed. Not for callbacks. NULL is fine. Result: DBK_OK. */
+DBK_API int dbk_close_wait(struct dbk_store *store);
+
+/* What is known of the database behind a store. */
+struct dbk_info {
+    const char *engine;          /* "sqlite" */
+    const char *url;             /* without a password */
+    const char *engine_version;  /* "3.40.1" */
+    bool is_own;                 /* made by daybook, not by Buildbot */
+    bool is_adopted;             /* Buildbot's, with daybook's tables beside it */
+    bool is_read_only;           /* nothing at all may be written */
+    bool has_events;             /* writes leave events */
+    const char *buildbot_version; /* the revision of Buildbot's schema; NULL for a store of our own */
+    const char *warning;         /* what an operator should know (a setting that is not safe); NULL: none */
+    const char *path;            /* the file's absolute path; NULL for a database in memory or a server */
+};
+
+/* Tells what is known of the database. Result: lent, valid until the store is freed. */
+DBK_API const struct dbk_info *dbk_get_info(const struct dbk_store *store);
+
+/* Counters of a store since it was opened; all ever rising but the first three. */
+struct dbk_stats {
+    int64_t waiting_count;    /* operations not begun */
+    int64_t running_count;    /* operations begun */
+    int64_t ready_count;      /* operations finished and not dispatched */
+    int64_t read_count;       /* reads finished */
+    int64_t write_count;      /* writes finished */
+    int64_t failed_count;     /* operations that ended with an error other than DBK_NOT_FOUND */
+    int64_t commit_count;     /* transactions that wrote */
+    int64_t retry_count;      /* transactions that were begun again */
+    int64_t checkpoint_count; /* SQLite: how often the write-ahead log was moved into the database */
+    int64_t lock_wait_ms;     /* time spent waiting for other writers */
+};
+
+/* Fills *out_stats with the counters as they are now. Any thread. stats_size: sizeof(*out_stats). */
+DBK_API void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t stats_size);
+
+/* ------------------------------------------------------------------------------- operations ---- */
+
+/* Names an operation that was submitted, to cancel it by. Never given twice by a store. */
+struct dbk_op {
+    uint64_t id;
+};
+
+/* What a call may carry beside its arguments; NULL for none. Begin with DBK_CALL_INIT. */
+struct dbk_call {
+    size_t size;
+    int64_t timeout_ms;            /* from now; 0: none. Then the operation ends with DBK_TIMEOUT */
+    struct dbk_op *out_op;         /* filled when the operation was submitted; NULL: not wanted */
+    struct dbk_error *out_refusal; /* filled when submitting is refused; NULL: not wanted */
+    const char *scope;             /* of the operation key; reserved, must be NULL */
+    const char *key;               /* the operation key; reserved, must be NULL */
+};
+#define DBK_CALL_INIT                                                                              \
+    {                                                                                              \
+        sizeof(struct dbk_call), 0, NULL, NULL, NULL, NULL                                         \
+    }
+
+/*
+ * Cancels an operation. It still ends through its callback: with DBK_CANCELLED if it was not begun,
+ * else with its true result. Any thread.
+ * Result: DBK_OK when it was not begun; DBK_NOT_FOUND when it was begun, is finished, or never was.
+ */
+DBK_API int dbk_cancel(struct dbk_store *store, struct dbk_op op);
+
+typedef void dbk_id_fn(void *user, const struct dbk_error *error, int64_t id);
+typedef void dbk_count_fn(void *user, const struct dbk_error *error, int64_t count);
+
+/* ------------------------------------------------------------------------------------ specs ---- */
+
+/*
+ * A spec says what a list call filters, orders and pages by; all of it runs in the database.
+ * NULL stands for an empty one. A spec is copied at submit, so that it may be used again or freed.
+ *
+ * Fields are the names of the record's members below (`results`, `builderid`, ...), and `complete`
+ * where there is a complete_at. Several values mean any of them for EQ, IN and CONTAINS, none of
+ * them for NE and NOTIN; LT, LE, GT and GE take one. None (DBK_NONE, NULL) is a value for EQ and NE.
+ * A field that is none fails every other comparison on builds and properties; on steps and build data
+ * NE and NOTIN keep it. None sorts below every value. CONTAINS is a literal, case-sensitive substring,
+ * on a number of its decimal form. `urls`, `value` and `properties` can be chosen, not filtered or
+ * ordered. A field that the record does not have is DBK_INVALID when the call is submitted.
+ */
+struct dbk_spec;
+
+enum dbk_compare { DBK_EQ, DBK_NE, DBK_LT, DBK_LE, DBK_GT, DBK_GE, DBK_CONTAINS, DBK_IN, DBK_NOTIN };
+
+/* Whether a list call counts all that match. */
+enum dbk_total {
+    DBK_TOTAL_NONE,  /* no: the default */
+    DBK_TOTAL_EXACT, /* all that match, whatever the page */
+    DBK_TOTAL_UP_TO, /* counted, but not beyond a bound */
+};
+
+/* Makes an empty spec. Result: yours, dbk_spec_free(); NULL when out of memory. */
+DBK_API struct dbk_spec *dbk_spec_new(void);
+DBK_API void dbk_spec_free(struct dbk_spec *spec);
+
+/*
+ * Adds a filter. All filters must hold. Args: values is an array of count, 1 to 1,000; truth values
+ * are 0 and 1.
+ * Result: DBK_OK; DBK_INVALID (no such comparison, count, text that is not UTF-8); DBK_NO_MEMORY.
+ */
+DBK_API int dbk_spec_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                                const int64_t *values, size_t count);
+DBK_API int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                                 const char *const *values, size_t count);
+
+/* Adds a key to the order; a leading "-" reverses it. The id is always the last key. */
+DBK_API int dbk_spec_order(struct dbk_spec *spec, const char *field);
+
+/* Says how many records the page has at most; 0 gives an empty page. Negative is DBK_INVALID. */
+DBK_API int dbk_spec_limit(struct dbk_spec *spec, int64_t limit);
+
+/* Says how many records to leave out first. Not together with a cursor. Negative is DBK_INVALID. */
+DBK_API int dbk_spec_offset(struct dbk_spec *spec, int64_t offset);
+
+/*
+ * Goes on after the page that gave this cursor (page->next_cursor). A cursor belongs to the filters and
+ * the order that it was made with; with any others it is DBK_INVALID when the call is submitted.
+ */
+DBK_API int dbk_spec_cursor(struct dbk_spec *spec, const char *cursor);
+
+/*
+ * Wants this field; without any, all are given but `properties` and `value`. Members that were not
+ * wanted are none. The id is always given.
+ */
+DBK_API int dbk_spec_field(struct dbk_spec *spec, const char *field);
+
+/* Wants a total. Args: up_to is the bound of DBK_TOTAL_UP_TO, 1 or more; otherwise it is ignored. */
+DBK_API int dbk_spec_total(struct dbk_spec *spec, enum dbk_total total, int64_t up_to);
+
+/*
+ * Adds one item in text form:
+ *     FIELD=VALUE  FIELD__OP=VALUE (OP: eq ne lt le gt ge contains in notin; a list for in and notin is
+ *     separated by commas); a FIELD__OP without any value (value NULL) is none;
+ *     order=[-]FIELD  limit=N  offset=N  cursor=TEXT  field=FIELD  total=none|exact|N
+ * The same FIELD__OP given several times is one filter of several values. Truth values may be true,
+ * false, 1, 0; `results` may be a word ("failure").
+ * Result: DBK_OK or DBK_INVALID, with *out_error filled if that is not NULL; DBK_NO_MEMORY.
+ */
+DBK_API int dbk_spec_add(struct dbk_spec *spec, const char *name, const char *value,
+                         struct dbk_error *out_error);
+
+/* Makes a spec from items joined by "&", percent-encoded, as in a URL's query. */
+DBK_API int dbk_spec_parse(const char *text, struct dbk_spec **out_spec, struct dbk_error *out_error);
+
+/* What a list call says of the page that it gives. */
+struct dbk_page {
+    size_t count;            /* records in this page */
+    int64_t total;           /* all that match; DBK_NONE when it was not wanted */
+    bool is_total_exact;     /* false: there are at least `total` */
+    const char *next_cursor; /* goes on after this page; NULL when it was not full or had no limit */
+};
+
+/* ----------------------------------------------------------------------------------- builds ---- */
+
+struct dbk_property;
+
+struct dbk_build {
+    int64_t id;
+    int64_t number; /* within the builder */
+    int64_t builderid;
+    int64_t buildrequestid;
+    int64_t workerid; /* DBK_NONE: none */
+    int64_t masterid;
+    int64_t started_at;
+    int64_t complete_at;      /* DBK_NONE while it runs */
+    int64_t locks_duration_s; /* seconds spent waiting for locks */
+    const char *state_string;
+    int64_t results; /* enum dbk_results; DBK_NONE while it runs */
+    const struct dbk_property *const *properties; /* when the spec wanted `properties` */
+    size_t property_count;
+};
+
+typedef void dbk_build_fn(void *user, const struct dbk_error *error, const struct dbk_build *build);
+typedef void dbk_builds_fn(void *user, const struct dbk_error *error,
+                           const struct dbk_build *const *builds, const struct dbk_page *page);
+
+/* Gets a build, or none. Buildbot: getBuild. */
+DBK_API int dbk_get_build(struct dbk_store *store, int64_t buildid, const struct dbk_call *call,
+                          dbk_build_fn *done, void *user);
+
+/* Gets a builder's build of that number, or none. Buildbot: getBuildByNumber. */
+DBK_API int dbk_get_build_by_number(struct dbk_store *store, int64_t builderid, int64_t number,
+                                    const struct dbk_call *call, dbk_build_fn *done, void *user);
+
+/* Gets the builder's build with the next lower, the next higher number; or none. */
+DBK_API int dbk_get_prev_build(struct dbk_store *store, int64_t builderid, int64_t number,
+                               const struct dbk_call *call, dbk_build_fn *done, void *user);
+DBK_API int dbk_get_next_build(struct dbk_store *store, int64_t builderid, int64_t number,
+                               const struct dbk_call *call, dbk_build_fn *done, void *user);
+
+/* What of a sourcestamp makes a lineage. */
+struct dbk_codebase {
+    const char *repository; /* not NULL */
+    const char *branch;     /* NULL equals only NULL */
+    const char *codebase;   /* not NULL */
+};
+
+/*
+ * Gets the previous successful build of the same lineage: among the builder's builds below `number`
+ * with results 0, the one completed last whose set of (repository, branch, codebase) equals the given
+ * one. In the same second the higher number wins; one without a complete_at comes last.
+ * Args: codebases is an array of count, 0 to 1,000; repeated ones count once; none equal none.
+ * Buildbot: getPrevSuccessfulBuild.
+ */
+DBK_API int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid, int64_t number,
+                                          const struct dbk_codebase *codebases, size_t count,
+                                          const struct dbk_call *call, dbk_build_fn *done,
+                                          void *user);
+
+/*
+ * Lists the builds that match all that is given; DBK_NONE stands for any.
+ * Args: complete is 1 for finished builds, 0 for running ones, DBK_NONE for both.
+ * Buildbot: getBuilds.
+ */
+DBK_API int dbk_get_builds(struct dbk_store *store, int64_t builderid, int64_t buildrequestid,
+                           int64_t workerid, int64_t complete, const struct dbk_spec *spec,
+                           const struct dbk_call *call, dbk_builds_fn *done, void *user);
+
+/* Lists the builds of a change's sourcestamp. Buildbot: getBuildsForChange. */
+DBK_API int dbk_get_builds_for_change(struct dbk_store *store, int64_t changeid,
+                                      const struct dbk_spec *spec, const struct dbk_call *call,
+                                      dbk_builds_fn *done, void *user);
+
+/* Lists the builds that a build triggered: those of the buildsets whose parent it is.
+ * Buildbot: the data API's builds/ID/triggered_builds. */
+DBK_API int dbk_get_triggered_builds(struct dbk_store *store, int64_t buildid,
+                                     const struct dbk_spec *spec, const struct dbk_call *call,
+                                     dbk_builds_fn *done, void *user);
+
+typedef void dbk_added_build_fn(void *user, const struct dbk_error *error, int64_t buildid,
+                                int64_t number);
+
+/*
+ * Adds a build that starts now. Its number is the builder's highest plus one; the first is 1. No number
+ * is given twice and none is left out, whatever number of processes add at once.
+ * Args: workerid may be DBK_NONE.
+ * Errors: DBK_NOT_FOUND names the builder, buildrequest, worker or master that is not there.
+ * Buildbot: addBuild.
+ */
+DBK_API int dbk_add_build(struct dbk_store *store, int64_t builderid, int64_t buildrequestid,
+                          int64_t workerid, int64_t masterid, const char *state_string,
+                          const struct dbk_call *call, dbk_added_build_fn *done, void *user);
+
+/* Sets a build's state string. Errors: DBK_NOT_FOUND. Buildbot: setBuildStateString. */
+DBK_API int dbk_set_build_state_string(struct dbk_store *store, int64_t buildid,
+                                       const char *state_string, const struct dbk_call *call,
+                                       dbk_done_fn *done, void *user);
+
+/* Adds seconds to a build's locks_duration_s. Errors: DBK_NOT_FOUND. Buildbot: add_build_locks_duration. */
+DBK_API int dbk_add_build_locks_duration(struct dbk_store *store, int64_t buildid,
+                                         int64_t duration_s, const struct dbk_call *call,
+                                         dbk_done_fn *done, void *user);
+
+/*
+ * Finishes a build now, also one that is finished already.
+ * Args: results is 0 to 6. Errors: DBK_NOT_FOUND. Buildbot: finishBuild.
+ */
+DBK_API int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
+                             const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/* Keeps a build past its callback. Result: yours, one dbk_build_free(); NULL when out of memory. */
+DBK_API struct dbk_build *dbk_build_dup(const struct dbk_build *build);
+DBK_API void dbk_build_free(struct dbk_build *build);
+
+/* ------------------------------------------------------------------------------- properties ---- */
+
+struct dbk_property {
+    int64_t buildid;
+    const char *name;
+    const char *value; /* JSON text */
+    const char *source;
+    bool is_json; /* false: an old database holds here what is not JSON; value is that text */
+};
+
+typedef void dbk_properties_fn(void *user, const struct dbk_error *error,
+                               const struct dbk_property *const *properties,
+                               const struct dbk_page *page);
+
+/*
+ * Lists a build's properties, by name unless the spec says otherwise; none for a build that is not
+ * there. Duplicates that old databases may hold are given once, the one set last.
+ * Buildbot: getBuildProperties.
+ */
+DBK_API int dbk_get_build_properties(struct dbk_store *store, int64_t buildid,
+                                     const struct dbk_spec *spec, const struct dbk_call *call,
+                                     dbk_properties_fn *done, void *user);
+
+/* Lists the properties of many builds in one statement, by build and name. Args: count 1 to 10,000. */
+DBK_API int dbk_get_properties_of(struct dbk_store *store, const int64_t *buildids, size_t count,
+                                  const struct dbk_call *call, dbk_properties_fn *done, void *user);
+
+/*
+ * Sets a property. One that is unchanged writes nothing.
+ * Args: value is JSON text. Errors: DBK_NOT_FOUND (the build). Buildbot: setBuildProperty.
+ */
+DBK_API int dbk_set_build_property(struct dbk_store *store, int64_t buildid, const char *name,
+                                   const char *value, const char *source,
+                                   const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/* A property to be set. */
+struct dbk_new_property {
+    const char *name;
+    const char *value; /* JSON text */
+    const char *source;
+};
+
+/* Sets properties in one transaction: all or none. Args: count 0 to 10,000; of one name given twice the
+ * last counts. Buildbot: the data API's setBuildProperties. */
+DBK_API int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
+                                     const struct dbk_new_property *properties, size_t count,
+                                     const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/* Says whether text is JSON as properties take it. Any thread. */
+DBK_API bool dbk_is_json(const char *text);
+
+/* ------------------------------------------------------------------------------------ steps ---- */
+
+struct dbk_url {
+    const char *name;
+    const char *url;
+};
+
+struct dbk_step {
+    int64_t id;
+    int64_t number; /* within the build, from 0 */
+    const char *name;
+    int64_t buildid;
+    int64_t started_at;        /* DBK_NONE: not started */
+    int64_t locks_acquired_at; /* DBK_NONE: still waiting for locks */
+    int64_t complete_at;       /* DBK_NONE: not finished */
+    const char *state_string;
+    int64_t results; /* enum dbk_results; DBK_NONE: not finished */
+    int64_t hidden;  /* 1: not to be shown by default */
+    const struct dbk_url *const *urls;
+    size_t url_count;
+    const char *urls_text; /* NULL; or what the database holds in place of a list of URLs */
+};
+
+typedef void dbk_step_fn(void *user, const struct dbk_error *error, const struct dbk_step *step);
+typedef void dbk_steps_fn(void *user, const struct dbk_error *error,
+                          const struct dbk_step *const *steps, const struct dbk_page *page);
+
+/*
+ * Gets a step, or none: by stepid; or, when that is DBK_NONE, by buildid and number; or, when number is
+ * DBK_NONE, by buildid and name. Errors: DBK_INVALID at submit when nothing of that is given.
+ * Buildbot: getStep.
+ */
+DBK_API int dbk_get_step(struct dbk_store *store, int64_t stepid, int64_t buildid, int64_t number,
+                         const char *name, const struct dbk_call *call, dbk_step_fn *done,
+                         void *user);
+
+/* Lists a build's steps by number unless the spec says otherwise. Buildbot: getSteps. */
+DBK_API int dbk_get_steps(struct dbk_store *store, int64_t buildid, const struct dbk_spec *spec,
+                          const struct dbk_call *call, dbk_steps_fn *done, void *user);
+
+/* Lists the steps of many builds in one statement, by build and number. Args: count 1 to 10,000. */
+DBK_API int dbk_get_steps_of(struct dbk_store *store, const int64_t *buildids, size_t count,
+                             const struct dbk_call *call, dbk_steps_fn *done, void *user);
+
+typedef void dbk_added_step_fn(void *user, const struct dbk_error *error, int64_t stepid,
+                               int64_t number, const char *name);
+
+/*
+ * Adds a step that is not started. Its number is the build's highest plus one, from 0. A name that is
+ * taken in the build gets _N, N the first that is free from 1, and is cut so that the whole fits 50
+ * characters. Errors: DBK_NOT_FOUND (the build). Buildbot: addStep.
+ */
+DBK_API int dbk_add_step(struct dbk_store *store, int64_t buildid, const char *name,
+                         const char *state_string, const struct dbk_call *call,
+                         dbk_added_step_fn *done, void *user);
+
+/*
+ * Starts a step. Args: started_at is kept as given; with locks_acquired, locks_acquired_at is set to it
+ * too. Errors: DBK_NOT_FOUND. Buildbot: startStep.
+ */
+DBK_API int dbk_start_step(struct dbk_store *store, int64_t stepid, int64_t started_at,
+                           bool locks_acquired, const struct dbk_call *call, dbk_done_fn *done,
+                           void *user);
+
+/* Says when a step got its locks. Errors: DBK_NOT_FOUND. Buildbot: set_step_locks_acquired_at. */
+DBK_API int dbk_set_step_locks_acquired_at(struct dbk_store *store, int64_t stepid,
+                                           int64_t locks_acquired_at, const struct dbk_call *call,
+                                           dbk_done_fn *done, void *user);
+
+/* Sets a step's state string. Errors: DBK_NOT_FOUND. Buildbot: setStepStateString. */
+DBK_API int dbk_set_step_state_string(struct dbk_store *store, int64_t stepid,
+                                      const char *state_string, const struct dbk_call *call,
+                                      dbk_done_fn *done, void *user);
+
+/* Finishes a step now, also one that is finished already. Args: results is 0 to 6.
+ * Errors: DBK_NOT_FOUND. Buildbot: finishStep. */
+DBK_API int dbk_finish_step(struct dbk_store *store, int64_t stepid, int64_t results, bool hidden,
+                            const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/*
+ * Appends a URL to a step's list; a pair that is there already is kept once.
+ * Errors: DBK_NOT_FOUND; DBK_DAMAGED when what the database holds is not a list of URLs (it stays).
+ * Buildbot: addURL.
+ */
+DBK_API int dbk_add_url(struct dbk_store *store, int64_t stepid, const char *name, const char *url,
+                        const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/* Keeps a step past its callback. Result: yours, one dbk_step_free(); NULL when out of memory. */
+DBK_API struct dbk_step *dbk_step_dup(const struct dbk_step *step);
+DBK_API void dbk_step_free(struct dbk_step *step);
+
+/* ------------------------------------------------------------------------------- build data ---- */
+
+struct dbk_build_data {
+    int64_t id;
+    int64_t buildid;
+    const char *name;
+    int64_t length;    /* of the whole value, bytes */
+    const char *source;
+    const void *value; /* NULL when it was not asked for */
+    size_t value_len;  /* bytes at value */
+};
+
+typedef void dbk_build_data_fn(void *user, const struct dbk_error *error,
+                               const struct dbk_build_data *data);
+typedef void dbk_build_data_list_fn(void *user, const struct dbk_error *error,
+                                    const struct dbk_build_data *const *data,
+                                    const struct dbk_page *page);
+
+/*
+ * Sets a value of a build, in place of one of that name.
+ * Args: value may be NULL when value_len is 0. Errors: DBK_NOT_FOUND (the build), DBK_TOO_LARGE.
+ * Buildbot: setBuildData.
+ */
+DBK_API int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                               const void *value, size_t value_len, const char *source,
+                               const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/* Gets a value of a build with its bytes, or none. Buildbot: getBuildData. */
+DBK_API int dbk_get_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                               const struct dbk_call *call, dbk_build_data_fn *done, void *user);
+
+/*
+ * Gets a part of a value: at most length bytes from offset on; none at or past its end (value_len 0).
+ * data->length is the whole value's.
+ */
+DBK_API int dbk_get_build_data_range(struct dbk_store *store, int64_t buildid, const char *name,
+                                     int64_t offset, int64_t length, const struct dbk_call *call,
+                                     dbk_build_data_fn *done, void *user);
+
+/* Gets what is known of a value without its bytes, or none. Buildbot: getBuildDataNoValue. */
+DBK_API int dbk_get_build_data_no_value(struct dbk_store *store, int64_t buildid, const char *name,
+                                        const struct dbk_call *call, dbk_build_data_fn *done,
+                                        void *user);
+
+/* Lists what is known of a build's values, by id unless the spec says otherwise.
+ * Args: name may be NULL for all. Buildbot: getAllBuildDataNoValues. */
+DBK_API int dbk_get_all_build_data_no_values(struct dbk_store *store, int64_t buildid,
+                                             const char *name, const struct dbk_spec *spec,
+                                             const struct dbk_call *call,
+                                             dbk_build_data_list_fn *done, void *user);
+
+/* Deletes a value. Errors: DBK_NOT_FOUND. */
+DBK_API int dbk_delete_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                                  const struct dbk_call *call, dbk_done_fn *done, void *user);
+
+/*
+ * Deletes the data of builds that were complete before older_than, in batches between which other
+ * writers have their turn. An open build's data stay. Gives how many values went. Cancelled or late
+ * after some batches: the error's outcome is DBK_DONE, and what is gone is gone.
+ * Buildbot: deleteOldBuildData.
+ */
+DBK_API int dbk_delete_old_build_data(struct dbk_store *store, int64_t older_than,
+                                      const struct dbk_call *call, dbk_count_fn *done, void *user);
+
+/* Keeps data past its callback. Result: yours, one dbk_build_data_free(); NULL when out of memory. */
+DBK_API struct dbk_build_data *dbk_build_data_dup(const struct dbk_build_data *data);
+DBK_API void dbk_build_data_free(struct dbk_build_data *data);
+
+/* ---------------------------------------------------------------------------------- parents ---- */
+
+/*
+ * What builds hang on. The dbk_find_ calls find a record by what makes it unique, and with is_added add
+ * it when it is missing; without, one that is missing is DBK_NOT_FOUND. Adding is only possible in a
+ * store of daybook's own.
+ */
+
+struct dbk_builder {
+    int64_t id;
+    const char *name;
+    const char *description; /* or NULL, as the next two */
+    const char *description_format;
+    const char *description_html;
+    int64_t projectid; /* DBK_NONE: none */
+};
+
+struct dbk_worker {
+    int64_t id;
+    const char *name;
+    const char *info; /* JSON text */
+    int64_t paused;
+    const char *pause_reason; /* or NULL */
+    int64_t graceful;
+};
+
+struct dbk_master {
+    int64_t id;
+    const char *name;
+    int64_t active;
+    int64_t last_active;
+};
+
+struct dbk_sourcestamp {
+    int64_t id;
+    const char *branch;   /* or NULL */
+    const char *revision; /* or NULL */
+    int64_t patchid;      /* DBK_NONE: none */
+    const char *repository;
+    const char *codebase;
+    const char *project;
+    int64_t created_at;
+};
+
+struct dbk_buildset {
+    int64_t id;
+    const char *external_idstring; /* or NULL */
+    const char *reason;
+    int64_t submitted_at;
+    int64_t complete; /* 0 or 1 */
+    int64_t complete_at;
+    int64_t results;
+    int64_t parent_buildid;          /* DBK_NONE: none */
+    const char *parent_relationship; /* or NULL */
+    int64_t rebuilt_buildid;         /* DBK_NONE: none */
+};
+
+struct dbk_buildrequest {
+    int64_t id;
+    int64_t buildsetid;
+    int64_t builderid;
+    int64_t priority;
+    int64_t complete; /* 0 or 1 */
+    int64_t results;
+    int64_t submitted_at;
+    int64_t complete_at;
+    int64_t waited_for; /* 0 or 1 */
+    int64_t claimed_at; /* DBK_NONE: not claimed, as the next one */
+    int64_t claimed_by_masterid;
+};
+
+struct dbk_change {
+    int64_t id;
+    const char *author;
+    const char *committer; /* or NULL */
+    const char *comments;
+    const char *branch;   /* or NULL */
+    const char *revision; /* or NULL */
+    const char *revlink;  /* or NULL */
+    int64_t when_timestamp;
+    const char *category; /* or NULL */
+    const char *repository;
+    const char *codebase;
+    const char *project;
+    int64_t sourcestampid;
+    int64_t parent_changeid; /* DBK_NONE: none */
+};
+
+typedef void dbk_builder_fn(void *user, const struct dbk_error *error,
+                            const struct dbk_builder *builder);
+typedef void dbk_builders_fn(void *user, const struct dbk_error *error,
+                             const struct dbk_builder *const *builders,
+                             const struct dbk_page *page);
+typedef void dbk_worker_fn(void *user, const struct dbk_error *error,
+                           const struct dbk_worker *worker);
+typedef void dbk_workers_fn(void *user, const struct dbk_error *error,
+                            const struct dbk_worker *const *workers, const struct dbk_page *page);
+typedef void dbk_master_fn(void *user, const struct dbk_error *error,
+                           const struct dbk_master *master);
+typedef void dbk_masters_fn(void *user, const struct dbk_error *error,
+                            const struct dbk_master *const *masters, const struct dbk_page *page);
+typedef void dbk_sourcestamp_fn(void *user, const struct dbk_error *error,
+                                const struct dbk_sourcestamp *sourcestamp);
+typedef void dbk_sourcestamps_fn(void *user, const struct dbk_error *error,
+                                 const struct dbk_sourcestamp *const *sourcestamps,
+                                 const struct dbk_page *page);
+typedef void dbk_buildset_fn(void *user, const struct dbk_error *error,
+                             const struct dbk_buildset *buildset);
+typedef void dbk_buildsets_fn(void *user, const struct dbk_error *error,
+                              const struct dbk_buildset *const *buildsets,
+                              const struct dbk_page *page);
+typedef void dbk_buildrequest_fn(void *user, const struct dbk_error *error,
+                                 const struct dbk_buildrequest *buildrequest);
+typedef void dbk_buildrequests_fn(void *user, const struct dbk_error *error,
+                                  const struct dbk_buildrequest *const *buildrequests,
+                                  const struct dbk_page *page);
+typedef void dbk_change_fn(void *user, const struct dbk_error *error,
+                           const struct dbk_change *change);
+typedef void dbk_changes_fn(void *user, const struct dbk_error *error,
+                            const struct dbk_change *const *changes, const struct dbk_page *page);
+
+/* Finds a builder by name. Buildbot: findBuilderId(name, autoCreate). */
+DBK_API int dbk_find_builder_id(struct dbk_store *store, const char *name, bool is_added,
+                                const struct dbk_call *call, dbk_id_fn *done, void *user);
+/* Finds a worker by name (1 to 50 characters). Buildbot: findWorkerId. */
+DBK_API int dbk_find_worker_id(struct dbk_store *store, const char *name, bool is_added,
+                               const struct dbk_call *call, dbk_id_fn *done, void *user);
+/* Finds a master by name. Buildbot: findMasterId. */
+DBK_API int dbk_find_master_id(struct dbk_store *store, const char *name, bool is_added,
+                               const struct dbk_call *call, dbk_id_fn *done, void *user);
+
+/* What makes a sourcestamp unique. Begin with DBK_SOURCESTAMP_KEY_INIT. */
+struct dbk_sourcestamp_key {
+    size_t size;
+    const char *branch;     /* or NULL */
+    const char *revision;   /* or NULL */
+    const char *repository; /* NULL is "", as the next two */
+    const char *codebase;
+    const char *project;
+    int64_t patchid; /* DBK_NONE: none */
+};
+#define DBK_SOURCESTAMP_KEY_INIT                                                                   \
+    {                                                                                              \
+        sizeof(struct dbk_sourcestamp_key), NULL, NULL, NULL, NULL, NULL, DBK_NONE                 \
+    }
+
+/* Finds a sourcestamp. Buildbot: findSourceStampId. */
+DBK_API int dbk_find_sourcestamp_id(struct dbk_store *store, const struct dbk_sourcestamp_key *key,
+                                    bool is_added, const struct dbk_call *call, dbk_id_fn *done,
+                                    void *user);
+
+/* A buildset to be added. Begin with DBK_NEW_BUILDSET_INIT. */
+struct dbk_new_buildset {
+    size_t size;
+    const char *reason;            /* NULL is "" */
+    const char *external_idstring; /* or NULL */
+    const int64_t *sourcestampids;
+    size_t sourcestamp_count;        /* 0 to 1,000 */
+    int64_t parent_buildid;          /* DBK_NONE: none */
+    const char *parent_relationship; /* or NULL */
+    int64_t rebuilt_buildid;         /* DBK_NONE: none */
+};
+#define DBK_NEW_BUILDSET_INIT                                                                      \
+    {                                                                                              \
+        sizeof(struct dbk_new_buildset), NULL, NULL, NULL, 0, DBK_NONE, NULL, DBK_NONE             \
+    }
+
+/* Adds a buildset that is submitted now, without requests. Errors: DBK_NOT_FOUND names a sourcestamp or
+ * build that is not there. Buildbot: addBuildset, with dbk_add_buildrequest. */
+DBK_API int dbk_add_buildset(struct dbk_store *store, const struct dbk_new_buildset *buildset,
+                             const struct dbk_call *call, dbk_id_fn *done, void *user);
+
+/* Adds a request to a buildset. Errors: DBK_NOT_FOUND names what is missing. */
+DBK_API int dbk_add_buildrequest(struct dbk_store *store, int64_t buildsetid, int64_t builderid,
+                                 int64_t priority, bool waited_for, const struct dbk_call *call,
+                                 dbk_id_fn *done, void *user);
+
+/* A change to be added. Begin with DBK_NEW_CHANGE_INIT. */
+struct dbk_new_change {
+    size_t size;
+    const char *author;     /* not NULL */
+    const char *committer;  /* or NULL */
+    const char *comments;   /* NULL is "" */
+    const char *branch;     /* or NULL */
+    const char *revision;   /* or NULL */
+    const char *revlink;    /* or NULL */
+    const char *category;   /* or NULL */
+    const char *repository; /* NULL is "", as the next two */
+    const char *codebase;
+    const char *project;
+    int64_t when_timestamp; /* DBK_NONE: now */
+    int64_t sourcestampid;
+    int64_t parent_changeid; /* DBK_NONE: none */
+};
+#define DBK_NEW_CHANGE_INIT                                                                        \
+    {                                                                                              \
+        sizeof(struct dbk_new_change), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+            DBK_NONE, DBK_NONE, DBK_NONE                                                           \
+    }
+
+/* Adds a change to a sourcestamp that exists. Errors: DBK_NOT_FOUND. Buildbot: addChange. */
+DBK_API int dbk_add_change(struct dbk_store *store, const struct dbk_new_change *change,
+                           const struct dbk_call *call, dbk_id_fn *done, void *user);
+
+/* Get one, or none. */
+DBK_API int dbk_get_builder(struct dbk_store *store, int64_t builderid, const struct dbk_call *call,
+                            dbk_builder_fn *done, void *user);
+DBK_API int dbk_get_worker(struct dbk_store *store, int64_t workerid, const struct dbk_call *call,
+                           dbk_worker_fn *done, void *user);
+DBK_API int dbk_get_master(struct dbk_store *store, int64_t masterid, const struct dbk_call *call,
+                           dbk_master_fn *done, void *user);
+DBK_API int dbk_get_sourcestamp(struct dbk_store *store, int64_t sourcestampid,
+                                const struct dbk_call *call, dbk_sourcestamp_fn *done, void *user);
+DBK_API int dbk_get_buildset(struct dbk_store *store, int64_t buildsetid,
+                             const struct dbk_call *call, dbk_buildset_fn *done, void *user);
+DBK_API int dbk_get_buildrequest(struct dbk_store *store, int64_t buildrequestid,
+                                 const struct dbk_call *call, dbk_buildrequest_fn *done, void *user);
+DBK_API int dbk_get_change(struct dbk_store *store, int64_t changeid, const struct dbk_call *call,
+                           dbk_change_fn *done, void *user);
+
+/* List them, by id unless the spec says otherwise. */
+DBK_API int dbk_get_builders(struct dbk_store *store, const struct dbk_spec *spec,
+                             const struct dbk_call *call, dbk_builders_fn *done, void *user);
+DBK_API int dbk_get_workers(struct dbk_store *store, const struct dbk_spec *spec,
+                            const struct dbk_call *call, dbk_workers_fn *done, void *user);
+DBK_API int dbk_get_masters(struct dbk_store *store, const struct dbk_spec *spec,
+                            const struct dbk_call *call, dbk_masters_fn *done, void *user);
+/* Args: buildsetid may be DBK_NONE for the sourcestamps of all. */
+DBK_API int dbk_get_sourcestamps(struct dbk_store *store, int64_t buildsetid,
+                                 const struct dbk_spec *spec, const struct dbk_call *call,
+                                 dbk_sourcestamps_fn *done, void *user);
+DBK_API int dbk_get_buildsets(struct dbk_store *store, const struct dbk_spec *spec,
+                              const struct dbk_call *call, dbk_buildsets_fn *done, void *user);
+DBK_API int dbk_get_buildrequests(struct dbk_store *store, const struct dbk_spec *spec,
+                                  const struct dbk_call *call, dbk_buildrequests_fn *done,
+                                  void *user);
+DBK_API int dbk_get_changes(struct dbk_store *store, const struct dbk_spec *spec,
+                            const struct dbk_call *call, dbk_changes_fn *done, void *user);
+
+/* ----------------------------------------------------------------------------------- events ---- */
+
+/* Something that was written. The record itself is read with its own call. */
+struct dbk_event {
+    int64_t id;       /* the position: rises in the order in which events became visible */
+    int64_t at;       /* when */
+    const char *kind; /* "build" "step" "property" "data" "builder" "worker" "master" "sourcestamp"
+                         "buildset" "buildrequest" "change" */
+    const char *verb; /* "new" "started" "updated" "finished" "deleted" */
+    int64_t builderid; /* DBK_NONE where it does not apply, as the next two */
+    int64_t buildid;
+    int64_t stepid;
+    const char *name; /* of the property or the data; NULL for others */
+};
+
+typedef void dbk_events_fn(void *user, const struct dbk_error *error,
+                           const struct dbk_event *const *events, const struct dbk_page *page);
+
+/*
+ * Lists the events after a position in their order. Filters and limit are the spec's; its order and
+ * offset are not taken.
+ * Args: position 0 begins at the oldest that is kept. Errors: DBK_UNSUPPORTED without an event log.
+ */
+DBK_API int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
+                           const struct dbk_call *call, dbk_events_fn *done, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
