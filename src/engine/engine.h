@@ -1,0 +1,109 @@
+/*
+ * The contract of an engine: a driver for one kind of database.
+ *
+ * LOCKING. A connection belongs to one thread at a time, which is a thread of the store: the slots may
+ * block, and an engine has no threads and no records of its own. Only `interrupt` may be called from
+ * another thread. Every wait asks struct dbki_wait whether to go on.
+ *
+ * AFTER AN ERROR a connection is usable again once `rollback` was called, or says DBK_UNREACHABLE from
+ * then on. An engine fills the error's status, message, engine_code, sqlstate, is_retryable and
+ * outcome; the action is the caller's.
+ *
+ * STATEMENTS are written once, for all engines, with a `?` for each parameter in order. An engine keeps
+ * what it has prepared: by the statement's address if it is one of the connectors' own, else by its text.
+ */
+#ifndef DBKI_ENGINE_H
+#define DBKI_ENGINE_H
+
+#include "daybook.h"
+#include "engine/url.h"
+#include "engine/value.h"
+
+struct dbki_statement {
+    const char *sql;
+    bool is_made;    /* made at run time (lists): known by its text, and may be forgotten again */
+    bool is_one_row; /* a query of which only the first row is wanted */
+};
+
+/* A statement with its parameters. */
+struct dbki_bound {
+    const struct dbki_statement *statement;
+    const struct dbki_value *params;
+    int param_count;
+    int64_t changed; /* out: rows inserted, updated or deleted; meaningless for a query */
+};
+
+/* What one operation sends, and where its rows go. */
+struct dbki_group {
+    struct dbki_bound *bound;
+    int bound_count;
+    void *owner;
+    /* Takes a row of bound[index]. Result: 0, or a status: the engine gives up and passes it on. */
+    int (*row)(void *owner, int index, const struct dbki_value *cells, int cell_count);
+    struct dbk_error *error; /* out, when run() says that this group failed */
+};
+
+enum dbki_mode { DBKI_READ, DBKI_WRITE };
+
+/* Asked again and again while an engine waits for somebody else. */
+struct dbki_wait {
+    bool (*gives_up)(struct dbki_wait *wait); /* true: stop waiting, with DBK_TIMEOUT */
+    int64_t waited_ns;                        /* out, added to */
+};
+
+/* What a connection is opened for. */
+struct dbki_conn_options {
+    bool is_writer;
+    bool is_created; /* make the database if it is missing */
+    /* Asked now and then within a long query: true ends it with DBK_TIMEOUT. May be NULL. */
+    bool (*is_stopped)(void *user);
+    void *user;
+};
+
+/* The head of each engine's connection. */
+struct dbki_conn {
+    const struct dbki_engine *engine;
+    const char *version; /* of the database's software; static */
+    char *path;          /* the file's absolute path, or NULL; freed by close */
+    bool is_single;      /* no second connection can see this database: it lives in memory */
+    char warning[256];   /* a setting that is not safe; "" for none */
+};
+
+struct dbki_engine {
+    const char *name;
+    const char *const *schemes; /* of its URLs; NULL-ended */
+    int pipeline_max;           /* operations that are sent before the first one's results are read */
+
+    /* Connects. Result: 0 and *out_conn, or a status. */
+    int (*open)(const struct dbki_url *url, const struct dbki_conn_options *options,
+                struct dbki_conn **out_conn, struct dbk_error *error);
+    /* Frees the connection; a transaction that is open is rolled back. */
+    void (*close)(struct dbki_conn *conn);
+
+    /* Begins a transaction; for DBKI_WRITE it waits until nobody else writes. DBK_TIMEOUT: gave up. */
+    int (*begin)(struct dbki_conn *conn, enum dbki_mode mode, struct dbki_wait *wait,
+                 struct dbk_error *error);
+    /*
+     * Runs groups in their order, within the transaction or, for one query, without. Result: 0, or the
+     * status of the group that failed, whose index goes to *out_failed; the rest did not run.
+     */
+    int (*run)(struct dbki_conn *conn, struct dbki_group *const *groups, int count, int *out_failed);
+    /* Ends the transaction. When it fails nothing of it remains, or the outcome says unknown. */
+    int (*commit)(struct dbki_conn *conn, struct dbki_wait *wait, struct dbk_error *error);
+    /* Undoes the transaction, if there is one. */
+    void (*rollback)(struct dbki_conn *conn);
+
+    /* Runs statements without parameters that give no rows (DDL), as they are. */
+    int (*script)(struct dbki_conn *conn, const char *sql, struct dbk_error *error);
+    /* Names each column of a table; none when the table is missing. */
+    int (*columns)(struct dbki_conn *conn, const char *table,
+                   int (*column)(void *user, const char *name, bool is_needed), void *user,
+                   struct dbk_error *error);
+    /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
+    bool (*tidy)(struct dbki_conn *conn, bool is_last);
+};
+
+/* Finds the engine of a URL's scheme. Result: NULL and *error (DBK_INVALID, naming those there are). */
+const struct dbki_engine *dbki_engine_find(const char *scheme, struct dbk_error *error);
+
+#endif

@@ -1,0 +1,68 @@
+/* A connection to SQLite, shared by the files of this engine. */
+#ifndef DBKI_SQLITE_CONN_H
+#define DBKI_SQLITE_CONN_H
+
+#include "engine/engine.h"
+
+#include <sqlite3.h>
+
+enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64 };
+
+/* A statement that was prepared. */
+struct prepared {
+    const struct dbki_statement *statement; /* the key of an own one */
+    uint64_t hash;                          /* of the text of a made one; 0: free */
+    uint64_t used_at;                       /* counts up with each use */
+    sqlite3_stmt *stmt;
+};
+
+/* The right to write next, among our processes (turn.c). */
+struct turn {
+    int fd; /* the lock file's; -1: there is none, and SQLite's own lock must do */
+    bool is_taken;
+};
+
+struct conn {
+    struct dbki_conn head;
+    sqlite3 *db;
+    struct conn *checkpointer; /* a second connection, made when it is first needed */
+    struct turn turn;
+    bool is_writer;
+    bool is_in_transaction;
+    int wal_pages; /* in the write-ahead log after our last commit */
+    uint64_t uses;
+    bool (*is_stopped)(void *user);
+    void *user;
+    struct prepared own[OWN_MAX]; /* open addressing by the statement's address */
+    struct prepared made[MADE_MAX];
+};
+
+/* error.c: fills *error from the connection's last error. Result: the status. */
+int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error);
+/* error.c: the status that a native code stands for. */
+enum dbk_status dbki_sqlite_status(int code);
+
+/* statements.c */
+int dbki_sqlite_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
+                    int *out_failed);
+void dbki_sqlite_forget_statements(struct conn *conn);
+
+/* turn.c */
+void dbki_turn_open(struct turn *turn, const char *database_path);
+void dbki_turn_close(struct turn *turn);
+/* Waits for the turn. Result: false when the wait gives up. */
+bool dbki_turn_take(struct turn *turn, struct dbki_wait *wait);
+void dbki_turn_leave(struct turn *turn);
+/* One step of waiting for somebody else: sleeps, longer with each try. Result: false: give up. */
+bool dbki_turn_pause(struct dbki_wait *wait, int *tries);
+
+/* checkpoint.c */
+bool dbki_sqlite_tidy(struct dbki_conn *conn, bool is_last);
+void dbki_checkpoint_watch(struct conn *conn);
+
+/* engine.c: opens a plain connection with the settings that all of ours have. */
+int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
+                        struct dbk_error *error);
+int dbki_sqlite_exec(struct conn *conn, const char *sql, struct dbk_error *error);
+
+#endif

@@ -1,0 +1,331 @@
+/*
+ * The engine for SQLite: opens and closes connections, begins and ends transactions.
+ * Statements are in statements.c, the log in checkpoint.c, the queue of our processes in turn.c.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "engine/sqlite/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+enum { PROGRESS_STEPS = 20000 }; /* of SQLite's virtual machine: some 0.2 ms */
+
+/* File systems whose locks or shared memory cannot be trusted. */
+static const struct {
+    unsigned long type;
+    const char *name;
+} NETWORK_FILE_SYSTEMS[] = {
+    {0x6969, "NFS"},       {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"},        {0x517B, "SMB"},
+    {0x5346414F, "AFS"},   {0x73757245, "Coda"}, {0x01021997, "9P"},         {0x00C36400, "Ceph"},
+    {0x0BD00BD0, "Lustre"}, {0x01161970, "GFS2"}, {0x7461636F, "OCFS2"},
+};
+
+static int refuse_network(const char *path, struct dbk_error *error)
+{
+    struct statfs status;
+    if (statfs(path, &status))
+        return DBK_OK;
+    for (size_t i = 0; i < sizeof NETWORK_FILE_SYSTEMS / sizeof NETWORK_FILE_SYSTEMS[0]; i++)
+        if (((unsigned long)status.f_type & 0xFFFFFFFF) == NETWORK_FILE_SYSTEMS[i].type)
+            return dbki_error_set(error, DBK_UNSUPPORTED,
+                                  "%s lies on a network file system (%s), where SQLite can lose "
+                                  "data: keep it on a local disk",
+                                  path, NETWORK_FILE_SYSTEMS[i].name);
+    return DBK_OK;
+}
+
+static bool is_memory(const struct dbki_url *url)
+{
+    return !url->path[0] || !strcmp(url->path, ":memory:");
+}
+
+static int fail_with_errno(const char *path, struct dbk_error *error)
+{
+    enum dbk_status status = errno == ENOENT || errno == ENOTDIR ? DBK_NOT_FOUND
+                             : errno == EACCES || errno == EPERM ? DBK_DENIED
+                             : errno == ENOSPC || errno == EDQUOT ? DBK_FULL
+                             : errno == EROFS                    ? DBK_READ_ONLY
+                                                                 : DBK_UNREACHABLE;
+    return dbki_error_set(error, status, "%s: %s", path, strerror(errno));
+}
+
+/* Makes an empty file, so that what fails is said by errno and not by SQLite's "unable to open". */
+static int create_file(const char *path, struct dbk_error *error)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno == EEXIST ? DBK_OK : fail_with_errno(path, error);
+    close(fd);
+    char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int folder_fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    if (folder_fd >= 0) {
+        fsync(folder_fd); /* the new name must outlive a power failure too */
+        close(folder_fd);
+    }
+    return DBK_OK;
+}
+
+static int check_file(const char *path, const struct dbki_conn_options *options, bool is_read_only,
+                      struct dbk_error *error)
+{
+    struct stat status;
+    if (stat(path, &status)) {
+        if (errno != ENOENT)
+            return fail_with_errno(path, error);
+        if (!options->is_created || is_read_only)
+            return dbki_error_set(error, DBK_NOT_FOUND, "there is no database at %s", path);
+        int created = create_file(path, error);
+        if (created || stat(path, &status))
+            return created ? created : fail_with_errno(path, error);
+    }
+    if (!S_ISREG(status.st_mode))
+        return dbki_error_set(error, DBK_INVALID, "%s is %s, not a database file", path,
+                              S_ISDIR(status.st_mode) ? "a folder" : "no plain file");
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return fail_with_errno(path, error);
+    close(fd);
+    return refuse_network(path, error);
+}
+
+int dbki_sqlite_exec(struct conn *conn, const char *sql, struct dbk_error *error)
+{
+    int code = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? DBK_OK : dbki_sqlite_error(conn->db, code, error);
+}
+
+static int progress(void *user)
+{
+    struct conn *conn = user;
+    return conn->is_stopped && conn->is_stopped(conn->user);
+}
+
+static void conn_close(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    if (!conn)
+        return;
+    if (conn->checkpointer)
+        conn_close(&conn->checkpointer->head);
+    dbki_sqlite_forget_statements(conn);
+    sqlite3_close(conn->db);
+    dbki_turn_close(&conn->turn);
+    dbki_free(conn->head.path);
+    dbki_free(conn);
+}
+
+extern const struct dbki_engine dbki_sqlite;
+
+int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, struct dbk_error *error)
+{
+    struct conn *conn = dbki_calloc(1, sizeof *conn);
+    if (!conn)
+        return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    conn->head.engine = &dbki_sqlite;
+    conn->head.version = sqlite3_libversion();
+    conn->turn.fd = -1;
+    int status = DBK_OK;
+    int code = sqlite3_open_v2(path, &conn->db,
+                               flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (code != SQLITE_OK) {
+        status = dbki_sqlite_error(conn->db, code, error);
+    } else {
+        sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_busy_timeout(conn->db, 0);
+        sqlite3_wal_autocheckpoint(conn->db, 0);
+        /* None of these touches the file. */
+        status = dbki_sqlite_exec(conn,
+                                  "PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
+                                  "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
+                                  "PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF",
+                                  error);
+    }
+    if (status) {
+        conn_close(&conn->head);
+        return status;
+    }
+    *out_conn = conn;
+    return DBK_OK;
+}
+
+static int check_options(const struct dbki_url *url, struct dbk_error *error)
+{
+    if (url->authority[0])
+        return dbki_error_set(error, DBK_INVALID,
+                              "a database file has no host: sqlite:///relative or "
+                              "sqlite:////absolute, not sqlite://%.40s",
+                              url->authority);
+    for (int i = 0; i < url->option_count; i++)
+        if (strcmp(url->options[i].name, "mode") && strcmp(url->options[i].name, "writes"))
+            return dbki_error_set(error, DBK_INVALID,
+                                  "SQLite databases have no option '%.40s'; there is mode and writes",
+                                  url->options[i].name);
+    return DBK_OK;
+}
+
+static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
+                     struct dbki_conn **out_conn, struct dbk_error *error)
+{
+    int status = check_options(url, error);
+    bool in_memory = is_memory(url);
+    if (!status && !in_memory)
+        status = check_file(url->path, options, url->is_read_only, error);
+    if (status)
+        return status;
+    bool is_writer = options->is_writer && !url->is_read_only;
+    struct conn *conn;
+    status = dbki_sqlite_connect(in_memory ? ":memory:" : url->path,
+                                 is_writer || in_memory
+                                     ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                     : SQLITE_OPEN_READONLY,
+                                 &conn, error);
+    if (status)
+        return status;
+    conn->is_writer = is_writer || in_memory;
+    conn->head.is_single = in_memory;
+    conn->is_stopped = options->is_stopped;
+    conn->user = options->user;
+    if (options->is_stopped)
+        sqlite3_progress_handler(conn->db, PROGRESS_STEPS, progress, conn);
+    if (!in_memory) {
+        char *path = realpath(url->path, NULL);
+        conn->head.path = path;
+        if (!path) {
+            status = fail_with_errno(url->path, error);
+            conn_close(&conn->head);
+            return status;
+        }
+        if (is_writer) {
+            dbki_turn_open(&conn->turn, path);
+            dbki_checkpoint_watch(conn);
+        }
+    }
+    *out_conn = &conn->head;
+    return DBK_OK;
+}
+
+static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_wait *wait,
+                      struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    static const struct dbki_statement read = {.sql = "BEGIN"}, write = {.sql = "BEGIN IMMEDIATE"};
+    struct dbki_bound bound = {.statement = mode == DBKI_WRITE ? &write : &read};
+    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed, tries = 0;
+    if (mode == DBKI_WRITE && !dbki_turn_take(&conn->turn, wait))
+        return dbki_error_set(error, DBK_TIMEOUT, "other processes kept writing to the database");
+    for (;;) {
+        int status = dbki_sqlite_run(head, groups, 1, &failed);
+        if (!status) {
+            conn->is_in_transaction = true;
+            return DBK_OK;
+        }
+        if (status == DBK_BUSY && dbki_turn_pause(wait, &tries))
+            continue;
+        dbki_turn_leave(&conn->turn);
+        if (status == DBK_BUSY)
+            dbki_error_set(error, DBK_TIMEOUT, "another program kept the database locked");
+        return status == DBK_BUSY ? DBK_TIMEOUT : status;
+    }
+}
+
+static void conn_rollback(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    /* A failed statement may have rolled back by itself: SQLite says by its autocommit flag. */
+    if (!sqlite3_get_autocommit(conn->db))
+        sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
+    conn->is_in_transaction = false;
+    dbki_turn_leave(&conn->turn);
+}
+
+static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    static const struct dbki_statement commit = {.sql = "COMMIT"};
+    struct dbki_bound bound = {.statement = &commit};
+    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed, tries = 0, status;
+    if (sqlite3_get_autocommit(conn->db)) {
+        conn_rollback(head);
+        return dbki_error_set(error, DBK_UNREACHABLE, "SQLite rolled the transaction back by itself");
+    }
+    while ((status = dbki_sqlite_run(head, groups, 1, &failed)) == DBK_BUSY)
+        /* Without a write-ahead log, readers keep a commit waiting; the transaction stays open. */
+        if (!dbki_turn_pause(wait, &tries))
+            break;
+    if (status) {
+        bool is_unknown = error && (error->engine_code & 0xFF) == SQLITE_IOERR;
+        conn_rollback(head);
+        if (is_unknown) /* what was written may or may not be found by the next one who opens it */
+            error->outcome = DBK_UNKNOWN;
+        return status;
+    }
+    conn->is_in_transaction = false;
+    dbki_turn_leave(&conn->turn);
+    return DBK_OK;
+}
+
+static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error *error)
+{
+    return dbki_sqlite_exec((struct conn *)head, sql, error);
+}
+
+static int conn_columns(struct dbki_conn *head, const char *table,
+                        int (*column)(void *user, const char *name, bool is_needed), void *user,
+                        struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    sqlite3_stmt *stmt;
+    int code = sqlite3_prepare_v2(
+        conn->db, "SELECT name, \"notnull\" AND dflt_value IS NULL AND NOT pk FROM pragma_table_info(?)",
+        -1, &stmt, NULL);
+    int status = DBK_OK, tries = 0;
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+    while (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_BUSY) {
+        code = sqlite3_step(stmt);
+        if (code == SQLITE_BUSY && ++tries < 5000)
+            sqlite3_reset(stmt), sqlite3_sleep(1);
+        else if (code == SQLITE_BUSY)
+            break;
+        if (code == SQLITE_ROW)
+            status = column(user, (const char *)sqlite3_column_text(stmt, 0),
+                            sqlite3_column_int(stmt, 1));
+        if (status)
+            break;
+    }
+    if (!status && code != SQLITE_DONE)
+        status = dbki_sqlite_error(conn->db, code, error);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static const char *const SCHEMES[] = {"sqlite", NULL};
+
+const struct dbki_engine dbki_sqlite = {
+    .name = "sqlite",
+    .schemes = SCHEMES,
+    .pipeline_max = 1, /* nothing is sent anywhere: each operation is run and read on the spot */
+    .open = conn_open,
+    .close = conn_close,
+    .begin = conn_begin,
+    .run = dbki_sqlite_run,
+    .commit = conn_commit,
+    .rollback = conn_rollback,
+    .script = conn_script,
+    .columns = conn_columns,
+    .tidy = dbki_sqlite_tidy,
+};

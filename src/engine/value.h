@@ -1,0 +1,52 @@
+/* What crosses the engine's contract: parameters and columns. */
+#ifndef DBKI_VALUE_H
+#define DBKI_VALUE_H
+
+#include "daybook.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum dbki_type { DBKI_NULL, DBKI_INT, DBKI_TEXT, DBKI_BLOB };
+
+/* A value. Text and blobs are lent: a parameter lives as long as its operation, a column until the next
+ * row. Text of a column ends with a zero byte. */
+struct dbki_value {
+    enum dbki_type type;
+    size_t len; /* bytes of text or blob */
+    union {
+        int64_t number;
+        const char *text;
+        const void *blob;
+    };
+};
+
+/* DBK_NONE is NULL. */
+static inline struct dbki_value dbki_int(int64_t number)
+{
+    return (struct dbki_value){.type = number == DBK_NONE ? DBKI_NULL : DBKI_INT, .number = number};
+}
+
+static inline struct dbki_value dbki_text_n(const char *text, size_t len)
+{
+    return (struct dbki_value){.type = text ? DBKI_TEXT : DBKI_NULL, .len = len, .text = text};
+}
+
+/* NULL is NULL. */
+static inline struct dbki_value dbki_text(const char *text)
+{
+    return dbki_text_n(text, text ? strlen(text) : 0);
+}
+
+static inline struct dbki_value dbki_blob(const void *blob, size_t len)
+{
+    return (struct dbki_value){.type = DBKI_BLOB, .len = len, .blob = blob};
+}
+
+/* A column as a number; DBK_NONE for NULL and for what is no number. */
+static inline int64_t dbki_value_int(const struct dbki_value *value)
+{
+    return value->type == DBKI_INT ? value->number : DBK_NONE;
+}
+
+#endif
