@@ -1,0 +1,203 @@
+/* Looks at a database's tables, and makes those of a new store; see schema.h. */
+#include "schema/schema.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+enum { CREATE_WAIT_NS = 10 * 1000 * 1000 }; /* between two looks at a lock that somebody else holds */
+enum { CREATE_TRIES = 1000 };
+
+/* The first column of a query's first row. */
+struct answer {
+    bool has_row;
+    int64_t number;
+    char text[64];
+};
+
+static int take_answer(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct answer *answer = owner;
+    (void)index;
+    answer->has_row = cell_count > 0;
+    answer->number = dbki_value_int(&cells[0]);
+    if (cells[0].type == DBKI_TEXT)
+        snprintf(answer->text, sizeof answer->text, "%s", cells[0].text);
+    return DBK_OK;
+}
+
+static int ask(struct dbki_conn *conn, const char *sql, const char *param, struct answer *answer,
+               struct dbk_error *error)
+{
+    const struct dbki_statement statement = {.sql = sql, .is_made = true, .is_one_row = true};
+    struct dbki_value value = dbki_text(param);
+    struct dbki_bound bound = {
+        .statement = &statement, .params = &value, .param_count = param ? 1 : 0};
+    struct dbki_group group = {.bound = &bound,
+                               .bound_count = 1,
+                               .owner = answer,
+                               .row = take_answer,
+                               .error = error};
+    struct dbki_group *groups[] = {&group};
+    *answer = (struct answer){.number = DBK_NONE};
+    int status, failed;
+    for (int tries = 0;; tries++) {
+        status = conn->engine->run(conn, groups, 1, &failed);
+        if (status != DBK_BUSY || tries == CREATE_TRIES)
+            return status;
+        dbki_clock_sleep_ns(CREATE_WAIT_NS); /* a commit, or the recovery of a killed one's log */
+    }
+}
+
+/* Looks for one column among a table's. */
+struct search {
+    const char *wanted;
+    bool is_found;
+    int count;
+};
+
+static int see_column(void *user, const char *name, bool is_needed)
+{
+    struct search *search = user;
+    (void)is_needed;
+    search->count++;
+    if (!strcmp(name, search->wanted))
+        search->is_found = true;
+    return DBK_OK;
+}
+
+static int look_for(struct dbki_conn *conn, const char *table, const char *column,
+                    struct search *out_search, struct dbk_error *error)
+{
+    *out_search = (struct search){.wanted = column};
+    return conn->engine->columns(conn, table, see_column, out_search, error);
+}
+
+static int check_columns(struct dbki_conn *conn, const struct dbki_schema *schema,
+                         struct dbk_error *error)
+{
+    for (const char *const *used = dbki_columns_used; *used; used++) {
+        char table[64];
+        const char *dot = strchr(*used, '.');
+        snprintf(table, sizeof table, "%.*s", (int)(dot - *used), *used);
+        struct search search;
+        int status = look_for(conn, table, dot + 1, &search, error);
+        if (status)
+            return status;
+        if (!search.is_found)
+            return dbki_error_set(error, DBK_SCHEMA,
+                                  schema->is_own
+                                      ? "the store has no column %s: it was changed by hand or is "
+                                        "damaged; go back to a backup"
+                                      : "the database has no column %s: it is not Buildbot's, or of a "
+                                        "Buildbot before 4.0 (`buildbot upgrade-master` brings it up)",
+                                  *used);
+    }
+    return DBK_OK;
+}
+
+static int inspect_own(struct dbki_conn *conn, struct dbk_error *error)
+{
+    struct answer version;
+    int status = ask(conn, "SELECT version FROM daybook_schema", NULL, &version, error);
+    if (status)
+        return status;
+    if (version.number == DBK_NONE)
+        return dbki_error_set(error, DBK_SCHEMA, "daybook_schema holds no version: the store is damaged");
+    if (version.number > DBKI_SCHEMA_VERSION)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "the store's tables are of version %lld, made by a newer daybook; this "
+                              "one (%s) knows versions up to %d: use the newer one",
+                              (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
+    return DBK_OK;
+}
+
+static int has_table(struct dbki_conn *conn, const char *table, const char *column, bool *out_has,
+                     struct dbk_error *error)
+{
+    struct search search;
+    int status = look_for(conn, table, column, &search, error);
+    *out_has = search.is_found;
+    return status;
+}
+
+int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
+                        struct dbk_error *error)
+{
+    struct dbki_schema schema = {0};
+    bool has_ours, has_alembic, has_builds;
+    int status;
+    /* The first statement of all: it is also what finds out that the file is no database. */
+    if ((status = has_table(conn, "daybook_schema", "version", &has_ours, error)) ||
+        (status = has_table(conn, "alembic_version", "version_num", &has_alembic, error)) ||
+        (status = has_table(conn, "builds", "id", &has_builds, error)) ||
+        (status = has_table(conn, "daybook_events", "position", &schema.has_events, error)))
+        return status;
+    schema.is_own = has_ours && !has_alembic;
+    schema.is_adopted = has_ours && has_alembic;
+    if (!has_ours && !has_alembic && !has_builds) {
+        struct answer tables;
+        status = ask(conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'", NULL,
+                     &tables, error);
+        if (status)
+            return status;
+        schema.is_empty = tables.number == 0;
+        *out_schema = schema;
+        return schema.is_empty
+                   ? DBK_OK
+                   : dbki_error_set(error, DBK_SCHEMA,
+                                    "the database holds the tables of another program, and none of "
+                                    "daybook's or Buildbot's");
+    }
+    if (has_ours && (status = inspect_own(conn, error)))
+        return status;
+    if (has_alembic) {
+        struct answer revision;
+        status = ask(conn, "SELECT version_num FROM alembic_version", NULL, &revision, error);
+        if (status)
+            return status;
+        snprintf(schema.revision, sizeof schema.revision, "%.32s",
+                 revision.text[0] ? revision.text : "?");
+    }
+    status = check_columns(conn, &schema, error);
+    if (!status)
+        *out_schema = schema;
+    return status;
+}
+
+static bool gives_up_later(struct dbki_wait *wait)
+{
+    return wait->waited_ns > (int64_t)CREATE_WAIT_NS * CREATE_TRIES;
+}
+
+int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
+{
+    struct dbki_wait wait = {.gives_up = gives_up_later};
+    int status = conn->engine->script(conn, dbki_tables_before, error);
+    /* Two processes may be here at once: the loser of the lock finds the tables made. */
+    if (status && status != DBK_BUSY)
+        return status;
+    status = conn->engine->begin(conn, DBKI_WRITE, &wait, error);
+    if (status)
+        return status;
+    bool is_there;
+    status = has_table(conn, "daybook_schema", "version", &is_there, error);
+    if (!status && !is_there) {
+        char row[160];
+        snprintf(row, sizeof row,
+                 "INSERT INTO daybook_schema (version, created_at, created_by)"
+                 " VALUES (%d, %lld, 'daybook %s')",
+                 DBKI_SCHEMA_VERSION, (long long)dbki_clock_s(), DBK_VERSION);
+        for (const char *const *table = dbki_tables; *table && !status; table++)
+            status = conn->engine->script(conn, *table, error);
+        if (!status)
+            status = conn->engine->script(conn, row, error);
+    }
+    if (status) {
+        conn->engine->rollback(conn);
+        return status;
+    }
+    return conn->engine->commit(conn, &wait, error);
+}
