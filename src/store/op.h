@@ -1,0 +1,151 @@
+/*
+ * An operation: one call of the library on its way from submit to its callback.
+ *
+ * An operation's kind is one block in its connector's file: bind() fills the parameters of statements
+ * that are all known before anything is sent; row() takes each row; read() looks at what came, and may
+ * ask for one more pass of statements; deliver() runs the callback. bind, row and read run on a worker
+ * inside a transaction (for reads: a snapshot); deliver runs inside dispatch.
+ *
+ *     submit --> WAITING --> RUNNING --> READY --> delivered and freed
+ *                   |                      ^
+ *                   +-- cancelled, late ---+
+ *
+ * The state is guarded by the store's lock. While an operation is RUNNING all else in it is the
+ * worker's; before and after it is the submitting and the dispatching thread's.
+ *
+ * A batch that failed is undone and run again: bind() may be called more than once, and begins anew each
+ * time (the arena is rewound to what submit put there). An operation that read() refuses must not have
+ * changed anything: its statements are written so that they do nothing in that case.
+ */
+#ifndef DBKI_OP_H
+#define DBKI_OP_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "engine/engine.h"
+
+struct dbki_op;
+struct dbki_record;
+struct dbki_spec_plan;
+
+/* Collects the statements of one pass. */
+struct dbki_binder {
+    struct dbki_arena arena;
+    struct dbki_bound *bound;
+    int count, max;
+    bool is_out_of_memory;
+};
+
+void dbki_binder_init(struct dbki_binder *binder);
+void dbki_binder_fini(struct dbki_binder *binder);
+void dbki_binder_clear(struct dbki_binder *binder);
+/* Adds a statement with its parameters, which are copied (what they point to is not). */
+void dbki_bind(struct dbki_binder *binder, const struct dbki_statement *statement,
+               const struct dbki_value *params, int param_count);
+/* The same with the parameters written out. */
+#define DBKI_BIND(binder, statement, ...)                                                          \
+    dbki_bind(binder, statement, (const struct dbki_value[]){__VA_ARGS__},                         \
+              (int)(sizeof((const struct dbki_value[]){__VA_ARGS__}) / sizeof(struct dbki_value)))
+
+/* What a write does, for what ?writes= allows on a Buildbot database. */
+enum dbki_access {
+    DBKI_ACCESS_READ,
+    DBKI_ACCESS_EXISTING, /* changes or deletes what is there */
+    DBKI_ACCESS_MASTER,   /* adds builds, steps, properties, data below requests that are there */
+    DBKI_ACCESS_OWN,      /* adds what builds hang on: only in our own stores */
+};
+
+struct dbki_opkind {
+    const char *action; /* "adding a build" */
+    bool is_several;    /* of a read: more than one statement, which need a snapshot of their own */
+    enum dbki_access access;
+    void (*bind)(struct dbki_op *op, struct dbki_binder *binder);
+    /* Result: 0 or a status (DBK_NO_MEMORY). NULL when no statement gives rows. */
+    int (*row)(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count);
+    /* After all statements of a pass (op->pass, from 0). Refuses by dbki_error_set(&op->error, ...).
+     * What it binds to `more` makes the next pass. NULL when nothing is to be looked at. */
+    void (*read)(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more);
+    void (*deliver)(struct dbki_op *op, const struct dbk_error *error);
+};
+
+enum dbki_op_state { DBKI_OP_NEW, DBKI_OP_WAITING, DBKI_OP_RUNNING, DBKI_OP_READY };
+
+typedef void dbki_callback(void);
+
+struct dbki_op {
+    struct dbki_link link; /* in the queue or the ready list; first */
+    const struct dbki_opkind *kind;
+    struct dbk_store *store;
+    uint64_t id;
+    enum dbki_op_state state;
+    int pass;
+    bool is_out_of_memory; /* while its arguments were copied */
+    bool is_turn_over;     /* set by read(): commit, let other writers have their turn, bind again */
+    int64_t progress[2];   /* of one that takes several turns; bind() begins with what was committed */
+    int64_t progress_committed[2];
+    bool is_partly_done;   /* something of it was committed in an earlier turn */
+    int64_t deadline_ns;   /* 0: none */
+    int64_t now;           /* the store's clock at submit */
+    dbki_callback *done;
+    void *user;
+    struct dbki_arena arena;
+    struct dbki_arena_mark arguments_end;
+    struct dbk_error error; /* last: not touched while all goes well, but for its status */
+};
+
+/*
+ * Makes an operation of `size` bytes (a struct that begins with a struct dbki_op; zeroed) with room for
+ * that many bytes of texts and results. Result: NULL when out of memory.
+ */
+void *dbki_op_new(const struct dbki_opkind *kind, size_t size, size_t room, dbki_callback *done,
+                  void *user);
+void dbki_op_free(struct dbki_op *op);
+
+/* Copy arguments. When memory is out, submitting the operation will say so. */
+struct dbki_value dbki_op_text(struct dbki_op *op, const char *text);
+struct dbki_value dbki_op_text_n(struct dbki_op *op, const char *text, size_t len);
+struct dbki_value dbki_op_blob(struct dbki_op *op, const void *bytes, size_t len);
+void *dbki_op_copy(struct dbki_op *op, const void *bytes, size_t len);
+
+/* Takes memory for results. */
+static inline void *dbki_op_take(struct dbki_op *op, size_t size)
+{
+    return dbki_arena_take(&op->arena, size);
+}
+
+/* Undoes what an attempt left in the operation, before it is bound (again). */
+void dbki_op_begin_anew(struct dbki_op *op);
+
+/*
+ * Submits the operation, or frees it and says why not, also where call->out_refusal points.
+ */
+int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
+
+/* Refuses a call before there is an operation. Result: the status. */
+int dbki_refuse(const struct dbk_call *call, enum dbk_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The checks of a call's arguments: each is skipped when one failed before. */
+struct dbki_check {
+    const struct dbk_call *call;
+    int status;
+};
+void dbki_check_that(struct dbki_check *check, bool is_right, const char *sentence);
+void dbki_check_id(struct dbki_check *check, const char *field, int64_t id);
+/* NULL is only taken with may_be_null. max_chars 0: no limit but that of the largest text. */
+void dbki_check_text(struct dbki_check *check, const char *field, const char *text, size_t max_chars,
+                     bool may_be_null);
+void dbki_check_results(struct dbki_check *check, int64_t results);
+
+/* Limits of texts, in characters (header, LIMITS). */
+enum {
+    DBKI_NAME_MAX = 256,
+    DBKI_STEP_NAME_MAX = 50,
+    DBKI_WORKER_NAME_MAX = 50,
+    DBKI_REPOSITORY_MAX = 512,
+    DBKI_CHANGE_TEXT_MAX = 255,
+    DBKI_TEXT_BYTES_MAX = 16000000,
+};
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * From finished to delivered: the ready list, its descriptor, deadlines of what waits, cancelling.
+ *
+ * Deadlines are kept here and not by the workers, since a worker may hang in the disk: a timer makes the
+ * store's descriptor readable, and whoever dispatches ends what is late.
+ */
+#include "base/clock.h"
+#include "store/store.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+void dbki_signal_locked(struct dbk_store *store)
+{
+    if (store->is_signalled)
+        return;
+    store->is_signalled = true;
+    eventfd_write(store->event_fd, 1);
+}
+
+void dbki_ready_append_locked(struct dbk_store *store, struct dbki_list *finished)
+{
+    if (dbki_list_is_empty(finished))
+        return;
+    dbki_list_move_all(&store->ready, finished);
+    dbki_signal_locked(store);
+}
+
+void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
+                             enum dbk_status status, const char *sentence)
+{
+    dbki_list_remove(&op->link);
+    queue->count--;
+    op->state = DBKI_OP_READY;
+    dbki_error_set(&op->error, status, "%s", sentence);
+    if (op->is_partly_done) /* it had turns before, and what they did stays done */
+        op->error.outcome = DBK_DONE;
+    dbki_list_append(&store->ready, &op->link);
+    dbki_signal_locked(store);
+}
+
+void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns)
+{
+    if (store->timer_at_ns && store->timer_at_ns <= at_ns)
+        return;
+    store->timer_at_ns = at_ns;
+    struct itimerspec when = {.it_value = {at_ns / 1000000000, at_ns % 1000000000}};
+    timerfd_settime(store->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* Ends what is late in a queue. Result: the earliest deadline that is left, 0 for none. */
+static int64_t end_late(struct dbk_store *store, struct dbki_queue *queue, int64_t now_ns)
+{
+    int64_t next_ns = 0;
+    struct dbki_link *next;
+    for (struct dbki_link *link = queue->waiting.ends.next; link != &queue->waiting.ends;
+         link = next) {
+        struct dbki_op *op = (struct dbki_op *)link;
+        next = link->next;
+        if (!op->deadline_ns)
+            continue;
+        if (op->deadline_ns <= now_ns)
+            dbki_end_waiting_locked(store, queue, op, DBK_TIMEOUT,
+                                    "the deadline passed before the database was free");
+        else if (!next_ns || op->deadline_ns < next_ns)
+            next_ns = op->deadline_ns;
+    }
+    return next_ns;
+}
+
+static void check_deadlines_locked(struct dbk_store *store)
+{
+    int64_t now_ns;
+    uint64_t ticks;
+    if (!store->timer_at_ns || (now_ns = dbki_clock_ns()) < store->timer_at_ns)
+        return;
+    if (read(store->timer_fd, &ticks, sizeof ticks) < 0) {
+        /* It has not gone off yet by its own count: it will, once more, for nothing. */
+    }
+    store->timer_at_ns = 0;
+    int64_t reads_ns = end_late(store, &store->reads, now_ns);
+    int64_t writes_ns = end_late(store, &store->writes, now_ns);
+    if (reads_ns)
+        dbki_timer_at_most_locked(store, reads_ns);
+    if (writes_ns)
+        dbki_timer_at_most_locked(store, writes_ns);
+}
+
+static bool is_forked(const struct dbk_store *store)
+{
+    return store->fork_generation != dbki_fork_generation();
+}
+
+/* The last act: its callback runs with the store still there, and nothing of it is used afterwards. */
+static void finish_closing(struct dbk_store *store)
+{
+    if (store->close_done)
+        store->close_done(store->close_user, NULL);
+    dbki_store_free(store);
+}
+
+static void deliver(struct dbk_store *store, struct dbki_op *op)
+{
+    atomic_fetch_sub(&store->outstanding, 1);
+    struct dbk_error *error = op->error.status == DBK_OK ? NULL : &op->error;
+    if (error)
+        dbki_error_action(error, op->kind->action);
+    op->kind->deliver(op, error);
+    dbki_op_free(op);
+}
+
+/* Result: how many callbacks ran; *out_is_freed says that the store is gone. */
+static int dispatch(struct dbk_store *store, bool *out_is_freed)
+{
+    struct dbki_list finished;
+    uint64_t count;
+    int delivered = 0;
+    dbki_list_init(&finished);
+    *out_is_freed = false;
+    pthread_mutex_lock(&store->lock);
+    if (store->is_dispatching) { /* a callback that dispatches: it has to return first */
+        pthread_mutex_unlock(&store->lock);
+        return 0;
+    }
+    check_deadlines_locked(store);
+    dbki_list_move_all(&finished, &store->ready);
+    bool is_last = store->is_finished;
+    if (store->is_signalled) {
+        store->is_signalled = false;
+        eventfd_read(store->event_fd, &count);
+    }
+    store->is_dispatching = !dbki_list_is_empty(&finished);
+    pthread_mutex_unlock(&store->lock);
+
+    for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
+        deliver(store, (struct dbki_op *)link);
+
+    if (delivered) {
+        pthread_mutex_lock(&store->lock);
+        store->is_dispatching = false;
+        if (store->is_gathering)
+            pthread_cond_signal(&store->dispatched);
+        pthread_mutex_unlock(&store->lock);
+    }
+    if (is_last) {
+        finish_closing(store);
+        *out_is_freed = true;
+        delivered++;
+    }
+    return delivered;
+}
+
+int dbk_dispatch(struct dbk_store *store)
+{
+    bool is_freed;
+    if (!store || is_forked(store))
+        return 0;
+    return dispatch(store, &is_freed);
+}
+
+/* Sleeps until there may be something to dispatch. */
+static void sleep_for(struct dbk_store *store, int64_t timeout_ns)
+{
+    struct pollfd fds[] = {{.fd = store->event_fd, .events = POLLIN},
+                           {.fd = store->timer_fd, .events = POLLIN}};
+    struct timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+    ppoll(fds, 2, timeout_ns < 0 ? NULL : &time, NULL);
+}
+
+int dbk_wait(struct dbk_store *store, int timeout_ms)
+{
+    if (!store || is_forked(store))
+        return 0;
+    int64_t end_ns = timeout_ms < 0 ? -1 : dbki_clock_ns() + (int64_t)timeout_ms * 1000000;
+    for (;;) {
+        bool is_freed;
+        int delivered = dispatch(store, &is_freed);
+        if (delivered)
+            return delivered;
+        pthread_mutex_lock(&store->lock);
+        bool is_idle = !store->is_closing && atomic_load(&store->outstanding) == 0;
+        pthread_mutex_unlock(&store->lock);
+        int64_t left_ns = end_ns < 0 ? -1 : end_ns - dbki_clock_ns();
+        if (is_idle || (end_ns >= 0 && left_ns <= 0))
+            return 0;
+        sleep_for(store, left_ns);
+    }
+}
+
+int dbk_fd(struct dbk_store *store)
+{
+    return store ? store->poll_fd : -1;
+}
+
+static struct dbki_op *find_waiting(const struct dbki_queue *queue, uint64_t id)
+{
+    for (struct dbki_link *link = queue->waiting.ends.next; link != &queue->waiting.ends;
+         link = link->next)
+        if (((struct dbki_op *)link)->id == id)
+            return (struct dbki_op *)link;
+    return NULL;
+}
+
+int dbk_cancel(struct dbk_store *store, struct dbk_op handle)
+{
+    if (!store)
+        return DBK_INVALID;
+    if (is_forked(store))
+        return DBK_CLOSED;
+    struct dbki_queue *queues[] = {&store->reads, &store->writes};
+    int status = DBK_NOT_FOUND;
+    pthread_mutex_lock(&store->lock);
+    for (int i = 0; i < 2 && status; i++) {
+        struct dbki_op *op = find_waiting(queues[i], handle.id);
+        if (!op)
+            continue;
+        dbki_end_waiting_locked(store, queues[i], op, DBK_CANCELLED, "the operation was cancelled");
+        status = DBK_OK;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+static void cancel_all(struct dbk_store *store, struct dbki_queue *queue)
+{
+    struct dbki_link *link;
+    while ((link = dbki_list_first(&queue->waiting)))
+        dbki_end_waiting_locked(store, queue, (struct dbki_op *)link, DBK_CANCELLED,
+                                "the store was closed before the operation was begun");
+}
+
+int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
+{
+    if (!store)
+        return DBK_INVALID;
+    if (is_forked(store))
+        return DBK_CLOSED;
+    pthread_mutex_lock(&store->lock);
+    int status = store->is_closing ? DBK_CLOSED : DBK_OK;
+    if (!status) {
+        store->is_closing = true;
+        store->close_done = done;
+        store->close_user = user;
+        cancel_all(store, &store->reads);
+        cancel_all(store, &store->writes);
+        pthread_cond_broadcast(&store->reads.wake);
+        pthread_cond_broadcast(&store->writes.wake);
+        pthread_cond_broadcast(&store->dispatched);
+    }
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
+int dbk_close_wait(struct dbk_store *store)
+{
+    if (!store)
+        return DBK_OK;
+    if (is_forked(store))
+        return DBK_CLOSED;
+    dbk_close(store, NULL, NULL); /* or it is closing already */
+    for (bool is_freed = false; !is_freed;)
+        if (!dispatch(store, &is_freed))
+            sleep_for(store, -1);
+    return DBK_OK;
+}

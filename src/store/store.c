@@ -1,0 +1,428 @@
+/* Opening and freeing stores, and submitting to them. */
+#include "store/store.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { READERS_DEFAULT = 2, QUEUE_DEFAULT = 10000, QUEUE_LIMIT = 1000000 };
+
+/* ------------------------------------------------------------------------------------ fork ---- */
+
+static _Atomic unsigned fork_generation;
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&fork_generation, 1);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+unsigned dbki_fork_generation(void)
+{
+    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+/* --------------------------------------------------------------------------------- opening ---- */
+
+static int64_t system_clock(void *user)
+{
+    (void)user;
+    return dbki_clock_s();
+}
+
+static int check_options(const struct dbk_options *options, struct dbk_error *error)
+{
+    if (options->size < offsetof(struct dbk_options, clock_user) + sizeof options->clock_user)
+        return dbki_error_set(error, DBK_INVALID, "the options do not begin with DBK_OPTIONS_INIT");
+    if (options->reader_count < 0 || options->reader_count > DBKI_READERS_MAX)
+        return dbki_error_set(error, DBK_INVALID, "reader_count must be 0 to %d", DBKI_READERS_MAX);
+    if (options->queue_max < 0 || options->queue_max > QUEUE_LIMIT)
+        return dbki_error_set(error, DBK_INVALID, "queue_max must be 0 to %d", QUEUE_LIMIT);
+    return DBK_OK;
+}
+
+static int open_descriptors(struct dbk_store *store, struct dbk_error *error)
+{
+    store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    store->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    store->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN};
+    if (store->event_fd < 0 || store->timer_fd < 0 || store->poll_fd < 0 ||
+        epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, store->event_fd, &event) ||
+        epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, store->timer_fd, &event))
+        return dbki_error_set(error, DBK_NO_MEMORY, "no descriptors for the store: %s",
+                              strerror(errno));
+    return DBK_OK;
+}
+
+/* Ends a long read whose deadline passed. Runs on the reader's thread, within its query. */
+static bool is_read_late(void *user)
+{
+    const struct dbki_worker *worker = user;
+    const struct dbki_op *op = worker->current;
+    return op && op->deadline_ns && dbki_clock_ns() > op->deadline_ns;
+}
+
+static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn *conn, bool is_writer,
+                                      bool is_reader)
+{
+    struct dbki_worker *worker = &store->workers[store->worker_count++];
+    worker->store = store;
+    worker->conn = conn;
+    worker->is_writer = is_writer;
+    worker->is_reader = is_reader;
+    dbki_binder_init(&worker->binders[0]);
+    dbki_binder_init(&worker->binders[1]);
+    return worker;
+}
+
+static int connect_reader(struct dbk_store *store, struct dbk_error *error)
+{
+    struct dbki_worker *worker = &store->workers[store->worker_count];
+    struct dbki_conn_options options = {.is_stopped = is_read_late, .user = worker};
+    struct dbki_conn *conn;
+    int status = store->engine->open(&store->url, &options, &conn, error);
+    if (!status)
+        add_worker(store, conn, false, true);
+    return status;
+}
+
+/* Makes the tables if that is wanted and there are none. Needs a connection that writes. */
+static int connect_writer(struct dbk_store *store, bool is_created, struct dbki_conn **out_conn,
+                          struct dbk_error *error)
+{
+    struct dbki_conn_options options = {.is_writer = true, .is_created = is_created};
+    int status = store->engine->open(&store->url, &options, out_conn, error);
+    if (status)
+        return status;
+    struct dbki_conn *conn = *out_conn;
+    status = dbki_schema_inspect(conn, &store->schema, error);
+    if (!status && store->schema.is_empty) {
+        if (is_created || conn->is_single)
+            status = dbki_schema_create(conn, error);
+        else
+            status = dbki_error_set(error, DBK_SCHEMA,
+                                    "the database is empty: `daybook init` makes a store of it");
+        if (!status)
+            status = dbki_schema_inspect(conn, &store->schema, error);
+    }
+    if (status) {
+        store->engine->close(conn);
+        *out_conn = NULL;
+    }
+    return status;
+}
+
+static bool may_write(const struct dbk_store *store)
+{
+    return !store->url.is_read_only &&
+           (store->schema.is_own || store->url.writes != DBKI_WRITES_NONE);
+}
+
+/*
+ * A database that is there is looked at through a connection that cannot write, and gets a writer only
+ * when writing is allowed: so nothing is touched of one that is not ours.
+ */
+static int connect(struct dbk_store *store, const struct dbk_options *options,
+                   struct dbk_error *error)
+{
+    struct dbki_conn *writer = NULL;
+    int status = connect_reader(store, error);
+    if (!status && store->workers[0].conn->is_single) {
+        store->engine->close(store->workers[0].conn);
+        store->worker_count = 0;
+        status = connect_writer(store, true, &writer, error);
+        if (!status)
+            add_worker(store, writer, true, true);
+        return status;
+    }
+    if (!status) {
+        status = dbki_schema_inspect(store->workers[0].conn, &store->schema, error);
+        if (status)
+            return status;
+    } else if (status != DBK_NOT_FOUND || !options->is_created || store->url.is_read_only) {
+        return status;
+    }
+    bool is_missing = status == DBK_NOT_FOUND;
+    dbki_error_clear(error);
+    status = DBK_OK;
+    if (is_missing || store->schema.is_empty || may_write(store))
+        status = connect_writer(store, options->is_created, &writer, error);
+    /* The readers' connections come after the tables. */
+    int reader_count = options->reader_count ? options->reader_count : READERS_DEFAULT;
+    while (!status && store->worker_count < reader_count)
+        status = connect_reader(store, error);
+    if (writer)
+        add_worker(store, writer, true, false);
+    return status;
+}
+
+static void fill_info(struct dbk_store *store)
+{
+    const struct dbki_conn *conn = store->workers[0].conn;
+    snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
+    store->path = conn->path ? strdup(conn->path) : NULL;
+    store->info = (struct dbk_info){
+        .engine = store->engine->name,
+        .url = store->url.shown,
+        .engine_version = conn->version,
+        .is_own = store->schema.is_own,
+        .is_adopted = store->schema.is_adopted,
+        .is_read_only = !may_write(store),
+        .has_events = store->schema.has_events,
+        .buildbot_version = store->schema.revision[0] ? store->schema.revision : NULL,
+        .warning = store->warning[0] ? store->warning : NULL,
+        .path = store->path,
+    };
+}
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+/* The threads take no signal: those of the program go to its own threads. */
+static int start_threads(struct dbk_store *store, struct dbk_error *error)
+{
+    sigset_t all, before;
+    int failed = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_mutex_lock(&store->lock);
+    for (int i = 0; i < store->worker_count && !failed; i++) {
+        failed = pthread_create(&store->workers[i].thread, NULL, dbki_worker_run, &store->workers[i]);
+        if (!failed) {
+            pthread_setname_np(store->workers[i].thread,
+                               store->workers[i].is_writer ? "daybook-write" : "daybook-read");
+            store->live_workers++;
+        }
+    }
+    if (failed)
+        store->is_closing = true;
+    pthread_mutex_unlock(&store->lock);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!failed)
+        return DBK_OK;
+    for (int i = 0; i < store->live_workers; i++)
+        pthread_join(store->workers[i].thread, NULL);
+    store->live_workers = 0;
+    return dbki_error_set(error, DBK_NO_MEMORY, "no threads for the store: %s", strerror(failed));
+}
+
+/* Everything but the threads. */
+static void release(struct dbk_store *store)
+{
+    for (int i = 0; i < store->worker_count; i++) {
+        if (store->workers[i].conn)
+            store->engine->close(store->workers[i].conn);
+        dbki_binder_fini(&store->workers[i].binders[0]);
+        dbki_binder_fini(&store->workers[i].binders[1]);
+    }
+    int fds[] = {store->poll_fd, store->timer_fd, store->event_fd};
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    pthread_cond_destroy(&store->reads.wake);
+    pthread_cond_destroy(&store->writes.wake);
+    pthread_cond_destroy(&store->dispatched);
+    pthread_mutex_destroy(&store->lock);
+    dbki_url_fini(&store->url);
+    dbki_free(store->path);
+    dbki_free(store);
+}
+
+void dbki_store_free(struct dbk_store *store)
+{
+    for (int i = 0; i < store->worker_count; i++)
+        pthread_join(store->workers[i].thread, NULL);
+    release(store);
+}
+
+static struct dbk_store *new_store(const struct dbk_options *options)
+{
+    struct dbk_store *store = dbki_calloc(1, sizeof *store);
+    if (!store)
+        return NULL;
+    store->event_fd = store->timer_fd = store->poll_fd = -1;
+    store->queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+    store->clock = options->clock ? options->clock : system_clock;
+    store->clock_user = options->clock_user;
+    store->fork_generation = dbki_fork_generation();
+    pthread_mutex_init(&store->lock, NULL);
+    dbki_list_init(&store->ready);
+    dbki_list_init(&store->reads.waiting);
+    dbki_list_init(&store->writes.waiting);
+    init_condition(&store->reads.wake);
+    init_condition(&store->writes.wake);
+    init_condition(&store->dispatched);
+    return store;
+}
+
+int dbk_open(const char *url, const struct dbk_options *options, struct dbk_store **out_store,
+             struct dbk_error *out_error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static const struct dbk_options defaults = DBK_OPTIONS_INIT;
+    struct dbk_error error;
+    struct dbk_store *store = NULL;
+    pthread_once(&once, watch_forks);
+    dbki_error_clear(&error);
+    options = options ? options : &defaults;
+    int status = out_store ? check_options(options, &error)
+                           : dbki_error_set(&error, DBK_INVALID, "out_store must not be NULL");
+    if (!status) {
+        store = new_store(options);
+        if (!store)
+            status = dbki_error_set(&error, DBK_NO_MEMORY, "out of memory");
+    }
+    if (!status)
+        status = dbki_url_parse(url, &store->url, &error);
+    if (!status) {
+        store->engine = dbki_engine_find(store->url.scheme, &error);
+        status = store->engine ? open_descriptors(store, &error) : (int)error.status;
+    }
+    if (!status)
+        status = connect(store, options, &error);
+    if (!status) {
+        fill_info(store);
+        status = start_threads(store, &error);
+    }
+    if (!status) {
+        *out_store = store;
+        return DBK_OK;
+    }
+    if (store)
+        release(store);
+    dbki_error_action(&error, "opening the database");
+    if (out_error)
+        *out_error = error;
+    return status;
+}
+
+const struct dbk_info *dbk_get_info(const struct dbk_store *store)
+{
+    return store ? &store->info : NULL;
+}
+
+void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t stats_size)
+{
+    struct dbk_stats stats = {0};
+    if (!store || !out_stats)
+        return;
+    pthread_mutex_lock(&store->lock);
+    stats.waiting_count = store->reads.count + store->writes.count;
+    pthread_mutex_unlock(&store->lock);
+    stats.running_count = atomic_load(&store->running_count);
+    stats.ready_count =
+        atomic_load(&store->outstanding) - stats.waiting_count - stats.running_count;
+    if (stats.ready_count < 0)
+        stats.ready_count = 0;
+    stats.read_count = atomic_load(&store->read_count);
+    stats.write_count = atomic_load(&store->write_count);
+    stats.failed_count = atomic_load(&store->failed_count);
+    stats.commit_count = atomic_load(&store->commit_count);
+    stats.retry_count = atomic_load(&store->retry_count);
+    stats.checkpoint_count = atomic_load(&store->checkpoint_count);
+    stats.lock_wait_ms = atomic_load(&store->lock_wait_ns) / 1000000;
+    memcpy(out_stats, &stats, stats_size < sizeof stats ? stats_size : sizeof stats);
+}
+
+/* ------------------------------------------------------------------------------- submitting ---- */
+
+static int check_access(const struct dbk_store *store, const struct dbki_op *op,
+                        const struct dbk_call *call)
+{
+    enum dbki_access access = op->kind->access;
+    if (access == DBKI_ACCESS_READ)
+        return DBK_OK;
+    if (store->url.is_read_only)
+        return dbki_refuse(call, DBK_READ_ONLY, "the database was opened with mode=ro");
+    if (store->schema.is_own)
+        return DBK_OK;
+    if (access == DBKI_ACCESS_OWN)
+        return dbki_refuse(call, DBK_UNSUPPORTED,
+                           "%s is not possible in a Buildbot database, whose master would act on "
+                           "it: use a store of your own (`daybook init`)",
+                           op->kind->action);
+    enum dbki_writes needed =
+        access == DBKI_ACCESS_EXISTING ? DBKI_WRITES_EXISTING : DBKI_WRITES_MASTER;
+    if (store->url.writes < needed)
+        return dbki_refuse(call, DBK_READ_ONLY,
+                           "a Buildbot database is only read unless its URL says ?writes=%s",
+                           needed == DBKI_WRITES_EXISTING ? "existing" : "master");
+    return DBK_OK;
+}
+
+static int check_call(struct dbk_store *store, const struct dbki_op *op, const struct dbk_call *call)
+{
+    if (store->fork_generation != dbki_fork_generation())
+        return dbki_refuse(call, DBK_CLOSED, "the store was opened before a fork: open it anew");
+    if (op->is_out_of_memory)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    if (call && (call->timeout_ms < 0 || call->scope || call->key))
+        return dbki_refuse(call, DBK_INVALID,
+                           call->timeout_ms < 0 ? "timeout_ms must not be negative"
+                                                : "operation keys are not supported yet");
+    return check_access(store, op, call);
+}
+
+int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
+{
+    int status = check_call(store, op, call);
+    if (!status && atomic_fetch_add(&store->outstanding, 1) >= store->queue_max) {
+        atomic_fetch_sub(&store->outstanding, 1);
+        status = dbki_refuse(call, DBK_BUSY, "%lld operations are outstanding, the most there may be",
+                             (long long)store->queue_max);
+    }
+    if (status) {
+        dbki_op_free(op);
+        return status;
+    }
+    bool is_read = op->kind->access == DBKI_ACCESS_READ;
+    bool is_single = store->workers[0].is_writer && store->workers[0].is_reader;
+    struct dbki_queue *queue = is_read && !is_single ? &store->reads : &store->writes;
+    op->store = store;
+    op->arguments_end = dbki_arena_mark(&op->arena);
+    op->id = atomic_fetch_add_explicit(&store->last_op_id, 1, memory_order_relaxed) + 1;
+    op->now = is_read ? 0 : store->clock(store->clock_user);
+    if (call && call->timeout_ms) {
+        int64_t now_ns = dbki_clock_ns();
+        op->deadline_ns = call->timeout_ms < (INT64_MAX - now_ns) / 1000000
+                              ? now_ns + call->timeout_ms * 1000000
+                              : 0;
+    }
+    pthread_mutex_lock(&store->lock);
+    if (store->is_closing) {
+        pthread_mutex_unlock(&store->lock);
+        atomic_fetch_sub(&store->outstanding, 1);
+        dbki_op_free(op);
+        return dbki_refuse(call, DBK_CLOSED, "the store is closed");
+    }
+    op->state = DBKI_OP_WAITING;
+    dbki_list_append(&queue->waiting, &op->link);
+    queue->count++;
+    if (op->deadline_ns)
+        dbki_timer_at_most_locked(store, op->deadline_ns);
+    if (queue->sleeper_count)
+        pthread_cond_signal(&queue->wake);
+    if (call && call->out_op)
+        *call->out_op = (struct dbk_op){op->id};
+    pthread_mutex_unlock(&store->lock);
+    return DBK_OK;
+}

@@ -1,0 +1,95 @@
+/*
+ * The store: the only place with threads.
+ *
+ * One mutex guards the two queues, the ready list and the states of operations. A writer thread takes
+ * from `writes`, reader threads from `reads`, each with a connection of its own; what is finished goes to
+ * `ready`, and the event descriptor becomes readable. A database that only one connection can see
+ * (in memory) has one worker, which does both.
+ */
+#ifndef DBKI_STORE_H
+#define DBKI_STORE_H
+
+#include "base/list.h"
+#include "engine/engine.h"
+#include "schema/schema.h"
+#include "store/op.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { DBKI_READERS_MAX = 16, DBKI_WORKERS_MAX = DBKI_READERS_MAX + 1 };
+
+/* Operations that wait for a worker. */
+struct dbki_queue {
+    struct dbki_list waiting;
+    int count;
+    int sleeper_count; /* workers in pthread_cond_wait() */
+    pthread_cond_t wake;
+};
+
+/* A thread with a connection. */
+struct dbki_worker {
+    struct dbk_store *store;
+    struct dbki_conn *conn;
+    pthread_t thread;
+    bool is_writer; /* takes from `writes` */
+    bool is_reader; /* takes from `reads` */
+    struct dbki_op *current; /* the read that runs, for its deadline */
+    struct dbki_binder binders[2];
+};
+
+struct dbk_store {
+    pthread_mutex_t lock;
+    struct dbki_queue reads, writes;
+    struct dbki_list ready;
+    bool is_signalled;   /* event_fd was written and not read since */
+    bool is_dispatching; /* callbacks run: more submits are likely to come at once */
+    bool is_gathering;   /* the writer waits on `dispatched` for them to end */
+    pthread_cond_t dispatched;
+    bool is_closing;
+    dbk_done_fn *close_done;
+    void *close_user;
+    int live_workers; /* threads that have not ended */
+    bool is_finished; /* all of them have: the next dispatch that finds `ready` empty frees the store */
+    int64_t timer_at_ns; /* when timer_fd goes off; 0: it does not */
+
+    int event_fd, timer_fd, poll_fd; /* poll_fd joins the other two: what dbk_fd() gives */
+    struct dbki_worker workers[DBKI_WORKERS_MAX];
+    int worker_count;
+
+    _Atomic uint64_t last_op_id;
+    _Atomic int64_t outstanding; /* submitted and not delivered */
+    int64_t queue_max;
+    dbk_clock_fn *clock;
+    void *clock_user;
+    unsigned fork_generation;
+
+    const struct dbki_engine *engine;
+    struct dbki_schema schema;
+    struct dbki_url url;
+    struct dbk_info info;
+    char warning[256];
+    char *path;
+
+    _Atomic int64_t read_count, write_count, failed_count, commit_count, retry_count,
+        checkpoint_count, lock_wait_ns, running_count;
+};
+
+/* worker.c: the body of a worker's thread. */
+void *dbki_worker_run(void *worker);
+
+/* ready.c: hands a list of operations that are READY over to dispatch. Takes no lock: the caller has it. */
+void dbki_ready_append_locked(struct dbk_store *store, struct dbki_list *finished);
+/* Makes the store's descriptor readable. The caller has the lock. */
+void dbki_signal_locked(struct dbk_store *store);
+/* Ends a waiting operation with an error. The caller has the lock. */
+void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
+                             enum dbk_status status, const char *sentence);
+/* Makes the timer go off at the latest then. The caller has the lock. */
+void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
+/* store.c: frees everything; all threads have ended. */
+void dbki_store_free(struct dbk_store *store);
+/* store.c: how often this process forked, as seen by the child. */
+unsigned dbki_fork_generation(void);
+
+#endif
