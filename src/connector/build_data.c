@@ -1,0 +1,368 @@
+/* Build data: values of any bytes, kept with their length. */
+#include "base/alloc.h"
+#include "connector/event.h"
+#include "connector/list.h"
+#include "connector/records.h"
+
+#include <stdio.h>
+
+/* SQLite's largest row is 1,000,000,000 bytes; the row's other columns need some of them. */
+enum { VALUE_MAX = 999000000 };
+
+#define COLUMNS "t.id, t.buildid, t.name, t.length, t.source"
+
+static const struct dbki_field FIELDS[] = {
+    DBKI_FIELD(dbk_build_data, id, "t.id", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_build_data, buildid, "t.buildid", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_build_data, name, "t.name", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_build_data, length, "t.length", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_build_data, source, "t.source", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_build_data, value, "t.value", DBKI_FIELD_BLOB, DBKI_FIELD_CHOSEN),
+};
+
+const struct dbki_record dbki_build_data_record = {
+    .noun = "build data",
+    .from = "build_data t",
+    .fields = FIELDS,
+    .field_count = 6,
+    .column_count = 5,
+    .columns = COLUMNS,
+    .order = "id",
+    .keeps_null = true,
+    .size = sizeof(struct dbk_build_data),
+};
+
+static const struct dbki_record WITH_VALUE = {
+    .noun = "build data",
+    .fields = FIELDS,
+    .field_count = 6,
+    .column_count = 6,
+    .size = sizeof(struct dbk_build_data),
+};
+
+/* --------------------------------------------------------------------------------- reading ---- */
+
+static void deliver_data(struct dbki_op *op, const struct dbk_error *error)
+{
+    struct dbki_get_op *get = (struct dbki_get_op *)op;
+    ((dbk_build_data_fn *)op->done)(op->user, error, error ? NULL : get->found);
+}
+
+#define GET_KIND(action_words, record_read, more_columns)                                          \
+    {                                                                                              \
+        .kind = {.action = action_words,                                                           \
+                 .access = DBKI_ACCESS_READ,                                                       \
+                 .bind = dbki_get_bind,                                                            \
+                 .row = dbki_get_row,                                                              \
+                 .deliver = deliver_data},                                                         \
+        .record = record_read,                                                                     \
+        .statement = {.sql = "SELECT " COLUMNS more_columns                                        \
+                             " FROM build_data t WHERE t.buildid = ? AND t.name = ?",              \
+                      .is_one_row = true}                                                          \
+    }
+
+static const struct dbki_get_kind GET = GET_KIND("getting build data", &WITH_VALUE, ", t.value");
+static const struct dbki_get_kind GET_NO_VALUE =
+    GET_KIND("getting build data without its value", &dbki_build_data_record, "");
+/* As bytes, also where an old database holds text. */
+static const struct dbki_get_kind GET_RANGE = {
+    .kind = {.action = "getting a part of build data",
+             .access = DBKI_ACCESS_READ,
+             .bind = dbki_get_bind,
+             .row = dbki_get_row,
+             .deliver = deliver_data},
+    .record = &WITH_VALUE,
+    .statement = {.sql = "SELECT " COLUMNS ", substr(CAST(t.value AS BLOB), ?, ?)"
+                         " FROM build_data t WHERE t.buildid = ? AND t.name = ?",
+                  .is_one_row = true},
+};
+
+static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_t buildid,
+               const char *name, int64_t offset, int64_t length, const struct dbk_call *call,
+               dbk_build_data_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_text(&check, "name", name, 0, false);
+    dbki_check_that(&check, offset >= 0 && length >= 0, "offset and length must not be negative");
+    if (check.status)
+        return check.status;
+    struct dbki_get_op *op = dbki_op_new(&kind->kind, sizeof *op, DBKI_GET_ROOM,
+                                         (dbki_callback *)done, user);
+    if (!op)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    if (kind == &GET_RANGE) {
+        op->args[op->arg_count++] = dbki_int(offset < INT64_MAX ? offset + 1 : offset);
+        op->args[op->arg_count++] = dbki_int(length);
+    }
+    op->args[op->arg_count++] = dbki_int(buildid);
+    op->args[op->arg_count++] = dbki_op_text(&op->op, name);
+    return dbki_submit(store, &op->op, call);
+}
+
+int dbk_get_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                       const struct dbk_call *call, dbk_build_data_fn *done, void *user)
+{
+    return get(store, &GET, buildid, name, 0, 0, call, done, user);
+}
+
+int dbk_get_build_data_range(struct dbk_store *store, int64_t buildid, const char *name,
+                             int64_t offset, int64_t length, const struct dbk_call *call,
+                             dbk_build_data_fn *done, void *user)
+{
+    return get(store, &GET_RANGE, buildid, name, offset, length, call, done, user);
+}
+
+int dbk_get_build_data_no_value(struct dbk_store *store, int64_t buildid, const char *name,
+                                const struct dbk_call *call, dbk_build_data_fn *done, void *user)
+{
+    return get(store, &GET_NO_VALUE, buildid, name, 0, 0, call, done, user);
+}
+
+static void deliver_list(struct dbki_op *op, const struct dbk_error *error)
+{
+    struct dbki_list_op *list = (struct dbki_list_op *)op;
+    ((dbk_build_data_list_fn *)op->done)(
+        op->user, error, error ? NULL : (const struct dbk_build_data *const *)list->items,
+        error ? NULL : &list->page);
+}
+
+static const struct dbki_opkind LIST = DBKI_LIST_KIND("listing build data", deliver_list);
+
+int dbk_get_all_build_data_no_values(struct dbk_store *store, int64_t buildid, const char *name,
+                                     const struct dbk_spec *spec, const struct dbk_call *call,
+                                     dbk_build_data_list_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_text(&check, "name", name, 0, true);
+    if (check.status)
+        return check.status;
+    const struct dbki_condition conditions[] = {
+        {"t.buildid = ?", dbki_int(buildid), true},
+        {name ? "t.name = ?" : NULL, dbki_text(name), true},
+        {.sql = NULL}};
+    struct dbki_list_call list_call = {.kind = &LIST,
+                                       .record = &dbki_build_data_record,
+                                       .conditions = conditions,
+                                       .spec = spec};
+    return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
+}
+
+/* --------------------------------------------------------------------------------- setting ---- */
+
+/* args: name, value, source. */
+static const struct dbki_statement SET = {
+    .sql = "INSERT INTO build_data (buildid, name, value, length, source)"
+           " SELECT id, ?, ?, ?, ? FROM builds WHERE id = ?"
+           " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
+           " length = excluded.length, source = excluded.source"};
+static const struct dbki_statement DELETE = {
+    .sql = "DELETE FROM build_data WHERE buildid = ? AND name = ?"};
+
+static void bind_event(struct dbki_op *op, struct dbki_binder *binder, const char *verb)
+{
+    struct dbki_write_op *write = (struct dbki_write_op *)op;
+    dbki_event_bind_build(op, binder,
+                          (struct dbki_event){.kind = "data",
+                                              .verb = verb,
+                                              .buildid = write->id,
+                                              .stepid = DBK_NONE,
+                                              .name = write->args[0]});
+}
+
+static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct dbki_write_op *write = (struct dbki_write_op *)op;
+    DBKI_BIND(binder, &SET, write->args[0], write->args[1], dbki_int((int64_t)write->args[1].len),
+              write->args[2], dbki_int(write->id));
+    bind_event(op, binder, "updated");
+}
+
+static const struct dbki_opkind SET_KIND = {
+    .action = "setting build data",
+    .access = DBKI_ACCESS_MASTER,
+    .bind = set_bind,
+    .read = dbki_write_read_build,
+    .deliver = dbki_write_deliver,
+};
+
+int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                       const void *value, size_t value_len, const char *source,
+                       const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done && (value || !value_len),
+                    "store, done and value must not be NULL");
+    dbki_check_text(&check, "name", name, DBKI_NAME_MAX, false);
+    dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
+    if (check.status)
+        return check.status;
+    if (value_len > VALUE_MAX)
+        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %d",
+                           value_len, VALUE_MAX);
+    struct dbki_write_op *op =
+        dbki_op_new(&SET_KIND, sizeof *op, strlen(name) + value_len + strlen(source) + 48,
+                    (dbki_callback *)done, user);
+    if (!op)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    op->id = buildid;
+    op->args[0] = dbki_op_text(&op->op, name);
+    op->args[1] = dbki_op_blob(&op->op, value, value_len);
+    op->args[2] = dbki_op_text(&op->op, source);
+    return dbki_submit(store, &op->op, call);
+}
+
+/* -------------------------------------------------------------------------------- deleting ---- */
+
+static void delete_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct dbki_write_op *write = (struct dbki_write_op *)op;
+    DBKI_BIND(binder, &DELETE, dbki_int(write->id), write->args[0]);
+}
+
+/* The event only once something was deleted. */
+static void delete_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct dbki_write_op *write = (struct dbki_write_op *)op;
+    if (op->pass)
+        return;
+    if (bound[0].changed)
+        bind_event(op, more, "deleted");
+    else
+        dbki_error_set(&op->error, DBK_NOT_FOUND, "build %lld has no data '%.80s'",
+                       (long long)write->id, write->args[0].text);
+}
+
+static const struct dbki_opkind DELETE_KIND = {
+    .action = "deleting build data",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = delete_bind,
+    .read = delete_read,
+    .deliver = dbki_write_deliver,
+};
+
+int dbk_delete_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                          const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_text(&check, "name", name, 0, false);
+    if (check.status)
+        return check.status;
+    return dbki_write_submit(store, &DELETE_KIND, buildid, dbki_text(name), call, done, user);
+}
+
+/*
+ * Old data goes in turns: each looks at the next rows by id, as many as hold a few megabytes, and deletes
+ * those of builds that were complete before the time. So no turn is long, nothing is counted first, and
+ * what was deleted before is not looked at again. progress: the last id that was looked at, and how many
+ * were deleted.
+ */
+struct delete_old_op {
+    struct dbki_op op;
+    int64_t older_than;
+    int64_t last_id; /* of this turn's rows; DBK_NONE: there are none left */
+};
+
+enum { LAST_ID, DELETED };
+
+static const struct dbki_statement NEXT_ROWS = {
+    .sql = "SELECT max(id) FROM (SELECT id, sum(length) OVER (ORDER BY id) - length AS before"
+           " FROM (SELECT id, length FROM build_data WHERE id > ? ORDER BY id LIMIT 200) page)"
+           " sized WHERE before < 8000000"};
+#define OLD_ROWS                                                                                   \
+    " WHERE d.id > ? AND d.id <= ?"                                                                \
+    " AND EXISTS (SELECT 1 FROM builds b WHERE b.id = d.buildid AND b.complete_at < ?)"
+static const struct dbki_statement OLD_EVENTS = {
+    .sql = "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
+           " SELECT ?, 'data', 'deleted', (SELECT builderid FROM builds WHERE id = d.buildid),"
+           " d.buildid, NULL, d.name FROM build_data d" OLD_ROWS};
+static const struct dbki_statement DELETE_OLD = {.sql = "DELETE FROM build_data AS d" OLD_ROWS};
+
+static void delete_old_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct delete_old_op *old = (struct delete_old_op *)op;
+    old->last_id = DBK_NONE;
+    DBKI_BIND(binder, &NEXT_ROWS, dbki_int(op->progress[LAST_ID]));
+}
+
+static int delete_old_row(struct dbki_op *op, int index, const struct dbki_value *cells,
+                          int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    ((struct delete_old_op *)op)->last_id = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
+                            struct dbki_binder *more)
+{
+    struct delete_old_op *old = (struct delete_old_op *)op;
+    bool has_events = dbki_has_events(op);
+    if (op->pass) {
+        op->progress[DELETED] += bound[has_events ? 1 : 0].changed;
+        op->progress[LAST_ID] = old->last_id;
+        op->is_turn_over = true;
+        return;
+    }
+    if (old->last_id == DBK_NONE)
+        return;
+    struct dbki_value after = dbki_int(op->progress[LAST_ID]), to = dbki_int(old->last_id),
+                      than = dbki_int(old->older_than);
+    if (has_events)
+        DBKI_BIND(more, &OLD_EVENTS, dbki_int(op->now), after, to, than);
+    DBKI_BIND(more, &DELETE_OLD, after, to, than);
+}
+
+static void delete_old_deliver(struct dbki_op *op, const struct dbk_error *error)
+{
+    ((dbk_count_fn *)op->done)(op->user, error, op->progress_committed[DELETED]);
+}
+
+static const struct dbki_opkind DELETE_OLD_KIND = {
+    .action = "deleting old build data",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = delete_old_bind,
+    .row = delete_old_row,
+    .read = delete_old_read,
+    .deliver = delete_old_deliver,
+};
+
+int dbk_delete_old_build_data(struct dbk_store *store, int64_t older_than,
+                              const struct dbk_call *call, dbk_count_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_that(&check, older_than != DBK_NONE, "older_than must be a time");
+    if (check.status)
+        return check.status;
+    struct delete_old_op *op =
+        dbki_op_new(&DELETE_OLD_KIND, sizeof *op, 0, (dbki_callback *)done, user);
+    if (!op)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    op->older_than = older_than;
+    return dbki_submit(store, &op->op, call);
+}
+
+/* --------------------------------------------------------------------------------- keeping ---- */
+
+struct dbk_build_data *dbk_build_data_dup(const struct dbk_build_data *data)
+{
+    void *value;
+    if (!data)
+        return NULL;
+    struct dbk_build_data *copy =
+        dbki_record_dup(&dbki_build_data_record, data, data->value ? data->value_len + 1 : 0, &value);
+    if (copy && data->value) {
+        memcpy(value, data->value, data->value_len);
+        copy->value = value;
+    }
+    return copy;
+}
+
+void dbk_build_data_free(struct dbk_build_data *data)
+{
+    dbki_free(data);
+}

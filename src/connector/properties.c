@@ -1,0 +1,261 @@
+/* Build properties. */
+#include "base/json.h"
+#include "connector/event.h"
+#include "connector/list.h"
+#include "connector/records.h"
+#include "connector/many.h"
+#include "store/store.h"
+
+#define COLUMNS "p.buildid, p.name, p.value, p.source"
+
+/* The property is marked when a database of Buildbot's holds what is not JSON. */
+static int finish_property(struct dbki_op *op, void *record)
+{
+    struct dbk_property *property = record;
+    (void)op;
+    property->is_json = property->value && dbki_json_is_valid(property->value, strlen(property->value));
+    return DBK_OK;
+}
+
+static const struct dbki_field FIELDS[] = {
+    DBKI_FIELD(dbk_property, buildid, "p.buildid", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_property, name, "p.name", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_property, value, "p.value", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN),
+    DBKI_FIELD(dbk_property, source, "p.source", DBKI_FIELD_TEXT, 0),
+};
+
+const struct dbki_record dbki_property_record = {
+    .noun = "properties",
+    .from = "build_properties p",
+    .fields = FIELDS,
+    .field_count = sizeof FIELDS / sizeof FIELDS[0],
+    .column_count = sizeof FIELDS / sizeof FIELDS[0],
+    .columns = COLUMNS,
+    .order = "name",
+    .size = sizeof(struct dbk_property),
+    .finish = finish_property,
+};
+
+bool dbk_is_json(const char *text)
+{
+    return text && dbki_json_is_valid(text, strlen(text));
+}
+
+/* ----------------------------------------------------------------------------------- lists ---- */
+
+/* Old databases may hold a property twice: the row that came last counts. */
+#define LATEST                                                                                     \
+    "NOT EXISTS (SELECT 1 FROM build_properties l"                                                 \
+    " WHERE l.buildid = p.buildid AND l.name = p.name AND l.rowid > p.rowid)"
+
+const char *dbki_properties_before(const struct dbk_store *store)
+{
+    return store->schema.is_own ? "SELECT " COLUMNS " FROM build_properties p JOIN "
+                                : "SELECT " COLUMNS " FROM (SELECT * FROM build_properties p WHERE "
+                                  LATEST ") p JOIN ";
+}
+
+static void deliver_properties(struct dbki_op *op, const struct dbk_error *error)
+{
+    struct dbki_list_op *list = (struct dbki_list_op *)op;
+    ((dbk_properties_fn *)op->done)(op->user, error,
+                                    error ? NULL : (const struct dbk_property *const *)list->items,
+                                    error ? NULL : &list->page);
+}
+
+static const struct dbki_opkind GET = DBKI_LIST_KIND("listing properties", deliver_properties);
+static const struct dbki_opkind GET_OF =
+    DBKI_LIST_KIND("listing the properties of builds", deliver_properties);
+
+int dbk_get_build_properties(struct dbk_store *store, int64_t buildid, const struct dbk_spec *spec,
+                             const struct dbk_call *call, dbk_properties_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    if (check.status)
+        return check.status;
+    const struct dbki_condition conditions[] = {
+        {"p.buildid = ?", dbki_int(buildid), true},
+        {store->schema.is_own ? NULL : LATEST, dbki_int(0), false},
+        {.sql = NULL}};
+    struct dbki_list_call list_call = {.kind = &GET,
+                                       .record = &dbki_property_record,
+                                       .conditions = conditions,
+                                       .spec = spec};
+    return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
+}
+
+int dbk_get_properties_of(struct dbk_store *store, const int64_t *buildids, size_t count,
+                          const struct dbk_call *call, dbk_properties_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done && buildids,
+                    "store, done and buildids must not be NULL");
+    if (check.status)
+        return check.status;
+    struct dbki_many many = {.kind = &GET_OF,
+                             .record = &dbki_property_record,
+                             .column = "p.buildid",
+                             .also = store->schema.is_own ? NULL : LATEST,
+                             .order = "p.buildid, p.name"};
+    return dbki_many_submit(store, &many, buildids, count, call, (dbki_callback *)done, user);
+}
+
+/* --------------------------------------------------------------------------------- setting ---- */
+
+enum { PROPERTIES_MAX = 10000 };
+
+/* A property to be set. */
+struct setting {
+    struct dbki_value name, value, source;
+};
+
+struct set_op {
+    struct dbki_op op;
+    int64_t buildid;
+    struct setting *settings;
+    size_t count;
+    bool has_build;
+};
+
+static const struct dbki_statement FIND_BUILD = {.sql = "SELECT 1 FROM builds WHERE id = ?",
+                                                 .is_one_row = true};
+/* In our own stores: an unchanged one writes nothing, a missing build gets nothing. */
+static const struct dbki_statement UPSERT = {
+    .sql = "INSERT INTO build_properties (buildid, name, value, source)"
+           " SELECT id, ?, ?, ? FROM builds WHERE id = ?"
+           " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
+           " source = excluded.source"
+           " WHERE build_properties.value <> excluded.value"
+           " OR build_properties.source <> excluded.source"};
+/* In Buildbot's tables nothing makes a property unique: all rows of that name become one, unless it is
+ * one already, with that very value. */
+static const struct dbki_statement DELETE_OTHERS = {
+    .sql = "DELETE FROM build_properties WHERE buildid = ? AND name = ?"
+           " AND (value <> ? OR source <> ? OR rowid < (SELECT max(l.rowid) FROM build_properties l"
+           " WHERE l.buildid = build_properties.buildid AND l.name = build_properties.name))"};
+static const struct dbki_statement INSERT_MISSING = {
+    .sql = "INSERT INTO build_properties (buildid, name, value, source)"
+           " SELECT id, ?, ?, ? FROM builds WHERE id = ?"
+           " AND NOT EXISTS (SELECT 1 FROM build_properties WHERE buildid = ? AND name = ?)"};
+
+/* Statements of one setting. */
+static int statements_each(const struct dbki_op *op)
+{
+    return op->store->schema.is_own ? 1 : 2;
+}
+
+static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct set_op *set = (struct set_op *)op;
+    struct dbki_value buildid = dbki_int(set->buildid);
+    set->has_build = false;
+    DBKI_BIND(binder, &FIND_BUILD, buildid);
+    for (size_t i = 0; i < set->count; i++) {
+        const struct setting *setting = &set->settings[i];
+        if (op->store->schema.is_own) {
+            DBKI_BIND(binder, &UPSERT, setting->name, setting->value, setting->source, buildid);
+            continue;
+        }
+        DBKI_BIND(binder, &DELETE_OTHERS, buildid, setting->name, setting->value, setting->source);
+        DBKI_BIND(binder, &INSERT_MISSING, setting->name, setting->value, setting->source, buildid,
+                  buildid, setting->name);
+    }
+}
+
+static int set_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cells;
+    (void)cell_count;
+    ((struct set_op *)op)->has_build = true;
+    return DBK_OK;
+}
+
+static void set_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct set_op *set = (struct set_op *)op;
+    if (op->pass)
+        return;
+    if (!set->has_build) {
+        dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no build with the id %lld",
+                       (long long)set->buildid);
+        return;
+    }
+    int each = statements_each(op);
+    for (size_t i = 0; i < set->count; i++) {
+        int64_t changed = 0;
+        for (int j = 0; j < each; j++)
+            changed += bound[1 + (int)i * each + j].changed;
+        if (changed)
+            dbki_event_bind_build(op, more,
+                                  (struct dbki_event){.kind = "property",
+                                                      .verb = "updated",
+                                                      .buildid = set->buildid,
+                                                      .stepid = DBK_NONE,
+                                                      .name = set->settings[i].name});
+    }
+}
+
+static const struct dbki_opkind SET = {
+    .action = "setting properties",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = set_bind,
+    .row = set_row,
+    .read = set_read,
+    .deliver = dbki_write_deliver,
+};
+
+static void check_setting(struct dbki_check *check, const struct dbk_new_property *property)
+{
+    dbki_check_text(check, "a property's name", property->name, DBKI_NAME_MAX, false);
+    dbki_check_text(check, "a property's source", property->source, DBKI_NAME_MAX, false);
+    dbki_check_text(check, "a property's value", property->value, 0, false);
+    if (!check->status && !dbk_is_json(property->value))
+        check->status =
+            dbki_refuse(check->call, DBK_INVALID,
+                        "the value of property '%.80s' is not JSON; a text needs quotes: \"...\"",
+                        property->name);
+}
+
+int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
+                             const struct dbk_new_property *properties, size_t count,
+                             const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done && (properties || !count),
+                    "store, done and properties must not be NULL");
+    dbki_check_that(&check, count <= PROPERTIES_MAX, "at most 10,000 properties can be set at once");
+    size_t room = count * sizeof(struct setting) + 16;
+    for (size_t i = 0; i < count && !check.status; i++) {
+        check_setting(&check, &properties[i]);
+        if (!check.status)
+            room += strlen(properties[i].name) + strlen(properties[i].value) +
+                    strlen(properties[i].source) + 32;
+    }
+    if (check.status)
+        return check.status;
+    struct set_op *op = dbki_op_new(&SET, sizeof *op, room, (dbki_callback *)done, user);
+    struct setting *settings =
+        op ? dbki_op_take(&op->op, count * sizeof(struct setting)) : NULL;
+    if (!settings) {
+        dbki_op_free(op ? &op->op : NULL);
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    }
+    op->buildid = buildid;
+    op->settings = settings;
+    op->count = count;
+    for (size_t i = 0; i < count; i++)
+        settings[i] = (struct setting){dbki_op_text(&op->op, properties[i].name),
+                                       dbki_op_text(&op->op, properties[i].value),
+                                       dbki_op_text(&op->op, properties[i].source)};
+    return dbki_submit(store, &op->op, call);
+}
+
+int dbk_set_build_property(struct dbk_store *store, int64_t buildid, const char *name,
+                           const char *value, const char *source, const struct dbk_call *call,
+                           dbk_done_fn *done, void *user)
+{
+    const struct dbk_new_property property = {name, value, source};
+    return dbk_set_build_properties(store, buildid, &property, 1, call, done, user);
+}
