@@ -115,9 +115,11 @@ const char *const dbki_tables[] = {
     "CREATE TABLE build_properties (buildid INTEGER NOT NULL, name VARCHAR(256) NOT NULL,"
     " value TEXT NOT NULL, source VARCHAR(256) NOT NULL, PRIMARY KEY (buildid, name))"
     " WITHOUT ROWID",
+    /* The value stands last: what is before it is read without the value's pages, and a large one can be
+     * made empty first and filled piece by piece. */
     "CREATE TABLE build_data (id INTEGER PRIMARY KEY AUTOINCREMENT, buildid INTEGER NOT NULL,"
-    " name VARCHAR(256) NOT NULL, value BLOB NOT NULL, length INTEGER NOT NULL,"
-    " source VARCHAR(256) NOT NULL)",
+    " name VARCHAR(256) NOT NULL, length INTEGER NOT NULL, source VARCHAR(256) NOT NULL,"
+    " value BLOB NOT NULL)",
     "CREATE UNIQUE INDEX build_data_buildid_name ON build_data (buildid, name)",
     "CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL,"
     " name VARCHAR(50) NOT NULL, buildid INTEGER NOT NULL, started_at INTEGER,"

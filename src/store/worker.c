@@ -186,8 +186,11 @@ static void complete_committed(struct dbk_store *store, struct dbki_op **ops, in
     int finished_count = 0;
     for (int i = 0; i < count; i++) {
         struct dbki_op *op = ops[i];
-        memcpy(op->progress_committed, op->progress, sizeof op->progress);
+        if (op->error.status == DBK_OK)
+            memcpy(op->progress_committed, op->progress, sizeof op->progress);
         if (!op->is_turn_over || op->error.status != DBK_OK) {
+            if (op->is_partly_done && op->error.status != DBK_OK)
+                op->error.outcome = DBK_DONE;
             ops[finished_count++] = op;
             continue;
         }
