@@ -1,0 +1,59 @@
+/* Listing events. Writing them is in event.c. */
+#include "connector/list.h"
+#include "store/store.h"
+
+#define COLUMNS "t.position, t.at, t.kind, t.verb, t.builderid, t.buildid, t.stepid, t.name"
+
+static const struct dbki_field FIELDS[] = {
+    DBKI_FIELD(dbk_event, id, "t.position", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_event, at, "t.at", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_event, kind, "t.kind", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_event, verb, "t.verb", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_event, builderid, "t.builderid", DBKI_FIELD_INT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_event, buildid, "t.buildid", DBKI_FIELD_INT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_event, stepid, "t.stepid", DBKI_FIELD_INT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_event, name, "t.name", DBKI_FIELD_TEXT, DBKI_FIELD_NULLABLE),
+};
+enum { FIELD_COUNT = sizeof FIELDS / sizeof FIELDS[0] };
+
+static const struct dbki_record RECORD = {
+    .noun = "events",
+    .from = "daybook_events t",
+    .fields = FIELDS,
+    .field_count = FIELD_COUNT,
+    .column_count = FIELD_COUNT,
+    .columns = COLUMNS,
+    .order = "id",
+    .size = sizeof(struct dbk_event),
+};
+
+static void deliver_events(struct dbki_op *op, const struct dbk_error *error)
+{
+    struct dbki_list_op *list = (struct dbki_list_op *)op;
+    ((dbk_events_fn *)op->done)(op->user, error,
+                                error ? NULL : (const struct dbk_event *const *)list->items,
+                                error ? NULL : &list->page);
+}
+
+static const struct dbki_opkind LIST = DBKI_LIST_KIND("listing events", deliver_events);
+
+int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
+                   const struct dbk_call *call, dbk_events_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_that(&check, position >= 0, "position must be 0 or more");
+    dbki_check_that(&check, !spec || (!spec->order_count && !spec->offset),
+                    "events come in their own order from a position: the spec's order and offset "
+                    "are not taken");
+    if (check.status)
+        return check.status;
+    if (!store->schema.has_events)
+        return dbki_refuse(call, DBK_UNSUPPORTED,
+                           "the database has no event log: only stores of daybook's own keep one");
+    const struct dbki_condition conditions[] = {{"t.position > ?", dbki_int(position), true},
+                                                {.sql = NULL}};
+    struct dbki_list_call list_call = {
+        .kind = &LIST, .record = &RECORD, .conditions = conditions, .spec = spec};
+    return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
+}

@@ -1,0 +1,139 @@
+/* Sourcestamps: finding or adding one by all that it is, getting, listing. */
+#include "base/hash.h"
+#include "base/text.h"
+#include "connector/parents.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define COLUMNS                                                                                    \
+    "t.id, t.branch, t.revision, t.patchid, t.repository, t.codebase, t.project, t.created_at"
+
+static const struct dbki_field FIELDS[] = {
+    DBKI_FIELD(dbk_sourcestamp, id, "t.id", DBKI_FIELD_INT, 0),
+    DBKI_FIELD(dbk_sourcestamp, branch, "t.branch", DBKI_FIELD_TEXT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_sourcestamp, revision, "t.revision", DBKI_FIELD_TEXT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_sourcestamp, patchid, "t.patchid", DBKI_FIELD_INT, DBKI_FIELD_NULLABLE),
+    DBKI_FIELD(dbk_sourcestamp, repository, "t.repository", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_sourcestamp, codebase, "t.codebase", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_sourcestamp, project, "t.project", DBKI_FIELD_TEXT, 0),
+    DBKI_FIELD(dbk_sourcestamp, created_at, "t.created_at", DBKI_FIELD_INT, 0),
+};
+
+DBKI_PARENT(sourcestamp, FIELDS, COLUMNS, "sourcestamps t", "t.id = ?");
+
+/* --------------------------------------------------------------------------------- finding ---- */
+
+/* The order of the arguments, which is that of the insert. */
+enum { HASH, BRANCH, REVISION, REPOSITORY, CODEBASE, PROJECT, PATCHID, ARG_COUNT };
+
+/* "'main'", or "none". */
+static void show(const struct dbki_value *value, char *out_text, size_t size)
+{
+    enum { SHOWN_MAX = 48 };
+    if (value->type == DBKI_NULL)
+        snprintf(out_text, size, "none");
+    else
+        snprintf(out_text, size, "'%.*s'",
+                 (int)dbki_text_prefix(value->text, value->len, SHOWN_MAX), value->text);
+}
+
+static void refuse_sourcestamp(struct dbki_op *op)
+{
+    struct dbki_find_op *find = (struct dbki_find_op *)op;
+    char texts[PROJECT + 1][200];
+    for (int i = BRANCH; i <= PROJECT; i++)
+        show(&find->args[i], texts[i], sizeof texts[i]);
+    dbki_error_set(&op->error, DBK_NOT_FOUND,
+                   "there is no sourcestamp of the repository %s, branch %s, revision %s, codebase "
+                   "%s, project %s%s",
+                   texts[REPOSITORY], texts[BRANCH], texts[REVISION], texts[CODEBASE],
+                   texts[PROJECT],
+                   find->args[PATCHID].type == DBKI_NULL ? "" : ", with that patch");
+}
+
+static const struct dbki_find FIND = {
+    DBKI_FIND_KINDS("sourcestamp"),
+    .select = {.sql = "SELECT id FROM sourcestamps WHERE ss_hash = ?", .is_one_row = true},
+    .insert = {.sql = "INSERT INTO sourcestamps (ss_hash, branch, revision, repository, codebase,"
+                      " project, patchid, created_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?"
+                      " WHERE NOT EXISTS (SELECT 1 FROM sourcestamps WHERE ss_hash = ?)"
+                      " ON CONFLICT DO NOTHING"},
+    .is_dated = true,
+    .refuse = refuse_sourcestamp,
+};
+
+/* The hash's order is Buildbot's, and not that of the columns. */
+static int hash_key(const struct dbk_sourcestamp_key *key, char out_hex[DBKI_SHA1_HEX_SIZE])
+{
+    char patchid[24];
+    snprintf(patchid, sizeof patchid, "%" PRId64, key->patchid);
+    const char *const fields[] = {
+        key->branch,  key->revision, key->repository,
+        key->project, key->codebase, key->patchid == DBK_NONE ? NULL : patchid,
+    };
+    return dbki_hash_columns(fields, sizeof fields / sizeof fields[0], out_hex);
+}
+
+static void check_key(struct dbki_check *check, const struct dbk_sourcestamp_key *key)
+{
+    dbki_check_text(check, "branch", key->branch, DBKI_NAME_MAX, true);
+    dbki_check_text(check, "revision", key->revision, DBKI_NAME_MAX, true);
+    dbki_check_text(check, "repository", key->repository, DBKI_REPOSITORY_MAX, true);
+    dbki_check_text(check, "codebase", key->codebase, DBKI_NAME_MAX, true);
+    dbki_check_text(check, "project", key->project, DBKI_REPOSITORY_MAX, true);
+}
+
+int dbk_find_sourcestamp_id(struct dbk_store *store, const struct dbk_sourcestamp_key *key,
+                            bool is_added, const struct dbk_call *call, dbk_id_fn *done, void *user)
+{
+    enum { ROOM = 512 };
+    struct dbki_check check = {.call = call};
+    char ss_hash[DBKI_SHA1_HEX_SIZE];
+    dbki_check_that(&check, store && key && done, "store, key and done must not be NULL");
+    dbki_check_that(&check, key && DBKI_IS_WHOLE(key, patchid),
+                    "the key must begin with its size: use DBK_SOURCESTAMP_KEY_INIT");
+    if (!check.status)
+        check_key(&check, key);
+    if (check.status)
+        return check.status;
+    struct dbk_sourcestamp_key full = *key;
+    full.repository = key->repository ? key->repository : "";
+    full.codebase = key->codebase ? key->codebase : "";
+    full.project = key->project ? key->project : "";
+    struct dbki_find_op *op = dbki_op_new(is_added ? &FIND.add : &FIND.find, sizeof *op, ROOM,
+                                          (dbki_callback *)done, user);
+    if (!op || hash_key(&full, ss_hash)) {
+        dbki_op_free(op ? &op->op : NULL);
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    }
+    op->how = &FIND;
+    op->arg_count = ARG_COUNT;
+    op->args[HASH] = dbki_op_text(&op->op, ss_hash);
+    op->args[BRANCH] = dbki_op_text(&op->op, full.branch);
+    op->args[REVISION] = dbki_op_text(&op->op, full.revision);
+    op->args[REPOSITORY] = dbki_op_text(&op->op, full.repository);
+    op->args[CODEBASE] = dbki_op_text(&op->op, full.codebase);
+    op->args[PROJECT] = dbki_op_text(&op->op, full.project);
+    op->args[PATCHID] = dbki_int(full.patchid);
+    return dbki_submit(store, &op->op, call);
+}
+
+/* ------------------------------------------------------------------------ getting, listing ---- */
+
+int dbk_get_sourcestamp(struct dbk_store *store, int64_t sourcestampid, const struct dbk_call *call,
+                        dbk_sourcestamp_fn *done, void *user)
+{
+    return dbki_parent_get(store, &GET, sourcestampid, call, (dbki_callback *)done, user);
+}
+
+int dbk_get_sourcestamps(struct dbk_store *store, int64_t buildsetid, const struct dbk_spec *spec,
+                         const struct dbk_call *call, dbk_sourcestamps_fn *done, void *user)
+{
+    const struct dbki_condition conditions[] = {
+        {"t.id IN (SELECT sourcestampid FROM buildset_sourcestamps WHERE buildsetid = ?)",
+         dbki_int(buildsetid), true},
+        {.sql = NULL}};
+    return dbki_parent_list(store, &LIST, &RECORD, buildsetid == DBK_NONE ? NULL : conditions, spec,
+                            call, (dbki_callback *)done, user);
+}
