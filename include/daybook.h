@@ -709,6 +709,17 @@ DBK_API int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const c
                                const void *value, size_t value_len, const char *source,
                                const struct dbk_call *call, dbk_done_fn *done, void *user);
 
+/*
+ * Sets a value of a build to length bytes of a file from offset on, in place of one of that name. They are
+ * read when the operation runs, in pieces: no memory is needed for them (in a Buildbot database, whose
+ * columns stand in another order, as much as the value is long).
+ * Args: fd is duplicated at submit and its position is not used; it must be one that pread() takes.
+ * Errors: DBK_NOT_FOUND (the build), DBK_TOO_LARGE, DBK_INVALID when the file ends before.
+ */
+DBK_API int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const char *name,
+                                       int fd, int64_t offset, int64_t length, const char *source,
+                                       const struct dbk_call *call, dbk_done_fn *done, void *user);
+
 /* Gets a value of a build with its bytes, or none. Buildbot: getBuildData. */
 DBK_API int dbk_get_build_data(struct dbk_store *store, int64_t buildid, const char *name,
                                const struct dbk_call *call, dbk_build_data_fn *done, void *user);

@@ -4,7 +4,9 @@
 #include "connector/list.h"
 #include "connector/records.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 /* SQLite's largest row is 1,000,000,000 bytes; the row's other columns need some of them. */
 enum { VALUE_MAX = 999000000 };
@@ -211,6 +213,100 @@ int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *nam
     op->args[1] = dbki_op_blob(&op->op, value, value_len);
     op->args[2] = dbki_op_text(&op->op, source);
     return dbki_submit(store, &op->op, call);
+}
+
+struct set_from_fd_op {
+    struct dbki_write_op write; /* args: name, none, source */
+    struct dbki_source file;
+    size_t length;
+    bool is_set;
+};
+
+static const struct dbki_statement SET_FROM_SOURCE = {
+    .sql = "INSERT INTO build_data (buildid, name, value, length, source)"
+           " SELECT id, ?, ?, ?, ? FROM builds WHERE id = ?"
+           " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
+           " length = excluded.length, source = excluded.source RETURNING id",
+    .source_table = "build_data",
+    .source_column = "value"};
+
+static void set_from_fd_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct set_from_fd_op *set = (struct set_from_fd_op *)op;
+    set->is_set = false;
+    DBKI_BIND(binder, &SET_FROM_SOURCE, set->write.args[0], dbki_source(&set->file, set->length),
+              dbki_int((int64_t)set->length), set->write.args[2], dbki_int(set->write.id));
+    bind_event(op, binder, "updated");
+}
+
+static int set_from_fd_row(struct dbki_op *op, int index, const struct dbki_value *cells,
+                           int cell_count)
+{
+    (void)index;
+    (void)cells;
+    (void)cell_count;
+    ((struct set_from_fd_op *)op)->is_set = true;
+    return DBK_OK;
+}
+
+static void set_from_fd_read(struct dbki_op *op, const struct dbki_bound *bound,
+                             struct dbki_binder *more)
+{
+    struct set_from_fd_op *set = (struct set_from_fd_op *)op;
+    (void)bound;
+    (void)more;
+    if (!set->is_set)
+        dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no build with the id %lld",
+                       (long long)set->write.id);
+}
+
+static void set_from_fd_fini(struct dbki_op *op)
+{
+    close(((struct set_from_fd_op *)op)->file.fd);
+}
+
+static const struct dbki_opkind SET_FROM_FD_KIND = {
+    .action = "setting build data from a file",
+    .access = DBKI_ACCESS_MASTER,
+    .bind = set_from_fd_bind,
+    .row = set_from_fd_row,
+    .read = set_from_fd_read,
+    .deliver = dbki_write_deliver,
+    .fini = set_from_fd_fini,
+};
+
+int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const char *name, int fd,
+                               int64_t offset, int64_t length, const char *source,
+                               const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_text(&check, "name", name, DBKI_NAME_MAX, false);
+    dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
+    dbki_check_that(&check, offset >= 0 && length >= 0 && offset <= INT64_MAX - length,
+                    "offset and length must not be negative");
+    if (check.status)
+        return check.status;
+    if (length > VALUE_MAX)
+        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %lld bytes; the limit is %d",
+                           (long long)length, VALUE_MAX);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return dbki_refuse(call, DBK_INVALID, "the value's descriptor cannot be used: %s",
+                           strerror(errno));
+    struct set_from_fd_op *op =
+        dbki_op_new(&SET_FROM_FD_KIND, sizeof *op, strlen(name) + strlen(source) + 48,
+                    (dbki_callback *)done, user);
+    if (!op) {
+        close(copy);
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    }
+    op->write.id = buildid;
+    op->write.args[0] = dbki_op_text(&op->write.op, name);
+    op->write.args[2] = dbki_op_text(&op->write.op, source);
+    op->file = (struct dbki_source){copy, offset};
+    op->length = (size_t)length;
+    return dbki_submit(store, &op->write.op, call);
 }
 
 /* -------------------------------------------------------------------------------- deleting ---- */

@@ -1,5 +1,8 @@
-/* A step's list of URLs; see step_urls.h. */
+/* A step's list of URLs: reading it, see step_urls.h, and adding to it. */
 #include "connector/step_urls.h"
+
+#include "connector/event.h"
+#include "connector/records.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -64,7 +67,11 @@ int dbki_step_urls_read(struct dbki_op *op, const char *json, const struct dbk_u
     return status;
 }
 
-int dbki_step_urls_add(struct dbki_op *op, const char *json, const char *name, const char *url,
+/*
+ * Makes the list with one more pair behind it. Result: 0, and *out_json in the arena or NULL when the pair
+ * is there already; DBK_DAMAGED; DBK_NO_MEMORY.
+ */
+static int add_pair(struct dbki_op *op, const char *json, const char *name, const char *url,
                        const char **out_json)
 {
     json_t *list = parse(json), *item;
@@ -88,4 +95,86 @@ int dbki_step_urls_add(struct dbki_op *op, const char *json, const char *name, c
     }
     json_decref(list);
     return status;
+}
+
+/* ---------------------------------------------------------------------------- adding to it ---- */
+
+struct add_url_op {
+    struct dbki_op op;
+    int64_t stepid;
+    struct dbki_value name, url;
+    bool is_found;
+    int status;           /* of reading the list */
+    const char *new_json; /* NULL: the pair is there */
+};
+
+static const struct dbki_statement GET_URLS = {.sql = "SELECT urls_json FROM steps WHERE id = ?",
+                                               .is_one_row = true};
+static const struct dbki_statement SET_URLS = {.sql = "UPDATE steps SET urls_json = ? WHERE id = ?"};
+
+static void add_url_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct add_url_op *add = (struct add_url_op *)op;
+    add->is_found = false;
+    add->new_json = NULL;
+    DBKI_BIND(binder, &GET_URLS, dbki_int(add->stepid));
+}
+
+static int add_url_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct add_url_op *add = (struct add_url_op *)op;
+    (void)index;
+    (void)cell_count;
+    add->is_found = true;
+    add->status = cells[0].type == DBKI_TEXT
+                      ? add_pair(op, cells[0].text, add->name.text, add->url.text,
+                                           &add->new_json)
+                      : DBK_DAMAGED;
+    return add->status == DBK_NO_MEMORY ? DBK_NO_MEMORY : DBK_OK;
+}
+
+static void add_url_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct add_url_op *add = (struct add_url_op *)op;
+    (void)bound;
+    if (op->pass)
+        return;
+    if (!add->is_found) {
+        dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no step with the id %lld",
+                       (long long)add->stepid);
+    } else if (add->status) {
+        dbki_error_set(&op->error, DBK_DAMAGED,
+                       "the step's urls_json is not a list of URLs; it was left as it is");
+    } else if (add->new_json) {
+        DBKI_BIND(more, &SET_URLS, dbki_text(add->new_json), dbki_int(add->stepid));
+        dbki_event_bind_step(op, more, "updated", add->stepid);
+    }
+}
+
+static const struct dbki_opkind ADD_URL_KIND = {
+    .action = "adding a URL to a step",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = add_url_bind,
+    .row = add_url_row,
+    .read = add_url_read,
+    .deliver = dbki_write_deliver,
+};
+
+int dbk_add_url(struct dbk_store *store, int64_t stepid, const char *name, const char *url,
+                const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    dbki_check_text(&check, "a URL's name", name, 0, false);
+    dbki_check_text(&check, "url", url, 0, false);
+    if (check.status)
+        return check.status;
+    struct add_url_op *op = dbki_op_new(&ADD_URL_KIND, sizeof *op, strlen(name) + strlen(url) + 512,
+                                        (dbki_callback *)done, user);
+    if (!op)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    op->stepid = stepid;
+    op->name = dbki_op_text(&op->op, name);
+    op->url = dbki_op_text(&op->op, url);
+    return dbki_submit(store, &op->op, call);
 }

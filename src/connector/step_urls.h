@@ -11,11 +11,4 @@
 int dbki_step_urls_read(struct dbki_op *op, const char *json, const struct dbk_url *const **out_urls,
                         size_t *out_count);
 
-/*
- * Makes the list with one more pair behind it. Result: 0, and *out_json in the arena or NULL when the pair
- * is there already; DBK_DAMAGED; DBK_NO_MEMORY.
- */
-int dbki_step_urls_add(struct dbki_op *op, const char *json, const char *name, const char *url,
-                       const char **out_json);
-
 #endif

@@ -7,17 +7,24 @@
 #include <stdint.h>
 #include <string.h>
 
-enum dbki_type { DBKI_NULL, DBKI_INT, DBKI_TEXT, DBKI_BLOB };
+/* A source is a parameter alone: bytes that the engine reads out of a file when it needs them. */
+enum dbki_type { DBKI_NULL, DBKI_INT, DBKI_TEXT, DBKI_BLOB, DBKI_SOURCE };
+
+struct dbki_source {
+    int fd;
+    int64_t offset;
+};
 
 /* A value. Text and blobs are lent: a parameter lives as long as its operation, a column until the next
  * row. Text of a column ends with a zero byte. */
 struct dbki_value {
     enum dbki_type type;
-    size_t len; /* bytes of text or blob */
+    size_t len; /* bytes of text, blob or source */
     union {
         int64_t number;
         const char *text;
         const void *blob;
+        const struct dbki_source *source;
     };
 };
 
@@ -41,6 +48,11 @@ static inline struct dbki_value dbki_text(const char *text)
 static inline struct dbki_value dbki_blob(const void *blob, size_t len)
 {
     return (struct dbki_value){.type = DBKI_BLOB, .len = len, .blob = blob};
+}
+
+static inline struct dbki_value dbki_source(const struct dbki_source *source, size_t len)
+{
+    return (struct dbki_value){.type = DBKI_SOURCE, .len = len, .source = source};
 }
 
 /* A column as a number; DBK_NONE for NULL and for what is no number. */

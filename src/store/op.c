@@ -76,6 +76,8 @@ void dbki_op_free(struct dbki_op *op)
 {
     if (!op)
         return;
+    if (op->kind->fini)
+        op->kind->fini(op);
     dbki_arena_fini(&op->arena);
     dbki_free(op);
 }

@@ -67,6 +67,7 @@ struct dbki_opkind {
      * What it binds to `more` makes the next pass. NULL when nothing is to be looked at. */
     void (*read)(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more);
     void (*deliver)(struct dbki_op *op, const struct dbk_error *error);
+    void (*fini)(struct dbki_op *op); /* optional: gives back what is not memory, on any thread */
 };
 
 enum dbki_op_state { DBKI_OP_NEW, DBKI_OP_WAITING, DBKI_OP_RUNNING, DBKI_OP_READY };
