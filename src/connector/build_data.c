@@ -403,6 +403,7 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
         op->is_turn_over = true;
         return;
     }
+    op->result[0] = op->progress[DELETED];
     if (old->last_id == DBK_NONE)
         return;
     struct dbki_value after = dbki_int(op->progress[LAST_ID]), to = dbki_int(old->last_id),
@@ -414,7 +415,7 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static void delete_old_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    ((dbk_count_fn *)op->done)(op->user, error, op->progress_committed[DELETED]);
+    ((dbk_count_fn *)op->done)(op->user, error, error ? op->progress_committed[DELETED] : op->result[0]);
 }
 
 static const struct dbki_opkind DELETE_OLD_KIND = {

@@ -43,7 +43,6 @@ static const struct dbki_statement ADD = {
 static void add_buildrequest_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct add_buildrequest_op *request = (struct add_buildrequest_op *)op;
-    request->add.id = DBK_NONE;
     request->add.missing = -1;
     DBKI_BIND(binder, &ADD, dbki_int(request->priority), dbki_int(op->now),
               dbki_int(request->waited_for), dbki_int(request->needs[0].id),

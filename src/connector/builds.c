@@ -109,12 +109,12 @@ int dbk_get_next_build(struct dbk_store *store, int64_t builderid, int64_t numbe
 
 /* ---------------------------------------------------------------------------------- adding ---- */
 
+/* Its result: the id and the number. */
 struct add_build_op {
     struct dbki_op op;
     int64_t builderid, buildrequestid, workerid, masterid;
     struct dbki_value state_string;
-    int64_t added_id, added_number;  /* DBK_NONE: not added */
-    int64_t has[4];                  /* second pass: which parents are there */
+    int64_t has[4]; /* second pass: which parents are there */
 };
 
 /* Nothing is inserted when a parent is missing; then a second pass finds out which. */
@@ -137,7 +137,6 @@ static const struct dbki_statement FIND_PARENTS = {
 static void add_build_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct add_build_op *add = (struct add_build_op *)op;
-    add->added_id = add->added_number = DBK_NONE;
     DBKI_BIND(binder, &ADD_BUILD, dbki_int(add->buildrequestid), dbki_int(add->workerid),
               dbki_int(add->masterid), dbki_int(op->now), add->state_string,
               dbki_int(add->builderid), dbki_int(add->buildrequestid), dbki_int(add->masterid),
@@ -150,8 +149,8 @@ static int add_build_row(struct dbki_op *op, int index, const struct dbki_value 
     struct add_build_op *add = (struct add_build_op *)op;
     (void)index;
     if (op->pass == 0) {
-        add->added_id = dbki_value_int(&cells[0]);
-        add->added_number = dbki_value_int(&cells[1]);
+        op->result[0] = dbki_value_int(&cells[0]);
+        op->result[1] = dbki_value_int(&cells[1]);
     } else {
         for (int i = 0; i < cell_count && i < 4; i++)
             add->has[i] = dbki_value_int(&cells[i]);
@@ -166,17 +165,17 @@ static void add_build_read(struct dbki_op *op, const struct dbki_bound *bound,
     static const char *const nouns[] = {"builder", "buildrequest", "worker", "master"};
     const int64_t ids[] = {add->builderid, add->buildrequestid, add->workerid, add->masterid};
     (void)bound;
-    if (op->pass == 0 && add->added_id != DBK_NONE) {
+    if (op->pass == 0 && op->result[0] != DBK_NONE) {
         dbki_event_bind(op, more,
                         (struct dbki_event){.kind = "build",
                                             .verb = "new",
                                             .builderid = add->builderid,
-                                            .buildid = add->added_id,
+                                            .buildid = op->result[0],
                                             .stepid = DBK_NONE});
     } else if (op->pass == 0) {
         DBKI_BIND(more, &FIND_PARENTS, dbki_int(ids[0]), dbki_int(ids[1]), dbki_int(ids[2]),
                   dbki_int(ids[3]));
-    } else if (add->added_id == DBK_NONE) {
+    } else if (op->result[0] == DBK_NONE) {
         for (int i = 0; i < 4; i++)
             if (!add->has[i] && ids[i] != DBK_NONE) {
                 dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no %s with the id %lld",
@@ -189,9 +188,8 @@ static void add_build_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static void add_build_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    struct add_build_op *add = (struct add_build_op *)op;
-    ((dbk_added_build_fn *)op->done)(op->user, error, error ? DBK_NONE : add->added_id,
-                                     error ? DBK_NONE : add->added_number);
+    ((dbk_added_build_fn *)op->done)(op->user, error, error ? DBK_NONE : op->result[0],
+                                     error ? DBK_NONE : op->result[1]);
 }
 
 static const struct dbki_opkind ADD_KIND = {

@@ -68,7 +68,6 @@ static void add_buildset_bind(struct dbki_op *op, struct dbki_binder *binder)
         set->parent_relationship, set->rebuilt_buildid, set->parent_buildid, set->parent_buildid,
         set->rebuilt_buildid,     set->rebuilt_buildid,
     };
-    add->id = DBK_NONE;
     add->missing = -1;
     memcpy(set->params, head, sizeof head);
     for (size_t i = 0; i < set->place_count; i++) /* what is left over is NULL: it counts as none */
@@ -83,9 +82,9 @@ static void add_buildset_read(struct dbki_op *op, const struct dbki_bound *bound
 {
     struct add_buildset_op *set = (struct add_buildset_op *)op;
     struct dbki_add_op *add = &set->add;
-    if (op->pass == 0 && add->id != DBK_NONE)
+    if (op->pass == 0 && op->result[0] != DBK_NONE)
         for (int i = set->build_count; i < add->need_count; i++)
-            DBKI_BIND(more, &ADD_SOURCESTAMP, dbki_int(add->id), dbki_int(add->needs[i].id));
+            DBKI_BIND(more, &ADD_SOURCESTAMP, dbki_int(op->result[0]), dbki_int(add->needs[i].id));
     dbki_add_read(op, bound, more);
 }
 

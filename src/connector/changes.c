@@ -78,7 +78,6 @@ static void add_change_bind(struct dbki_op *op, struct dbki_binder *binder)
     struct dbki_value params[TEXT_COUNT + 5];
     int count = TEXT_COUNT;
     int64_t when = change->when_timestamp == DBK_NONE ? op->now : change->when_timestamp;
-    change->add.id = DBK_NONE;
     change->add.missing = -1;
     memcpy(params, change->texts, sizeof change->texts);
     params[count++] = dbki_int(when);

@@ -45,7 +45,6 @@ static bool may_add(const struct dbki_find_op *find)
 void dbki_find_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct dbki_find_op *find = (struct dbki_find_op *)op;
-    find->id = DBK_NONE;
     if (may_add(find)) {
         struct dbki_value params[DBKI_FIND_ARGS_MAX + 2];
         int count = find->arg_count;
@@ -60,10 +59,9 @@ void dbki_find_bind(struct dbki_op *op, struct dbki_binder *binder)
 
 int dbki_find_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
 {
-    struct dbki_find_op *find = (struct dbki_find_op *)op;
     (void)index;
     (void)cell_count;
-    find->id = dbki_value_int(&cells[0]);
+    op->result[0] = dbki_value_int(&cells[0]);
     return DBK_OK;
 }
 
@@ -72,14 +70,14 @@ void dbki_find_read(struct dbki_op *op, const struct dbki_bound *bound, struct d
     struct dbki_find_op *find = (struct dbki_find_op *)op;
     if (op->pass > 0)
         return;
-    if (find->id == DBK_NONE)
+    if (op->result[0] == DBK_NONE)
         find->how->refuse(op);
     else if (may_add(find) && bound[0].changed > 0)
         dbki_event_bind(op, more,
                         (struct dbki_event){
                             .kind = find->how->noun,
                             .verb = "new",
-                            .builderid = find->how->is_builder ? find->id : DBK_NONE,
+                            .builderid = find->how->is_builder ? op->result[0] : DBK_NONE,
                             .buildid = DBK_NONE,
                             .stepid = DBK_NONE,
                         });
@@ -87,8 +85,7 @@ void dbki_find_read(struct dbki_op *op, const struct dbki_bound *bound, struct d
 
 void dbki_find_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    struct dbki_find_op *find = (struct dbki_find_op *)op;
-    ((dbk_id_fn *)op->done)(op->user, error, error ? DBK_NONE : find->id);
+    ((dbk_id_fn *)op->done)(op->user, error, error ? DBK_NONE : op->result[0]);
 }
 
 void dbki_find_refuse_name(struct dbki_op *op)
@@ -148,7 +145,7 @@ int dbki_add_row(struct dbki_op *op, int index, const struct dbki_value *cells, 
     struct dbki_add_op *add = (struct dbki_add_op *)op;
     (void)cell_count;
     if (op->pass == 0)
-        add->id = dbki_value_int(&cells[0]);
+        op->result[0] = dbki_value_int(&cells[0]);
     else if (add->missing < 0)
         add->missing = index;
     return DBK_OK;
@@ -158,16 +155,16 @@ void dbki_add_read(struct dbki_op *op, const struct dbki_bound *bound, struct db
 {
     struct dbki_add_op *add = (struct dbki_add_op *)op;
     (void)bound;
-    if (op->pass == 0 && add->id != DBK_NONE) {
+    if (op->pass == 0 && op->result[0] != DBK_NONE) {
         dbki_event_bind(op, more, add->event);
     } else if (op->pass == 0) {
         for (int i = 0; i < add->need_count; i++)
             DBKI_BIND(more, &NEEDS[add->needs[i].what].missing, dbki_int(add->needs[i].id));
-    } else if (add->id == DBK_NONE && add->missing >= 0) {
+    } else if (op->result[0] == DBK_NONE && add->missing >= 0) {
         const struct dbki_need *need = &add->needs[add->missing];
         dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no %s with the id %lld",
                        NEEDS[need->what].noun, (long long)need->id);
-    } else if (add->id == DBK_NONE) {
+    } else if (op->result[0] == DBK_NONE) {
         dbki_error_set(&op->error, DBK_NOT_FOUND, "what the %s hangs on is not there",
                        add->event.kind);
     }
@@ -175,6 +172,5 @@ void dbki_add_read(struct dbki_op *op, const struct dbki_bound *bound, struct db
 
 void dbki_add_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    struct dbki_add_op *add = (struct dbki_add_op *)op;
-    ((dbk_id_fn *)op->done)(op->user, error, error ? DBK_NONE : add->id);
+    ((dbk_id_fn *)op->done)(op->user, error, error ? DBK_NONE : op->result[0]);
 }

@@ -1,7 +1,7 @@
 /*
  * What the files of the parents have in common: getting one and listing them, finding one by what
- * makes it unique, and adding one that needs others to be there. What is a noun's own stands in tables
- * in its file.
+ * makes it unique, and adding one that needs others to be there. What is a noun's own stands in the
+ * tables of its file.
  */
 #ifndef DBKI_PARENTS_H
 #define DBKI_PARENTS_H
@@ -82,12 +82,12 @@ struct dbki_find {
     void (*refuse)(struct dbki_op *op); /* says what is missing */
 };
 
+/* Its result: the id. */
 struct dbki_find_op {
     struct dbki_op op;
     const struct dbki_find *how;
     struct dbki_value args[DBKI_FIND_ARGS_MAX];
     int arg_count;
-    int64_t id; /* DBK_NONE: not there */
 };
 
 /* The two kinds of operation of a struct dbki_find. */
@@ -134,15 +134,14 @@ struct dbki_need {
 
 /*
  * An operation that adds a record and gives its id. Its first pass is one INSERT with RETURNING,
- * which inserts nothing when something that is needed is missing; then a second pass finds out what.
+ * which inserts nothing when something that is needed is missing; then a second pass finds it.
  */
 struct dbki_add_op {
     struct dbki_op op;
     struct dbki_need *needs;
     int need_count;
     struct dbki_event event; /* "new" of its kind */
-    int64_t id;              /* DBK_NONE: not added; for bind() to set */
-    int missing;             /* index of the first need that is missing, -1: none; the same */
+    int missing;             /* index of the first need that is missing, -1: none; for bind() to set */
 };
 
 #define DBKI_ADD_KIND(action_words, bind_function, read_function)                                  \

@@ -148,14 +148,13 @@ int dbk_get_steps_of(struct dbk_store *store, const int64_t *buildids, size_t co
 
 /* ---------------------------------------------------------------------------------- adding ---- */
 
+/* Its result: the id, the number, and the name with its suffix if one had to be found. */
 struct add_step_op {
     struct dbki_op op;
     int64_t buildid;
     struct dbki_value name, state_string;
-    int64_t added_id, added_number; /* DBK_NONE: not added */
     bool has_build;
-    struct dbki_value free_name; /* with its suffix, once one had to be found */
-    int64_t suffix;              /* the last one that was tried */
+    int64_t suffix; /* the last one that was tried */
     bool is_taken;
 };
 
@@ -179,9 +178,8 @@ static void bind_add(struct add_step_op *add, struct dbki_binder *binder, struct
 static void add_step_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct add_step_op *add = (struct add_step_op *)op;
-    add->added_id = add->added_number = DBK_NONE;
     add->has_build = add->is_taken = false;
-    add->free_name = add->name;
+    op->result_text = add->name;
     add->suffix = 0;
     bind_add(add, binder, add->name);
 }
@@ -194,8 +192,8 @@ static int add_step_row(struct dbki_op *op, int index, const struct dbki_value *
     struct add_step_op *add = (struct add_step_op *)op;
     (void)index;
     if (cell_count == 2) {
-        add->added_id = dbki_value_int(&cells[0]);
-        add->added_number = dbki_value_int(&cells[1]);
+        op->result[0] = dbki_value_int(&cells[0]);
+        op->result[1] = dbki_value_int(&cells[1]);
     } else if (op->pass == 1) {
         add->has_build = true;
     } else {
@@ -216,7 +214,7 @@ static bool next_name(struct add_step_op *add)
         return false;
     memcpy(name, add->name.text, kept);
     memcpy(name + kept, suffix, (size_t)suffix_len + 1);
-    add->free_name = dbki_text_n(name, kept + (size_t)suffix_len);
+    add->op.result_text = dbki_text_n(name, kept + (size_t)suffix_len);
     return true;
 }
 
@@ -224,9 +222,9 @@ static void add_step_read(struct dbki_op *op, const struct dbki_bound *bound,
                           struct dbki_binder *more)
 {
     struct add_step_op *add = (struct add_step_op *)op;
-    if (add->added_id != DBK_NONE) {
+    if (op->result[0] != DBK_NONE) {
         if (bound[0].statement == &ADD_STEP)
-            dbki_event_bind_step(op, more, "new", add->added_id);
+            dbki_event_bind_step(op, more, "new", op->result[0]);
     } else if (op->pass == 0) {
         DBKI_BIND(more, &FIND_BUILD, dbki_int(add->buildid));
     } else if (op->pass == 1 && !add->has_build) {
@@ -237,18 +235,17 @@ static void add_step_read(struct dbki_op *op, const struct dbki_bound *bound,
         if (!next_name(add))
             more->is_out_of_memory = true;
         else
-            DBKI_BIND(more, &FIND_NAME, dbki_int(add->buildid), add->free_name);
+            DBKI_BIND(more, &FIND_NAME, dbki_int(add->buildid), op->result_text);
     } else if (bound[0].statement == &FIND_NAME) {
-        bind_add(add, more, add->free_name);
+        bind_add(add, more, op->result_text);
     }
 }
 
 static void add_step_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    struct add_step_op *add = (struct add_step_op *)op;
-    ((dbk_added_step_fn *)op->done)(op->user, error, error ? DBK_NONE : add->added_id,
-                                    error ? DBK_NONE : add->added_number,
-                                    error ? NULL : add->free_name.text);
+    ((dbk_added_step_fn *)op->done)(op->user, error, error ? DBK_NONE : op->result[0],
+                                    error ? DBK_NONE : op->result[1],
+                                    error ? NULL : op->result_text.text);
 }
 
 static const struct dbki_opkind ADD_KIND = {

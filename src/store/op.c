@@ -110,6 +110,8 @@ void dbki_op_begin_anew(struct dbki_op *op)
     dbki_arena_rewind(&op->arena, op->arguments_end);
     op->pass = 0;
     op->is_turn_over = false;
+    op->result[0] = op->result[1] = DBK_NONE;
+    op->result_text = dbki_text(NULL);
     memcpy(op->progress, op->progress_committed, sizeof op->progress);
     dbki_error_clear(&op->error);
 }

@@ -90,6 +90,9 @@ struct dbki_op {
     int64_t now;           /* the store's clock at submit */
     dbki_callback *done;
     void *user;
+    int64_t result[2];             /* of a write: what its callback gives beside the error */
+    struct dbki_value result_text; /* the same; NULL for most */
+    struct dbki_key *key;          /* the operation key of a write; NULL: none */
     struct dbki_arena arena;
     struct dbki_arena_mark arguments_end;
     struct dbk_error error; /* last: not touched while all goes well, but for its status */
