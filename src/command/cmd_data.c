@@ -1,0 +1,261 @@
+/*
+ * `daybook data`: the values that a build's steps keep, as bytes.
+ */
+#include "build_table.h"
+#include "data_read.h"
+#include "listing.h"
+#include "message.h"
+#include "nearest.h"
+#include "options.h"
+#include "record_json.h"
+#include "text.h"
+#include "verbs.h"
+#include "waiting.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What is read from a file or stdin is no longer than a value may be on any database. */
+#define PUT_SIZE_MAX INT64_C(1000000000)
+
+struct data_listing {
+    struct waiting waiting;
+    const struct arguments *arguments;
+};
+
+static void print_list(void *user, const struct dbk_error *error,
+                       const struct dbk_build_data *const *data, const struct dbk_page *page)
+{
+    struct data_listing *listing = user;
+    const struct arguments *arguments = listing->arguments;
+    if (!error && arguments->is_json) {
+        struct json_writer json;
+        listing_json_begin(arguments, "data", &json);
+        for (size_t i = 0; i < page->count; i++)
+            record_json_build_data(&json, data[i]);
+        listing_json_end(arguments, page, &json);
+    } else if (!error) {
+        struct table *table = data_table_new(arguments->is_coloured);
+        for (size_t i = 0; i < page->count; i++)
+            data_table_add(table, data[i]);
+        table_print(table);
+        table_free(table);
+        listing_footer(arguments, page, "data");
+    }
+    waiting_note(&listing->waiting, error);
+}
+
+static int list_data(const struct arguments *arguments, struct dbk_store *store,
+                     const struct named_build *build, char **operands)
+{
+    struct data_listing listing = {.arguments = arguments};
+    struct dbk_spec *spec;
+    (void)operands;
+    int exit_code = listing_spec(arguments, "name", -1, &spec);
+    if (exit_code)
+        return exit_code;
+    waiting_init(&listing.waiting, store);
+    waiting_add(&listing.waiting,
+                dbk_get_all_build_data_no_values(store, build->build->id, NULL, spec,
+                                                 &listing.waiting.call, print_list, &listing));
+    dbk_spec_free(spec);
+    return waiting_finish(&listing.waiting);
+}
+
+struct near_data {
+    struct waiting waiting;
+    struct nearest nearest;
+};
+
+static void take_near(void *user, const struct dbk_error *error,
+                      const struct dbk_build_data *const *data, const struct dbk_page *page)
+{
+    struct near_data *near = user;
+    for (size_t i = 0; !error && i < page->count; i++)
+        nearest_add(&near->nearest, data[i]->name);
+    waiting_note(&near->waiting, error);
+}
+
+/* Says that a build has no value of that name. Result: DBK_NOT_FOUND's exit code. */
+static int tell_no_data(struct dbk_store *store, const struct named_build *build, const char *name)
+{
+    struct near_data near;
+    nearest_init(&near.nearest, name, strlen(name));
+    waiting_init(&near.waiting, store);
+    waiting_add(&near.waiting,
+                dbk_get_all_build_data_no_values(store, build->build->id, NULL, NULL,
+                                                 &near.waiting.call, take_near, &near));
+    waiting_wait(&near.waiting);
+    const char *a = nearest_get(&near.nearest, 0), *b = nearest_get(&near.nearest, 1);
+    message_print("%s/%" PRId64 " has no data \"%s\"%s%s%s%s", build->builder, build->build->number,
+                  name, a ? "; near are: " : "", a ? a : "", b ? ", " : "", b ? b : "");
+    nearest_fini(&near.nearest);
+    return dbk_status_exit_code(DBK_NOT_FOUND);
+}
+
+/* Where a value goes. */
+struct data_target {
+    const char *path; /* NULL: stdout */
+    FILE *file;
+};
+
+static int file_failed(const char *what, const char *path)
+{
+    int reason = errno;
+    message_print("%s cannot be %s: %s", path ? path : "the output", what, strerror(reason));
+    if (reason == ENOENT)
+        return dbk_status_exit_code(DBK_NOT_FOUND);
+    if (reason == ENOSPC || reason == EDQUOT)
+        return dbk_status_exit_code(DBK_FULL);
+    return dbk_status_exit_code(reason == EACCES || reason == EPERM ? DBK_DENIED : DBK_INTERNAL);
+}
+
+/* Writes a piece. The file is opened only when there is something to write into it. */
+static int write_piece(void *user, const char *bytes, size_t len, int64_t length)
+{
+    struct data_target *target = user;
+    if (!target->file && target->path) {
+        target->file = fopen(target->path, "wbe");
+        if (!target->file)
+            return file_failed("written", target->path);
+    } else if (!target->file) {
+        target->file = stdout;
+        if (isatty(STDOUT_FILENO) && memchr(bytes, '\0', len)) {
+            char size[TEXT_SHORT_SIZE];
+            message_print("these %s are not text and would upset the terminal; use -o FILE, or a "
+                          "pipe",
+                          text_size(length, size));
+            return EXIT_NO;
+        }
+    }
+    if (fwrite(bytes, 1, len, target->file) != len)
+        return target->path ? file_failed("written", target->path) : output_finish();
+    return 0;
+}
+
+static int get_data(const struct arguments *arguments, struct dbk_store *store,
+                    const struct named_build *build, char **operands)
+{
+    const char *path = arguments_value(arguments, "output");
+    if (operands[1] && path)
+        return usage_error(arguments, "the file is named twice");
+    if (operands[1])
+        path = operands[1];
+    struct data_target target = {path && strcmp(path, "-") != 0 ? path : NULL, NULL};
+    bool is_found = false;
+    int exit_code =
+        data_read(store, build->build->id, operands[0], write_piece, &target, &is_found);
+    if (target.file && target.path && fclose(target.file) && !exit_code)
+        exit_code = file_failed("written", target.path);
+    if (!exit_code && !is_found)
+        exit_code = tell_no_data(store, build, operands[0]);
+    return exit_code;
+}
+
+/* Reads a file to its end, or until it is too long. Result: 0, or an exit code after a message. */
+static int read_file(FILE *file, const char *path, char **out_bytes, size_t *out_len)
+{
+    size_t len = 0, room = 64 * 1024;
+    char *bytes = memory_need(malloc(room));
+    for (;;) {
+        size_t got = fread(bytes + len, 1, room - len, file);
+        len += got;
+        if (!got || (int64_t)len > PUT_SIZE_MAX)
+            break;
+        if (len == room) {
+            room *= 2;
+            bytes = memory_need(realloc(bytes, room));
+        }
+    }
+    *out_bytes = bytes;
+    *out_len = len;
+    if (ferror(file))
+        return file_failed("read", path);
+    if ((int64_t)len > PUT_SIZE_MAX) {
+        message_print("%s is longer than a value may be (%" PRId64 " bytes)", path, PUT_SIZE_MAX);
+        return dbk_status_exit_code(DBK_TOO_LARGE);
+    }
+    return 0;
+}
+
+static int put_data(const struct arguments *arguments, struct dbk_store *store,
+                    const struct named_build *build, char **operands)
+{
+    const char *source = arguments_value(arguments, "source");
+    bool is_stdin = !operands[1] || !strcmp(operands[1], "-");
+    const char *path = is_stdin ? "the input" : operands[1];
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    char *bytes = NULL;
+    size_t len = 0;
+    if (!file)
+        return file_failed("read", path);
+    int exit_code = read_file(file, path, &bytes, &len);
+    if (!is_stdin)
+        fclose(file);
+    if (!exit_code) {
+        struct waiting waiting;
+        waiting_init(&waiting, store);
+        waiting_add(&waiting, dbk_set_build_data(store, build->build->id, operands[0], bytes, len,
+                                                 source ? source : "daybook", &waiting.call,
+                                                 waiting_done, &waiting));
+        exit_code = waiting_finish(&waiting);
+    }
+    free(bytes);
+    return exit_code;
+}
+
+static int remove_data(const struct arguments *arguments, struct dbk_store *store,
+                       const struct named_build *build, char **operands)
+{
+    struct waiting waiting;
+    (void)arguments;
+    waiting_init(&waiting, store);
+    waiting_add(&waiting, dbk_delete_build_data(store, build->build->id, operands[0], &waiting.call,
+                                                waiting_done, &waiting));
+    if (waiting_wait(&waiting) == DBK_NOT_FOUND)
+        return tell_no_data(store, build, operands[0]);
+    return waiting_finish(&waiting);
+}
+
+static const struct verb verbs[] = {
+    {"list", "", 0, 0, list_data},
+    {"get", "NAME [FILE]", 1, 2, get_data},
+    {"put", "NAME [FILE]", 1, 2, put_data},
+    {"rm", "NAME", 1, 1, remove_data},
+    {NULL, NULL, 0, 0, NULL},
+};
+
+static int cmd_data(const struct arguments *arguments)
+{
+    return verbs_run(arguments, verbs);
+}
+
+static const struct command_option options[] = {
+    {"output", 'o', OPTION_VALUE, "FILE", "get: write there, not to the standard output"},
+    {"source", 0, OPTION_VALUE, "TEXT", "put: where the value comes from (daybook)"},
+    LISTING_OPTIONS,
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
+
+static const char *const usage[] = {"[list] BUILD [OPTION...]", "get BUILD NAME [FILE]",
+                                    "put BUILD NAME [FILE]", "rm BUILD NAME", NULL};
+
+const struct subcommand subcommand_data = {
+    .name = "data",
+    .summary = "list, get, put or remove the data of a build",
+    .usage = usage,
+    .about =
+        "get writes the bytes as they are to FILE or the standard output; put takes them from "
+        "FILE\n"
+        "or the standard input and replaces a value of that name. - as FILE is the standard one.\n"
+        "What a step printed is the data log/STEP (see `daybook log`).\n\n" LISTING_ABOUT,
+    .options = options,
+    .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
+    .operand_min = 1,
+    .operand_max = 4,
+    .run = cmd_data,
+};

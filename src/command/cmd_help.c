@@ -1,0 +1,26 @@
+/*
+ * `daybook help [SUBCOMMAND]`.
+ */
+#include "help.h"
+#include "options.h"
+
+static int cmd_help(const struct arguments *arguments)
+{
+    const struct subcommand *command = &subcommand_overview;
+    if (arguments->operand_count)
+        command = subcommand_find(arguments->operands[0]);
+    if (!command)
+        return subcommand_unknown(arguments->operands[0]);
+    help_print(command);
+    return 0;
+}
+
+static const char *const usage[] = {"[SUBCOMMAND]", NULL};
+
+const struct subcommand subcommand_help = {
+    .name = "help",
+    .summary = "say how daybook or one of its subcommands is used",
+    .usage = usage,
+    .operand_max = 1,
+    .run = cmd_help,
+};

@@ -1,0 +1,405 @@
+/*
+ * `daybook run`: runs commands and records a build of them. Here stand its options, and what it says
+ * before and after; runner.c runs, record.c and recorder.c record.
+ *
+ * The command comes first: whatever is wrong with the store, it runs, and its exit status is ours. Only
+ * a wrong use is refused, before anything runs.
+ */
+#include "facts.h"
+#include "json_writer.h"
+#include "message.h"
+#include "options.h"
+#include "recorder.h"
+#include "runner.h"
+#include "signals.h"
+#include "store_open.h"
+#include "terminal.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STEP_NAME_MAX 50
+#define PROPERTY_NAME_MAX 256
+#define LOG_MAX_DEFAULT (1 << 20)
+#define LOG_MAX_MAX 1000000000
+
+/* All that a run is made from. */
+struct run {
+    const struct arguments *arguments;
+    char *builder;
+    bool keeps_going;
+    int64_t log_max;
+    struct runner_step *steps;
+    size_t step_count;
+    char **argvs; /* those of the shell's steps, four words each */
+    char **names; /* of properties, as they were given */
+    size_t name_count;
+    struct facts facts;
+};
+
+static void run_fini(struct run *run)
+{
+    for (size_t i = 0; i < run->step_count; i++)
+        free(run->steps[i].name);
+    for (size_t i = 0; i < run->name_count; i++)
+        free(run->names[i]);
+    free(run->steps);
+    free(run->argvs);
+    free(run->names);
+    free(run->builder);
+    facts_fini(&run->facts);
+}
+
+/* ----------------------------------------------------------------------------------- options ---- */
+
+static int read_builder(struct run *run)
+{
+    const char *given = arguments_value(run->arguments, "builder");
+    if (given && !facts_is_name(given, SIZE_MAX))
+        return usage_error(run->arguments, "--builder is a name in UTF-8, not \"%s\"", given);
+    const char *here = facts_last_part(run->facts.directory);
+    run->builder = facts_text(given ? given : *here ? here : "root", SIZE_MAX);
+    return 0;
+}
+
+/* Adds the step of `-- COMMAND...`; name is NULL to name it by its command. */
+static int add_direct_step(struct run *run, const char *name)
+{
+    char **argv = run->arguments->operands;
+    if (!argv[0])
+        return usage_error(run->arguments, "there is no command to run");
+    if (!*argv[0])
+        return usage_error(run->arguments, "the command's name is empty");
+    const char *part = facts_last_part(argv[0]);
+    run->steps[run->step_count].name = facts_text(name    ? name
+                                                  : *part ? part
+                                                          : argv[0],
+                                                  STEP_NAME_MAX);
+    run->steps[run->step_count++].argv = argv;
+    return 0;
+}
+
+static void add_shell_step(struct run *run, const struct given_option *given)
+{
+    char **argv = run->argvs + 4 * run->step_count;
+    argv[0] = (char *)"/bin/sh";
+    argv[1] = (char *)"-c";
+    argv[2] = (char *)given->second;
+    run->steps[run->step_count].name = facts_text(given->value, STEP_NAME_MAX);
+    run->steps[run->step_count++].argv = argv;
+}
+
+static int read_steps(struct run *run)
+{
+    const struct arguments *arguments = run->arguments;
+    const struct given_option *bare = NULL;
+    size_t count = 1;
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "step", g));)
+        count++;
+    run->steps = memory_need(calloc(count, sizeof(*run->steps)));
+    run->argvs = memory_need(calloc(4 * count, sizeof(*run->argvs)));
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "step", g));) {
+        if (!facts_is_name(g->value, STEP_NAME_MAX))
+            return usage_error(arguments,
+                               "a step's name is UTF-8 of 1 to %d characters, not \"%s\"",
+                               STEP_NAME_MAX, g->value);
+        if (bare)
+            return usage_error(arguments, "--step %s has no command", bare->value);
+        if (g->second)
+            add_shell_step(run, g);
+        else
+            bare = g;
+    }
+    if (!run->step_count)
+        return add_direct_step(run, bare ? bare->value : NULL);
+    if (bare)
+        return usage_error(arguments, "--step %s has no command", bare->value);
+    if (arguments->operand_count)
+        return usage_error(arguments,
+                           "what is \"%s\" for? A step's command is one argument in quotes; or it "
+                           "stands alone behind --",
+                           arguments->operands[0]);
+    return 0;
+}
+
+/* Reads --property NAME=JSON. */
+static int read_properties(struct run *run)
+{
+    const struct arguments *arguments = run->arguments;
+    size_t count = 0;
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "property", g));)
+        count++;
+    run->names = memory_need(calloc(count + 1, sizeof(*run->names)));
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "property", g));) {
+        const char *equals = strchr(g->value, '=');
+        if (!equals)
+            return usage_error(arguments, "--property is NAME=JSON, not \"%s\"", g->value);
+        char *name = memory_need(strndup(g->value, (size_t)(equals - g->value)));
+        run->names[run->name_count++] = name;
+        if (!facts_is_name(name, PROPERTY_NAME_MAX))
+            return usage_error(arguments,
+                               "a property's name is UTF-8 of 1 to %d characters, not \"%s\"",
+                               PROPERTY_NAME_MAX, name);
+        if (!dbk_is_json(equals + 1))
+            return usage_error(
+                arguments,
+                "the value of property %s is not JSON; text needs quotes, kept from the "
+                "shell by others: --property '%s=\"...\"'",
+                name, name);
+        facts_add_json(&run->facts, name, equals + 1);
+    }
+    return 0;
+}
+
+/* Appends a word as a shell takes it: as it is, or in quotes. */
+static void put_word(FILE *file, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "@%+=:,./_-";
+    if (*word && !word[strspn(word, plain)]) {
+        fputs(word, file);
+        return;
+    }
+    putc('\'', file);
+    for (; *word; word++) {
+        if (*word == '\'')
+            fputs("'\\''", file);
+        else
+            putc(*word, file);
+    }
+    putc('\'', file);
+}
+
+/* The commands as a property: a text for one, a list for a list of --step. */
+static void add_command(struct run *run)
+{
+    const bool is_direct = run->steps[0].argv == run->arguments->operands;
+    char *text = NULL;
+    size_t len;
+    FILE *file = memory_need(open_memstream(&text, &len));
+    if (is_direct) {
+        for (char **word = run->arguments->operands; *word; word++) {
+            if (word != run->arguments->operands)
+                putc(' ', file);
+            put_word(file, *word);
+        }
+    } else {
+        struct json_writer json;
+        json_init(&json, file);
+        json_begin_array(&json);
+        for (size_t i = 0; i < run->step_count; i++)
+            json_text(&json, run->steps[i].argv[2]);
+        json_end_array(&json);
+    }
+    fclose(file);
+    memory_need(text);
+    if (is_direct)
+        facts_add_text(&run->facts, "command", text);
+    else
+        facts_add_json(&run->facts, "command", text);
+    free(text);
+}
+
+/* Reads what was asked for. Result: 0, or EXIT_USAGE after a message. */
+static int run_init(struct run *run, const struct arguments *arguments)
+{
+    run->arguments = arguments;
+    facts_init(&run->facts);
+    run->keeps_going = arguments_has(arguments, "keep-going");
+    int wrong =
+        arguments_size(arguments, "log-max", LOG_MAX_DEFAULT, 0, LOG_MAX_MAX, &run->log_max);
+    if (!wrong && run->log_max && run->log_max < CAPTURE_MIN)
+        wrong =
+            usage_error(arguments, "--log-max is %d or more, or 0 to keep nothing", CAPTURE_MIN);
+    if (!wrong)
+        wrong = read_builder(run);
+    if (!wrong)
+        wrong = read_steps(run);
+    if (wrong)
+        return wrong;
+    facts_add_found(&run->facts);
+    if (!arguments_has(arguments, "no-command"))
+        add_command(run);
+    return read_properties(run);
+}
+
+/* ----------------------------------------------------------------------------------- the run ---- */
+
+/* Opens the store for a recorder that has a use for it. */
+static void open_store(const struct arguments *arguments, struct recorder *recorder)
+{
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct dbk_error error;
+    bool is_created;
+    options.reader_count = 1;
+    options.clock = recorder_clock;
+    options.clock_user = recorder;
+    if (store_try_open(arguments, STORE_CREATED, &options, &store, &is_created, &error)) {
+        recorder_fail(recorder, &error);
+        return;
+    }
+    if (is_created)
+        store_tell_created(arguments);
+    if (dbk_get_info(store)->warning)
+        message_print("warning: %s", dbk_get_info(store)->warning);
+    recorder_attach(recorder, store);
+}
+
+/* "41 s", "2 min 41 s", "3 h 5 min", "2 d 3 h". */
+static const char *took(int64_t seconds, char out[TEXT_SHORT_SIZE])
+{
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+    if (seconds < 0)
+        seconds = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    int len =
+        snprintf(out, TEXT_SHORT_SIZE, "%" PRId64 " %s", seconds / units[i].seconds, units[i].name);
+    if (i < 3)
+        snprintf(out + len, TEXT_SHORT_SIZE - (size_t)len, " %" PRId64 " %s",
+                 seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].name);
+    return out;
+}
+
+/* The last line: what was recorded, or why it was not. */
+static void tell_end(const struct recorder *recorder, const struct runner_outcome *outcome)
+{
+    const struct record *record = recorder->record;
+    const char *builder = record->plan->builder;
+    char duration[TEXT_SHORT_SIZE];
+    if (outcome->is_line_cut && isatty(STDERR_FILENO))
+        putc('\n', stderr);
+    if (recorder->is_failed && recorder->number == DBK_NONE) {
+        message_print("this run was not recorded: %s", recorder->error.message);
+    } else if (recorder->is_failed) {
+        message_print("%s #%" PRId64 " was recorded only in part: %s", builder, recorder->number,
+                      recorder->error.message);
+    } else {
+        char *name = text_escape(builder, false);
+        char *detail = text_escape(outcome->detail, false);
+        fprintf(stderr, "%s #%" PRId64 "  %s  %s%s%s\n", name, recorder->number,
+                dbk_results_name(outcome->results),
+                took(record->complete_at - record->started_at, duration), *detail ? "      " : "",
+                detail);
+        free(name);
+        free(detail);
+    }
+}
+
+/* Opens descriptors 0, 1 and 2 where the caller left them closed: nothing else may get their numbers. */
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDWR);
+}
+
+static int cmd_run(const struct arguments *arguments)
+{
+    struct run run = {0};
+    /* Not on the stack: the exit handler looks at the one, a store that does not answer at the other. */
+    static struct terminal terminal;
+    static struct record record;
+    static struct recorder recorder;
+    struct runner_outcome outcome;
+    fill_descriptors();
+    int wrong = run_init(&run, arguments);
+    if (wrong) {
+        run_fini(&run);
+        return wrong;
+    }
+    terminal_init(&terminal);
+    const struct facts *facts = &run.facts;
+    const struct record_plan record_plan = {
+        .builder = run.builder,
+        .worker = facts->worker,
+        .master = facts->host,
+        .repository = facts->git.repository,
+        .branch = facts->git.branch,
+        .revision = facts->git.revision,
+        .properties = facts->properties,
+        .property_count = facts->property_count,
+        .step_max = run.step_count,
+        .log_max = (size_t)run.log_max,
+        .is_terminal = terminal.is_there,
+    };
+    record_init(&record, &record_plan);
+    recorder_init(&recorder, &record);
+    open_store(arguments, &recorder);
+    const struct dbk_info *info = recorder.store ? dbk_get_info(recorder.store) : NULL;
+    char *db = info ? strdup(info->path ? info->path : info->url) : NULL;
+    const struct runner_plan plan = {.steps = run.steps,
+                                     .step_count = run.step_count,
+                                     .keeps_going = run.keeps_going,
+                                     .db = db,
+                                     .terminal = &terminal};
+    int error = runner_run(&plan, &recorder, &outcome);
+    if (error) {
+        message_print("nothing was run: %s", strerror(error));
+        return dbk_status_exit_code(DBK_INTERNAL);
+    }
+    tell_end(&recorder, &outcome);
+    if (outcome.signo)
+        signals_die(outcome.signo);
+    if (!recorder.store) { /* else its threads still work with what is theirs */
+        record_fini(&record);
+        run_fini(&run);
+    }
+    free(db);
+    return outcome.exit_code;
+}
+
+static const struct command_option options[] = {
+    {"builder", 'b', OPTION_VALUE, "NAME", "what is built (else the directory's name)"},
+    {"step", 's', OPTION_PAIR, "NAME ['COMMAND']", "a step, and the shell's command for it"},
+    {"property", 'p', OPTION_LIST, "NAME=JSON", "a property of the build"},
+    {"keep-going", 'k', OPTION_FLAG, NULL, "run the steps after one that failed, too"},
+    {"log-max", 0, OPTION_VALUE, "SIZE", "keep so much of what each step prints (1M; 0: nothing)"},
+    {"no-command", 0, OPTION_FLAG, NULL, "do not record the command line"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
+
+static const char *const usage[] = {
+    "[--builder NAME] [--step NAME] [--] COMMAND...",
+    "[--builder NAME] --step NAME 'COMMAND' [--step NAME 'COMMAND' ...]",
+    NULL,
+};
+
+const struct subcommand subcommand_run = {
+    .name = "run",
+    .summary = "run commands, and record a build of them",
+    .usage = usage,
+    .about =
+        "Runs the command as it stands, or each --step's through /bin/sh, and records while they "
+        "run:\n"
+        "the steps with their times and results, where and by whom, git's repository, branch and\n"
+        "revision, and what each step printed. What they print passes through untouched.\n"
+        "\n"
+        "The exit status is that of the first command that failed: 128 and the number for one "
+        "ended by\n"
+        "a signal, 127 for one that is not there, 126 for one that cannot be executed. After a "
+        "failure\n"
+        "the remaining steps are skipped. If the run cannot be recorded, it runs all the same, "
+        "and\n"
+        "stderr says so. The database is created if it is missing.\n"
+        "\n"
+        "The commands see DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP: the database, and the ids of "
+        "the\n"
+        "running build and step.",
+    .options = options,
+    .common = COMMON_DB,
+    .stops_at_operand = true,
+    .operand_max = -1,
+    .run = cmd_run,
+};

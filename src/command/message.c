@@ -1,0 +1,56 @@
+/*
+ * Messages and ends: see message.h.
+ */
+#include "message.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void message_print(const char *format, ...)
+{
+    char text[2048];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof(text), format, values);
+    va_end(values);
+    char *escaped = text_escape(text, false);
+    /* One call for the whole line: other writers on the same stderr do not cut it. */
+    fprintf(stderr, "daybook: %s\n", escaped);
+    free(escaped);
+}
+
+int message_error(const struct dbk_error *error)
+{
+    message_print("%s", *error->message ? error->message : dbk_status_text(error->status));
+    return dbk_status_exit_code(error->status);
+}
+
+void *memory_need(void *memory)
+{
+    if (!memory) {
+        fputs("daybook: out of memory\n", stderr);
+        exit(dbk_status_exit_code(DBK_NO_MEMORY));
+    }
+    return memory;
+}
+
+int output_finish(void)
+{
+    errno = 0;
+    bool is_failed = ferror(stdout) != 0;
+    is_failed |= fflush(stdout) != 0;
+    int reason = errno;
+    if (!is_failed)
+        return 0;
+    clearerr(stdout);
+    if (reason == EPIPE) /* the reader has gone, and does not want to hear of it */
+        return EXIT_FAILURE;
+    message_print("the output cannot be written: %s", reason ? strerror(reason) : "write error");
+    return dbk_status_exit_code(reason == ENOSPC || reason == EDQUOT ? DBK_FULL : DBK_INTERNAL);
+}

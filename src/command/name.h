@@ -1,0 +1,43 @@
+/*
+ * How a person names builders and builds, and how they are found:
+ *
+ *     nightly/12   nightly/last   nightly/last-failed   nightly (its last)   17 or #17 (by id)
+ *
+ * A builder is named by its name, or by its id where no builder has that name. Names may hold "/".
+ * All of it blocks, and says on stderr what is not there and what is near.
+ */
+#ifndef NAME_H
+#define NAME_H
+
+#include <daybook.h>
+
+struct named_builder {
+    int64_t id;
+    char *name;
+};
+
+struct named_build {
+    struct dbk_build *build;
+    char *builder; /* its builder's name */
+};
+
+/* Which build a builder's bare name means. */
+enum build_choice { BUILD_LAST, BUILD_LAST_FAILED };
+
+/* Finds a builder. Result: 0 and *out_builder; else an exit code after a message. */
+int name_find_builder(struct dbk_store *store, const char *text, struct named_builder *out_builder);
+void named_builder_fini(struct named_builder *builder);
+
+/* Finds a build. Result: 0 and *out_build; else an exit code after a message: EXIT_NO when a
+ * builder has no failed build. */
+int name_find_build(struct dbk_store *store, const char *text, struct named_build *out_build);
+
+/* The same; a bare name means choice, and text may be NULL: among all builders. */
+int name_find_chosen_build(struct dbk_store *store, const char *text, enum build_choice choice,
+                           struct named_build *out_build);
+void named_build_fini(struct named_build *build);
+
+/* Whether results are a failure: failure or exception. */
+bool results_are_failed(int64_t results);
+
+#endif

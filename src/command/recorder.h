@@ -1,0 +1,85 @@
+/*
+ * Brings the record of a run into a store while it grows. Nothing here waits: a store that is slow or
+ * fails costs the run nothing but its record. Not for what is recorded (record.h), nor for opening the
+ * store.
+ *
+ * The record is what should be in the store; beside each part stands whether it is there. So what a slow
+ * store could not take in time is passed over (a step that has ended is never "running"), an operation
+ * that may be retried is tried again, and what was not delivered is still at hand at the end.
+ */
+#ifndef RECORDER_H
+#define RECORDER_H
+
+#include "record.h"
+
+#include <daybook.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum recorder_id {
+    RECORDER_BUILDER,
+    RECORDER_WORKER,
+    RECORDER_MASTER,
+    RECORDER_SOURCESTAMP,
+    RECORDER_BUILDSET,
+    RECORDER_BUILDREQUEST,
+    RECORDER_ID_COUNT,
+};
+
+struct recorder {
+    struct record *record;
+    struct dbk_store *store; /* NULL: there is none, or it is closed */
+    struct dbk_call call;
+    struct dbk_error refusal; /* where call.out_refusal points */
+    struct dbk_error error;   /* the last one; status DBK_OK for none */
+    bool is_failed;           /* it is final */
+    bool is_closing;
+    size_t pending_count;
+    bool *pending_flag; /* what the outstanding operation makes true */
+    int64_t retry_at_ms;
+    int64_t retry_wait_ms; /* 0: the last operation went well */
+    int64_t at;            /* the time that the store's clock shows; 0: the real one */
+    struct recorder_slot {
+        struct recorder *recorder;
+        int64_t id;
+    } ids[RECORDER_ID_COUNT];
+    int64_t buildid; /* DBK_NONE while it is not known, as the next one */
+    int64_t number;
+    bool are_properties_stored;
+    bool is_state_stored;
+    bool is_finish_stored;
+    bool is_part_stored; /* of a log that still grows: nobody asks */
+};
+
+void recorder_init(struct recorder *recorder, struct record *record);
+
+/* The clock to open the store with: what comes late into the store has the time when it happened.
+ * user: the recorder. */
+int64_t recorder_clock(void *user);
+
+/* Begins to deliver. The store is the recorder's from here on. */
+void recorder_attach(struct recorder *recorder, struct dbk_store *store);
+
+/* Says that there is no store to deliver to, and why. */
+void recorder_fail(struct recorder *recorder, const struct dbk_error *error);
+
+/* The store's descriptor, to be polled for reading; -1 for none. */
+int recorder_fd(const struct recorder *recorder);
+
+/* Milliseconds until recorder_work() is wanted even if the descriptor is silent; -1: never. */
+int recorder_timeout_ms(const struct recorder *recorder);
+
+/* Takes the store's answers and delivers what is due. Call it after each turn of the loop. */
+void recorder_work(struct recorder *recorder);
+
+/* Whether all that is known so far is delivered, or never will be. */
+bool recorder_is_settled(const struct recorder *recorder);
+
+/* Gives up what is not delivered: the reason is the last error, or that the store did not answer. */
+void recorder_give_up(struct recorder *recorder);
+
+/* Begins to close the store; recorder->store is NULL when that is done. */
+void recorder_close(struct recorder *recorder);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Which database a command works on, and how it is opened: --db, else DAYBOOK_DB, else
+ * daybook.sqlite in the current directory.
+ */
+#ifndef STORE_OPEN_H
+#define STORE_OPEN_H
+
+#include "command.h"
+
+enum store_use {
+    STORE_EXISTING, /* a database that is missing is an error */
+    STORE_CREATED,  /* it is created, and stderr says so: for `init` and `run` */
+};
+
+/* The URL or path that --db, DAYBOOK_DB or the default give. Result: lent. */
+const char *store_url(const struct arguments *arguments);
+
+/*
+ * Opens the store that the arguments name.
+ * Result: 0 and *out_store (the caller ends it with dbk_close_wait()); else an exit code, after a
+ * message.
+ */
+int store_open_for(const struct arguments *arguments, enum store_use use,
+                   struct dbk_store **out_store);
+
+/*
+ * The same without a message: *out_error says it, *out_is_created (may be NULL) whether it was
+ * made. options may be NULL; is_created in it does not count.
+ */
+int store_try_open(const struct arguments *arguments, enum store_use use,
+                   const struct dbk_options *options, struct dbk_store **out_store,
+                   bool *out_is_created, struct dbk_error *out_error);
+
+/* Says where a database was made. */
+void store_tell_created(const struct arguments *arguments);
+
+/* Says why it could not be opened, and names it. Result: the exit code. */
+int store_open_failed(const struct arguments *arguments, const struct dbk_error *error);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * Subcommands of two words: see verbs.h.
+ */
+#include "verbs.h"
+
+#include "options.h"
+#include "store_open.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb *find_verb(const struct verb *verbs, const char *name)
+{
+    for (; verbs->name; verbs++)
+        if (!strcmp(verbs->name, name))
+            return verbs;
+    return NULL;
+}
+
+/* Says that a word names no action. Result: EXIT_USAGE. */
+static int tell_no_verb(const struct arguments *arguments, const struct verb *verbs)
+{
+    char list[128] = "";
+    for (size_t i = 0; verbs[i].name; i++)
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+                 !i                  ? ""
+                 : verbs[i + 1].name ? ", "
+                                     : " or ",
+                 verbs[i].name);
+    return usage_error(arguments, "there is no `%s %s`, but %s", arguments->command->name,
+                       arguments->operands[0], list);
+}
+
+/* Checks how many operands follow the build. Result: 0, or EXIT_USAGE after a message. */
+static int check_operands(const struct arguments *arguments, const struct verb *verb,
+                          char **operands, int count)
+{
+    if (count > verb->operand_max)
+        return usage_error(arguments, "unexpected: \"%s\"", operands[verb->operand_max]);
+    if (count < verb->operand_min)
+        return usage_error(arguments, "something is missing: daybook %s %s BUILD %s",
+                           arguments->command->name, verb->name, verb->usage);
+    return 0;
+}
+
+int verbs_run(const struct arguments *arguments, const struct verb *verbs)
+{
+    char **operands = arguments->operands;
+    int count = arguments->operand_count;
+    const struct verb *verb = verbs;
+    /* A single word is a build, whatever it is called. */
+    if (count > 1) {
+        verb = find_verb(verbs, *operands++);
+        count--;
+    }
+    if (!verb)
+        return tell_no_verb(arguments, verbs);
+    int exit_code = check_operands(arguments, verb, operands + 1, count - 1);
+    if (exit_code)
+        return exit_code;
+    struct dbk_store *store;
+    struct named_build build = {0};
+    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    if (exit_code)
+        return exit_code;
+    exit_code = name_find_build(store, operands[0], &build);
+    if (!exit_code)
+        exit_code = verb->run(arguments, store, &build, operands + 1);
+    named_build_fini(&build);
+    dbk_close_wait(store);
+    return exit_code;
+}

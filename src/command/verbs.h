@@ -1,0 +1,24 @@
+/*
+ * Subcommands of two words, "data get BUILD NAME": the second word chooses among a few actions on
+ * one build.
+ */
+#ifndef VERBS_H
+#define VERBS_H
+
+#include "command.h"
+#include "name.h"
+
+struct verb {
+    const char *name;  /* NULL ends a table; the first one is meant when no word is given */
+    const char *usage; /* its operands behind BUILD */
+    int operand_min;   /* operands behind BUILD */
+    int operand_max;
+    int (*run)(const struct arguments *arguments, struct dbk_store *store,
+               const struct named_build *build, char **operands);
+};
+
+/* Chooses the action, opens the store, finds the build and runs the action. Result: the exit code.
+ */
+int verbs_run(const struct arguments *arguments, const struct verb *verbs);
+
+#endif
