@@ -154,7 +154,8 @@ DBK_API const char *dbk_version(void);
     X(DBK_SCHEMA, 14, 15, 500, "SchemaError", "not a database that daybook knows")                 \
     X(DBK_DAMAGED, 15, 16, 500, "DamagedError", "the database is damaged")                         \
     X(DBK_DENIED, 16, 17, 500, "DeniedError", "permission denied by the database or its files")    \
-    X(DBK_INTERNAL, 17, 18, 500, "InternalError", "an error that was not foreseen")
+    X(DBK_INTERNAL, 17, 18, 500, "InternalError", "an error that was not foreseen")                \
+    X(DBK_GONE, 18, 19, 410, "GoneError", "no longer kept")
 
 enum dbk_status {
 #define DBK_STATUS_ENUM(name, value, exit_code, http, exception, words) name = value,
@@ -318,14 +319,22 @@ struct dbk_op {
     uint64_t id;
 };
 
-/* What a call may carry beside its arguments; NULL for none. Begin with DBK_CALL_INIT. */
+/*
+ * What a call may carry beside its arguments; NULL for none. Begin with DBK_CALL_INIT.
+ *
+ * An operation key is the caller's name for one write, within a scope that he names too, so that a write
+ * that is sent again (by a caller that never saw the answer) happens once: the same key with the same call
+ * and arguments gives the first one's result, also while that is outstanding; with others it ends with
+ * DBK_CONFLICT. A write that ended with an error leaves no key. Keys are kept for 7 days. They need
+ * daybook's tables: DBK_UNSUPPORTED in a Buildbot database that was not adopted.
+ */
 struct dbk_call {
     size_t size;
     int64_t timeout_ms;            /* from now; 0: none. Then the operation ends with DBK_TIMEOUT */
     struct dbk_op *out_op;         /* filled when the operation was submitted; NULL: not wanted */
     struct dbk_error *out_refusal; /* filled when submitting is refused; NULL: not wanted */
-    const char *scope;             /* of the operation key; reserved, must be NULL */
-    const char *key;               /* the operation key; reserved, must be NULL */
+    const char *scope;             /* of the operation key; NULL is "" */
+    const char *key;               /* the operation key of a write, 1 to 128 bytes; NULL: none */
 };
 #define DBK_CALL_INIT                                                                              \
     {                                                                                              \

@@ -13,7 +13,7 @@
 struct table *build_table_new(bool is_coloured)
 {
     struct table *table = table_new(is_coloured);
-    table_column(table, "BUILD", TABLE_LEFT);
+    table_column(table, "BUILD", TABLE_NAME);
     table_column(table, "ID", TABLE_RIGHT);
     table_column(table, "RESULT", TABLE_LEFT);
     table_column(table, "WHEN", TABLE_LEFT);
@@ -45,7 +45,7 @@ struct table *step_table_new(bool is_coloured)
 {
     struct table *table = table_new(is_coloured);
     table_column(table, "#", TABLE_RIGHT);
-    table_column(table, "STEP", TABLE_LEFT);
+    table_column(table, "STEP", TABLE_NAME);
     table_column(table, "RESULT", TABLE_LEFT);
     table_column(table, "TOOK", TABLE_RIGHT);
     table_column(table, "STATE", TABLE_CUT);
@@ -67,7 +67,7 @@ void step_table_add(struct table *table, const struct dbk_step *step, int64_t no
 struct table *data_table_new(bool is_coloured)
 {
     struct table *table = table_new(is_coloured);
-    table_column(table, "DATA", TABLE_LEFT);
+    table_column(table, "DATA", TABLE_NAME);
     table_column(table, "SIZE", TABLE_RIGHT);
     table_column(table, "SOURCE", TABLE_CUT);
     return table;

@@ -146,7 +146,7 @@ void builder_list_print(const struct builder_list *list, bool has_ids, bool is_c
     struct table *table = table_new(is_coloured);
     if (has_ids)
         table_column(table, "ID", TABLE_RIGHT);
-    table_column(table, "BUILDER", TABLE_CUT);
+    table_column(table, "BUILDER", TABLE_NAME);
     table_column(table, "LAST", TABLE_LEFT);
     table_column(table, "RESULT", TABLE_LEFT);
     table_column(table, "WHEN", TABLE_LEFT);

@@ -33,7 +33,7 @@ static void print_properties(void *user, const struct dbk_error *error,
         listing_json_end(arguments, page, &json);
     } else if (!error) {
         struct table *table = table_new(arguments->is_coloured);
-        table_column(table, "PROPERTY", TABLE_LEFT);
+        table_column(table, "PROPERTY", TABLE_NAME);
         table_column(table, "VALUE", TABLE_CUT);
         table_column(table, "SOURCE", TABLE_LEFT);
         for (size_t i = 0; i < page->count; i++) {

@@ -58,8 +58,10 @@ void table_free(struct table *table)
 
 void table_column(struct table *table, const char *title, enum table_align align)
 {
-    int flags = align == TABLE_RIGHT ? SCOLS_FL_RIGHT : align == TABLE_CUT ? SCOLS_FL_TRUNC : 0;
-    memory_need(scols_table_new_column(table->scols, title, align == TABLE_CUT ? 0.1 : 0, flags));
+    int flags = align == TABLE_RIGHT ? SCOLS_FL_RIGHT : align == TABLE_LEFT ? 0 : SCOLS_FL_TRUNC;
+    /* The hint is the width, as a part of the terminal's, that a column is not cut below. */
+    double hint = align == TABLE_NAME ? 0.5 : align == TABLE_CUT ? 0.1 : 0;
+    memory_need(scols_table_new_column(table->scols, title, hint, flags));
 }
 
 void table_row(struct table *table)

@@ -16,7 +16,8 @@
 enum table_align {
     TABLE_LEFT,
     TABLE_RIGHT,
-    TABLE_CUT, /* to the left, and what the terminal has no room for is cut here first */
+    TABLE_CUT,  /* to the left, and what the terminal has no room for is cut here first */
+    TABLE_NAME, /* to the left, and cut only when it takes more than half of the terminal */
 };
 
 struct table;

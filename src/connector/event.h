@@ -5,7 +5,7 @@
 #ifndef DBKI_EVENT_H
 #define DBKI_EVENT_H
 
-#include "store/op.h"
+#include "connector/submit.h"
 
 /* What the event is about. `kind` and `verb` are words of struct dbk_event, lent. */
 struct dbki_event {

@@ -5,7 +5,7 @@
 #ifndef DBKI_RECORD_H
 #define DBKI_RECORD_H
 
-#include "store/op.h"
+#include "connector/submit.h"
 
 enum dbki_field_type { DBKI_FIELD_INT, DBKI_FIELD_TEXT, DBKI_FIELD_BLOB };
 

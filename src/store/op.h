@@ -27,7 +27,7 @@
 
 struct dbki_op;
 struct dbki_record;
-struct dbki_spec_plan;
+
 
 /* Collects the statements of one pass. */
 struct dbki_binder {
@@ -92,7 +92,8 @@ struct dbki_op {
     void *user;
     int64_t result[2];             /* of a write: what its callback gives beside the error */
     struct dbki_value result_text; /* the same; NULL for most */
-    struct dbki_key *key;          /* the operation key of a write; NULL: none */
+    const struct dbki_opkind *wrapper; /* runs in place of `kind` and calls it; NULL: none */
+    struct dbki_key *key;              /* the wrapper's: an operation key */
     struct dbki_arena arena;
     struct dbki_arena_mark arguments_end;
     struct dbk_error error; /* last: not touched while all goes well, but for its status */
@@ -122,9 +123,9 @@ static inline void *dbki_op_take(struct dbki_op *op, size_t size)
 void dbki_op_begin_anew(struct dbki_op *op);
 
 /*
- * Submits the operation, or frees it and says why not, also where call->out_refusal points.
+ * Puts the operation into its queue, or frees it and says why not, also where call->out_refusal points.
  */
-int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
+int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
 
 /* Refuses a call before there is an operation. Result: the status. */
 int dbki_refuse(const struct dbk_call *call, enum dbk_status status, const char *format, ...)

@@ -131,13 +131,13 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         store->is_signalled = false;
         eventfd_read(store->event_fd, &count);
     }
-    store->is_dispatching = !dbki_list_is_empty(&finished);
+    store->is_dispatching = is_last || !dbki_list_is_empty(&finished);
     pthread_mutex_unlock(&store->lock);
 
     for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
         deliver(store, (struct dbki_op *)link);
 
-    if (delivered) {
+    if (delivered && !is_last) {
         pthread_mutex_lock(&store->lock);
         store->is_dispatching = false;
         if (store->is_gathering)
@@ -180,7 +180,9 @@ int dbk_wait(struct dbk_store *store, int timeout_ms)
         if (delivered)
             return delivered;
         pthread_mutex_lock(&store->lock);
-        bool is_idle = !store->is_closing && atomic_load(&store->outstanding) == 0;
+        /* A callback that waits would wait for itself. */
+        bool is_idle = store->is_dispatching ||
+                       (!store->is_closing && atomic_load(&store->outstanding) == 0);
         pthread_mutex_unlock(&store->lock);
         int64_t left_ns = end_ns < 0 ? -1 : end_ns - dbki_clock_ns();
         if (is_idle || (end_ns >= 0 && left_ns <= 0))

@@ -375,14 +375,14 @@ static int check_call(struct dbk_store *store, const struct dbki_op *op, const s
         return dbki_refuse(call, DBK_CLOSED, "the store was opened before a fork: open it anew");
     if (op->is_out_of_memory)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    if (call && (call->timeout_ms < 0 || call->scope || call->key))
-        return dbki_refuse(call, DBK_INVALID,
-                           call->timeout_ms < 0 ? "timeout_ms must not be negative"
-                                                : "operation keys are not supported yet");
+    if (call && call->size < sizeof *call)
+        return dbki_refuse(NULL, DBK_INVALID, "the call does not begin with DBK_CALL_INIT");
+    if (call && call->timeout_ms < 0)
+        return dbki_refuse(call, DBK_INVALID, "timeout_ms must not be negative");
     return check_access(store, op, call);
 }
 
-int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
+int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
 {
     int status = check_call(store, op, call);
     if (!status && atomic_fetch_add(&store->outstanding, 1) >= store->queue_max) {

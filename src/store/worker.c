@@ -29,7 +29,8 @@ static const int64_t READ_RETRY_NS = 500 * 1000;
 static int take_row(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
     struct dbki_op *op = owner;
-    return op->kind->row ? op->kind->row(op, index, cells, cell_count) : DBK_OK;
+    const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
+    return kind->row ? kind->row(op, index, cells, cell_count) : DBK_OK;
 }
 
 /* Runs one operation with all its passes. Result: 0 (also when it was refused), or a status: something
@@ -37,8 +38,9 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
 static int run_op(struct dbki_worker *worker, struct dbki_op *op)
 {
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
+    const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
     dbki_binder_clear(binder);
-    op->kind->bind(op, binder);
+    kind->bind(op, binder);
     for (;; op->pass++) {
         if (binder->is_out_of_memory)
             return dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
@@ -52,10 +54,10 @@ static int run_op(struct dbki_worker *worker, struct dbki_op *op)
         int status = worker->conn->engine->run(worker->conn, groups, 1, &failed);
         if (status)
             return status;
-        if (!op->kind->read)
+        if (!kind->read)
             return DBK_OK;
         dbki_binder_clear(next);
-        op->kind->read(op, binder->bound, next);
+        kind->read(op, binder->bound, next);
         if (next->is_out_of_memory)
             return dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
         if (!next->count)

@@ -1,0 +1,215 @@
+/*
+ * Operation keys; see submit.h.
+ *
+ * A write with a key is wrapped: a first pass looks the key up. When it is there, with the same call and
+ * arguments, its result is given and nothing is done; with others it is a conflict. When it is not, the
+ * operation runs with its own passes, and a last one keeps its result. All of that is one transaction,
+ * so a key is there exactly when its write is; and since one writer runs the operations in their order,
+ * a second one with the key of one that is outstanding finds it. What was refused leaves no key.
+ *
+ * Arguments are compared by a hash over the parameters that the operation binds, with the clock at 0.
+ */
+#include "connector/submit.h"
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "store/store.h"
+
+enum { KEY_MAX = 128, HASH_SIZE = 16, NUMBERS_SIZE = 16 };
+enum stage { LOOKING, RUNNING, KEEPING };
+
+struct dbki_key {
+    struct dbki_value scope, key;
+    unsigned char hash[HASH_SIZE];
+    enum stage stage;
+    bool is_found, is_same;
+};
+
+static const struct dbki_statement FIND = {
+    .sql = "SELECT call, arguments_hash, result FROM daybook_operations WHERE scope = ? AND key = ?",
+    .is_one_row = true};
+static const struct dbki_statement KEEP = {
+    .sql = "INSERT INTO daybook_operations (scope, key, at, call, arguments_hash, result)"
+           " VALUES (?, ?, ?, ?, ?, ?)"};
+
+/* --------------------------------------------------------------------------------- results ---- */
+
+/* A result as bytes: two numbers, then the text if there is one, behind a byte that says so. */
+static struct dbki_value pack_result(struct dbki_op *op)
+{
+    size_t text_len = op->result_text.type == DBKI_TEXT ? op->result_text.len : 0;
+    size_t size = NUMBERS_SIZE + (op->result_text.type == DBKI_TEXT ? 1 + text_len : 0);
+    char *packed = dbki_op_take(op, size);
+    if (!packed)
+        return dbki_text(NULL);
+    memcpy(packed, op->result, NUMBERS_SIZE);
+    if (size > NUMBERS_SIZE) {
+        packed[NUMBERS_SIZE] = 't';
+        memcpy(packed + NUMBERS_SIZE + 1, op->result_text.text, text_len);
+    }
+    return dbki_blob(packed, size);
+}
+
+static int unpack_result(struct dbki_op *op, const struct dbki_value *packed)
+{
+    if (packed->type != DBKI_BLOB || packed->len < NUMBERS_SIZE)
+        return dbki_error_set(&op->error, DBK_DAMAGED, "the result kept for the key is damaged");
+    memcpy(op->result, packed->blob, NUMBERS_SIZE);
+    if (packed->len == NUMBERS_SIZE)
+        return DBK_OK;
+    size_t len = packed->len - NUMBERS_SIZE - 1;
+    char *text = dbki_arena_copy(&op->arena, (const char *)packed->blob + NUMBERS_SIZE + 1, len);
+    op->result_text = dbki_text_n(text, len);
+    return text ? DBK_OK : DBK_NO_MEMORY;
+}
+
+/* ------------------------------------------------------------------------------ the passes ---- */
+
+static void keyed_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct dbki_key *key = op->key;
+    key->stage = LOOKING;
+    key->is_found = key->is_same = false;
+    DBKI_BIND(binder, &FIND, key->scope, key->key);
+}
+
+static int keyed_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct dbki_key *key = op->key;
+    if (key->stage == LOOKING) {
+        key->is_found = true;
+        key->is_same = cells[0].type == DBKI_TEXT && !strcmp(cells[0].text, op->kind->action) &&
+                       cells[1].len == HASH_SIZE && !memcmp(cells[1].blob, key->hash, HASH_SIZE);
+        return key->is_same ? unpack_result(op, &cells[2]) : DBK_OK;
+    }
+    if (key->stage != RUNNING || !op->kind->row)
+        return DBK_OK;
+    op->pass--; /* its own count of passes does not know of the first one */
+    int status = op->kind->row(op, index, cells, cell_count);
+    op->pass++;
+    return status;
+}
+
+static void run_own_pass(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    if (!op->kind->read)
+        return;
+    op->pass--;
+    op->kind->read(op, bound, more);
+    op->pass++;
+}
+
+static void keyed_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct dbki_key *key = op->key;
+    if (key->stage == LOOKING) {
+        if (key->is_found && !key->is_same)
+            dbki_error_set(&op->error, DBK_CONFLICT,
+                           "the operation key '%.80s' was used for another call or other arguments",
+                           key->key.text);
+        if (key->is_found)
+            return;
+        key->stage = RUNNING;
+        op->kind->bind(op, more);
+        return;
+    }
+    if (key->stage == KEEPING)
+        return;
+    run_own_pass(op, bound, more);
+    if (op->error.status != DBK_OK || more->count || op->is_turn_over)
+        return;
+    key->stage = KEEPING;
+    struct dbki_value result = pack_result(op);
+    if (result.type == DBKI_NULL)
+        more->is_out_of_memory = true;
+    DBKI_BIND(more, &KEEP, key->scope, key->key, dbki_int(op->now), dbki_text(op->kind->action),
+              dbki_blob(key->hash, HASH_SIZE), result);
+}
+
+static const struct dbki_opkind KEYED = {
+    .action = "using an operation key",
+    .bind = keyed_bind,
+    .row = keyed_row,
+    .read = keyed_read,
+};
+
+/* ------------------------------------------------------------------------------ submitting ---- */
+
+static uint64_t hash_value(uint64_t hash, const struct dbki_value *value)
+{
+    hash = dbki_hash_bytes(hash, &value->type, sizeof value->type);
+    switch (value->type) {
+    case DBKI_NULL:
+        return hash;
+    case DBKI_INT:
+        return dbki_hash_bytes(hash, &value->number, sizeof value->number);
+    case DBKI_SOURCE: /* its bytes are not read twice: where they are and how many must do */
+        hash = dbki_hash_bytes(hash, &value->source->offset, sizeof value->source->offset);
+        return dbki_hash_bytes(hash, &value->len, sizeof value->len);
+    default:
+        hash = dbki_hash_bytes(hash, &value->len, sizeof value->len);
+        return dbki_hash_bytes(hash, value->text, value->len);
+    }
+}
+
+/* Two hashes of 64 bits, begun differently, over the statements' parameters. */
+static bool hash_arguments(struct dbki_op *op, unsigned char out_hash[HASH_SIZE])
+{
+    struct dbki_binder binder;
+    dbki_binder_init(&binder);
+    op->kind->bind(op, &binder);
+    for (uint64_t i = 0; i < 2; i++) {
+        uint64_t hash = dbki_hash_bytes(0, &i, sizeof i);
+        for (int j = 0; j < binder.count; j++)
+            for (int k = 0; k < binder.bound[j].param_count; k++)
+                hash = hash_value(hash, &binder.bound[j].params[k]);
+        memcpy(out_hash + 8 * i, &hash, sizeof hash);
+    }
+    bool is_whole = !binder.is_out_of_memory;
+    dbki_binder_fini(&binder);
+    return is_whole;
+}
+
+static int attach_key(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
+{
+    struct dbki_check check = {.call = call};
+    const char *scope = call->scope ? call->scope : "";
+    dbki_check_that(&check, op->kind->access != DBKI_ACCESS_READ,
+                    "an operation key is for writes: a read can be asked again");
+    dbki_check_text(&check, "the operation key", call->key, 0, false);
+    dbki_check_text(&check, "the operation key's scope", scope, 0, false);
+    dbki_check_that(&check, check.status || (call->key[0] && strlen(call->key) <= KEY_MAX &&
+                                             strlen(scope) <= KEY_MAX),
+                    "an operation key has 1 to 128 bytes, its scope at most 128");
+    if (!check.status && !store->schema.is_own && !store->schema.is_adopted)
+        check.status = dbki_refuse(call, DBK_UNSUPPORTED,
+                                   "operation keys need daybook's tables, which this Buildbot "
+                                   "database has not");
+    if (check.status)
+        return check.status;
+    op->key = dbki_op_take(op, sizeof *op->key);
+    if (!op->key || op->is_out_of_memory)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    memset(op->key, 0, sizeof *op->key);
+    op->key->scope = dbki_op_text(op, scope);
+    op->key->key = dbki_op_text(op, call->key);
+    op->store = store;
+    op->arguments_end = dbki_arena_mark(&op->arena);
+    dbki_op_begin_anew(op);
+    if (!hash_arguments(op, op->key->hash))
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    op->wrapper = &KEYED;
+    return DBK_OK;
+}
+
+int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
+{
+    if (call && call->key) {
+        int status = attach_key(store, op, call);
+        if (status) {
+            dbki_op_free(op);
+            return status;
+        }
+    }
+    return dbki_enqueue(store, op, call);
+}
