@@ -1,9 +1,8 @@
 /* Builds: reading one, adding, changing. Lists of them are in builds_list.c, lineages in lineage.c. */
 #include "base/alloc.h"
 #include "connector/event.h"
+#include "connector/lineage.h"
 #include "connector/records.h"
-
-#include <stdio.h>
 
 #define COLUMNS                                                                                    \
     "t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid, t.started_at, "        \
@@ -254,13 +253,6 @@ static void add_locks_duration_bind(struct dbki_op *op, struct dbki_binder *bind
     bind_event(op, binder, "updated");
 }
 
-static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)
-{
-    struct dbki_write_op *write = (struct dbki_write_op *)op;
-    DBKI_BIND(binder, &FINISH, dbki_int(op->now), write->args[0], dbki_int(write->id));
-    bind_event(op, binder, "finished");
-}
-
 #define WRITE_KIND(action_words, bind_function)                                                    \
     {                                                                                              \
         .action = action_words, .access = DBKI_ACCESS_EXISTING, .bind = bind_function,             \
@@ -271,7 +263,6 @@ static const struct dbki_opkind SET_STATE_STRING_KIND =
     WRITE_KIND("setting a build's state string", set_state_string_bind);
 static const struct dbki_opkind ADD_LOCKS_DURATION_KIND =
     WRITE_KIND("adding to a build's locks duration", add_locks_duration_bind);
-static const struct dbki_opkind FINISH_KIND = WRITE_KIND("finishing a build", finish_bind);
 
 int dbk_set_build_state_string(struct dbk_store *store, int64_t buildid, const char *state_string,
                                const struct dbk_call *call, dbk_done_fn *done, void *user)
@@ -298,6 +289,58 @@ int dbk_add_build_locks_duration(struct dbk_store *store, int64_t buildid, int64
                              done, user);
 }
 
+/* -------------------------------------------------------------------------------- finishing ---- */
+
+struct finish_op {
+    struct dbki_op op;
+    int64_t buildid, results;
+    struct dbki_lineage_set set;
+};
+
+/* Which of the statements asks for the lineage's set: it stands behind the update and the deletion. */
+enum { UPDATE_INDEX, TAKE_OUT_INDEX, SET_INDEX };
+
+static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct finish_op *finish = (struct finish_op *)op;
+    finish->set = (struct dbki_lineage_set){0};
+    DBKI_BIND(binder, &FINISH, dbki_int(op->now), dbki_int(finish->results),
+              dbki_int(finish->buildid));
+    dbki_lineage_bind(op, binder, finish->buildid);
+    dbki_event_bind_build(op, binder,
+                          (struct dbki_event){.kind = "build",
+                                              .verb = "finished",
+                                              .buildid = finish->buildid,
+                                              .stepid = DBK_NONE});
+}
+
+static int finish_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)cell_count;
+    return index == SET_INDEX ? dbki_lineage_row(op, &((struct finish_op *)op)->set, cells) : DBK_OK;
+}
+
+static void finish_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct finish_op *finish = (struct finish_op *)op;
+    if (op->pass)
+        return;
+    if (!bound[UPDATE_INDEX].changed)
+        dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no build with the id %lld",
+                       (long long)finish->buildid);
+    else if (finish->results == DBK_SUCCESS)
+        dbki_lineage_bind_insert(op, more, &finish->set, finish->buildid);
+}
+
+static const struct dbki_opkind FINISH_KIND = {
+    .action = "finishing a build",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = finish_bind,
+    .row = finish_row,
+    .read = finish_read,
+    .deliver = dbki_write_deliver,
+};
+
 int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
                      const struct dbk_call *call, dbk_done_fn *done, void *user)
 {
@@ -306,7 +349,12 @@ int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
     dbki_check_results(&check, results);
     if (check.status)
         return check.status;
-    return dbki_write_submit(store, &FINISH_KIND, buildid, dbki_int(results), call, done, user);
+    struct finish_op *op = dbki_op_new(&FINISH_KIND, sizeof *op, 256, (dbki_callback *)done, user);
+    if (!op)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    op->buildid = buildid;
+    op->results = results;
+    return dbki_submit(store, &op->op, call);
 }
 
 /* --------------------------------------------------------------------------------- keeping ---- */

@@ -2,11 +2,128 @@
  * The previous successful build of a lineage: of the same builder, with the same set of (repository,
  * branch, codebase) among its sourcestamps.
  */
+#include "connector/lineage.h"
+
+#include "base/alloc.h"
 #include "base/buf.h"
-#include "connector/list.h"
+#include "base/hash.h"
+#include "connector/record.h"
 #include "connector/records.h"
+#include "store/store.h"
+
+#include <stdlib.h>
 
 enum { CODEBASES_MAX = 1000 };
+
+/* ------------------------------------------------------------------------------------ sets ---- */
+
+/* NULL sorts first. */
+static int compare_texts(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
+}
+
+static int compare_codebases(const void *left, const void *right)
+{
+    const struct dbk_codebase *a = left, *b = right;
+    int order = strcmp(a->repository, b->repository);
+    order = order ? order : compare_texts(a->branch, b->branch);
+    return order ? order : strcmp(a->codebase, b->codebase);
+}
+
+/* Sorts a set, and drops what is repeated. Result: how many are left. */
+static size_t make_set(struct dbk_codebase *codebases, size_t count)
+{
+    size_t kept = 0;
+    if (count)
+        qsort(codebases, count, sizeof *codebases, compare_codebases);
+    for (size_t i = 0; i < count; i++)
+        if (!kept || compare_codebases(&codebases[kept - 1], &codebases[i]))
+            codebases[kept++] = codebases[i];
+    return kept;
+}
+
+/* The hash of a set that make_set() made, as text in the arena. Result: NULL when out of memory. */
+static const char *hash_set(struct dbki_op *op, const struct dbk_codebase *codebases, size_t count)
+{
+    const char **fields = dbki_malloc((3 * count + 1) * sizeof *fields);
+    char hex[DBKI_SHA1_HEX_SIZE];
+    if (!fields)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        fields[3 * i] = codebases[i].repository;
+        fields[3 * i + 1] = codebases[i].branch;
+        fields[3 * i + 2] = codebases[i].codebase;
+    }
+    int failed = dbki_hash_columns(fields, 3 * count, hex);
+    dbki_free(fields);
+    return failed ? NULL : dbki_arena_copy(&op->arena, hex, sizeof hex - 1);
+}
+
+/* ----------------------------------------------------------------------- as builds finish ---- */
+
+static const struct dbki_statement TAKE_OUT = {
+    .sql = "DELETE FROM daybook_lineage WHERE buildid = ?"};
+static const struct dbki_statement GET_SET = {
+    .sql = "SELECT s.repository, s.branch, s.codebase FROM builds b"
+           " JOIN buildrequests q ON q.id = b.buildrequestid"
+           " JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
+           " JOIN sourcestamps s ON s.id = x.sourcestampid WHERE b.id = ?"};
+static const struct dbki_statement PUT_IN = {
+    .sql = "INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number, buildid)"
+           " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"};
+
+bool dbki_has_lineage(const struct dbki_op *op)
+{
+    return op->store->schema.is_own;
+}
+
+void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid)
+{
+    if (!dbki_has_lineage(op))
+        return;
+    DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
+    DBKI_BIND(binder, &GET_SET, dbki_int(buildid));
+}
+
+int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set, const struct dbki_value *cells)
+{
+    const char *texts[3];
+    for (int i = 0; i < 3; i++) {
+        texts[i] = cells[i].type == DBKI_TEXT
+                       ? dbki_arena_copy(&op->arena, cells[i].text, cells[i].len)
+                       : NULL;
+        if (cells[i].type == DBKI_TEXT && !texts[i])
+            return DBK_NO_MEMORY;
+    }
+    if (set->count == set->max) {
+        size_t max = set->max ? 2 * set->max : 4;
+        struct dbk_codebase *grown = dbki_op_take(op, max * sizeof *grown);
+        if (!grown)
+            return DBK_NO_MEMORY;
+        if (set->count)
+            memcpy(grown, set->codebases, set->count * sizeof *grown);
+        set->codebases = grown;
+        set->max = max;
+    }
+    set->codebases[set->count++] =
+        (struct dbk_codebase){texts[0] ? texts[0] : "", texts[1], texts[2] ? texts[2] : ""};
+    return DBK_OK;
+}
+
+void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
+                              struct dbki_lineage_set *set, int64_t buildid)
+{
+    if (!dbki_has_lineage(op))
+        return;
+    size_t count = make_set(set->codebases, set->count);
+    const char *hash = hash_set(op, set->codebases, count);
+    if (!hash)
+        binder->is_out_of_memory = true;
+    DBKI_BIND(binder, &PUT_IN, dbki_text(hash), dbki_int(buildid));
+}
+
+/* ----------------------------------------------------------------------------- the question ---- */
 
 struct prev_op {
     struct dbki_op op;
@@ -44,22 +161,17 @@ static const struct dbki_opkind PREV = {
     .deliver = prev_deliver,
 };
 
-static bool is_equal(const struct dbk_codebase *a, const struct dbk_codebase *b)
-{
-    return !strcmp(a->repository, b->repository) && !strcmp(a->codebase, b->codebase) &&
-           (a->branch && b->branch ? !strcmp(a->branch, b->branch) : !a->branch && !b->branch);
-}
+/* With the table: one step in its index for each newer build of the lineage. A candidate is read again
+ * from builds. */
+#define INDEXED                                                                                    \
+    "SELECT %s FROM daybook_lineage l JOIN builds t ON t.id = l.buildid"                           \
+    " WHERE l.builderid = ? AND l.lineage_hash = ? AND l.number < ?"                               \
+    " AND t.results = 0 AND t.complete_at = l.complete_at"                                         \
+    " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1"
 
-static bool is_repeated(const struct dbk_codebase *codebases, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (is_equal(&codebases[i], &codebases[index]))
-            return true;
-    return false;
-}
-
-/* Two sets are equal when they have as many members and no member of one is missing in the other. */
-static void make_sql(struct dbki_buf *sql, size_t distinct)
+/* Without: all of the builder's successful builds. Two sets are equal when they have as many members and
+ * no member of one is missing in the other. */
+static void make_walk(struct dbki_buf *sql, size_t count)
 {
     dbki_buf_addf(sql,
                   "SELECT %s FROM builds t LEFT JOIN buildrequests q ON q.id = t.buildrequestid"
@@ -68,31 +180,55 @@ static void make_sql(struct dbki_buf *sql, size_t distinct)
                   " FROM buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"
                   " WHERE x.buildsetid = q.buildsetid) members) = ?",
                   dbki_build_record.columns);
-    if (distinct)
+    if (count)
         dbki_buf_add(sql, " AND NOT EXISTS (SELECT 1 FROM buildset_sourcestamps x"
                           " JOIN sourcestamps s ON s.id = x.sourcestampid"
                           " WHERE x.buildsetid = q.buildsetid AND NOT (");
-    for (size_t i = 0; i < distinct; i++)
+    for (size_t i = 0; i < count; i++)
         dbki_buf_addf(sql, "%s(s.repository = ? AND s.branch IS ? AND s.codebase = ?)",
                       i ? " OR " : "");
     dbki_buf_addf(sql,
                   "%s ORDER BY t.complete_at IS NULL, t.complete_at DESC, t.number DESC LIMIT 1",
-                  distinct ? "))" : "");
+                  count ? "))" : "");
 }
 
-static void fill_params(struct prev_op *prev, int64_t builderid, int64_t number,
-                        const struct dbk_codebase *codebases, size_t count, size_t distinct)
+static void add_param(struct prev_op *prev, struct dbki_value value)
 {
-    prev->params[prev->param_count++] = dbki_int(builderid);
-    prev->params[prev->param_count++] = dbki_int(number);
-    prev->params[prev->param_count++] = dbki_int((int64_t)distinct);
-    for (size_t i = 0; i < count; i++) {
-        if (is_repeated(codebases, i))
-            continue;
-        prev->params[prev->param_count++] = dbki_op_text(&prev->op, codebases[i].repository);
-        prev->params[prev->param_count++] = dbki_op_text(&prev->op, codebases[i].branch);
-        prev->params[prev->param_count++] = dbki_op_text(&prev->op, codebases[i].codebase);
+    prev->params[prev->param_count++] = value;
+}
+
+/* Fills the statement and its parameters; codebases is a set. Result: false when out of memory. */
+static bool make_question(struct prev_op *prev, bool is_indexed, int64_t builderid, int64_t number,
+                          const struct dbk_codebase *codebases, size_t count)
+{
+    struct dbki_buf sql = {0};
+    prev->params = dbki_op_take(&prev->op, (3 + 3 * count) * sizeof *prev->params);
+    if (!prev->params)
+        return false;
+    add_param(prev, dbki_int(builderid));
+    if (is_indexed) {
+        const char *hash = hash_set(&prev->op, codebases, count);
+        if (!hash)
+            return false;
+        add_param(prev, dbki_text(hash));
+        add_param(prev, dbki_int(number));
+        dbki_buf_addf(&sql, INDEXED, dbki_build_record.columns);
+    } else {
+        add_param(prev, dbki_int(number));
+        add_param(prev, dbki_int((int64_t)count));
+        make_walk(&sql, count);
+        for (size_t i = 0; i < count; i++) {
+            add_param(prev, dbki_op_text(&prev->op, codebases[i].repository));
+            add_param(prev, dbki_op_text(&prev->op, codebases[i].branch));
+            add_param(prev, dbki_op_text(&prev->op, codebases[i].codebase));
+        }
     }
+    prev->statement = (struct dbki_statement){
+        .sql = sql.is_out_of_memory ? NULL : dbki_op_copy(&prev->op, sql.text, sql.len),
+        .is_made = true,
+        .is_one_row = true};
+    dbki_buf_fini(&sql);
+    return prev->statement.sql;
 }
 
 int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid, int64_t number,
@@ -110,22 +246,13 @@ int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid, in
     }
     if (check.status)
         return check.status;
-    size_t distinct = 0;
-    for (size_t i = 0; i < count; i++)
-        distinct += !is_repeated(codebases, i);
     struct prev_op *op = dbki_op_new(&PREV, sizeof *op, 2048, (dbki_callback *)done, user);
-    struct dbki_buf sql = {0};
-    make_sql(&sql, distinct);
-    if (op)
-        op->params = dbki_op_take(&op->op, (3 + 3 * distinct) * sizeof *op->params);
-    if (!op || !op->params || sql.is_out_of_memory) {
+    struct dbk_codebase *set = op ? dbki_op_copy(&op->op, codebases, count * sizeof *set) : NULL;
+    bool is_made = set && make_question(op, store->schema.is_own, builderid, number, set,
+                                        make_set(set, count));
+    if (!is_made) {
         dbki_op_free(op ? &op->op : NULL);
-        dbki_buf_fini(&sql);
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     }
-    op->statement = (struct dbki_statement){
-        .sql = dbki_op_copy(&op->op, sql.text, sql.len), .is_made = true, .is_one_row = true};
-    dbki_buf_fini(&sql);
-    fill_params(op, builderid, number, codebases, count, distinct);
     return dbki_submit(store, &op->op, call);
 }

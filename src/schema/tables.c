@@ -111,7 +111,6 @@ const char *const dbki_tables[] = {
     "CREATE INDEX builds_buildrequestid ON builds (buildrequestid)",
     "CREATE INDEX builds_masterid ON builds (masterid)",
     "CREATE INDEX builds_workerid ON builds (workerid)",
-    "CREATE INDEX daybook_builds_complete_at ON builds (complete_at)",
     "CREATE TABLE build_properties (buildid INTEGER NOT NULL, name VARCHAR(256) NOT NULL,"
     " value TEXT NOT NULL, source VARCHAR(256) NOT NULL, PRIMARY KEY (buildid, name))"
     " WITHOUT ROWID",
@@ -139,10 +138,13 @@ const char *const dbki_tables[] = {
     " PRIMARY KEY (scope, key)) WITHOUT ROWID",
     "CREATE INDEX daybook_operations_at ON daybook_operations (at)",
     /* A row for each successful finished build, by builder and set of (repository, branch, codebase). */
-    "CREATE TABLE daybook_lineage (builderid INTEGER NOT NULL, lineage_hash BLOB NOT NULL,"
-    " complete_at INTEGER, number INTEGER NOT NULL, buildid INTEGER NOT NULL,"
+    "CREATE TABLE daybook_lineage (builderid INTEGER NOT NULL, lineage_hash VARCHAR(40) NOT NULL,"
+    " complete_at INTEGER NOT NULL, number INTEGER NOT NULL, buildid INTEGER NOT NULL,"
     " PRIMARY KEY (builderid, lineage_hash, complete_at, number)) WITHOUT ROWID",
     "CREATE UNIQUE INDEX daybook_lineage_buildid ON daybook_lineage (buildid)",
+    /* How far something has come: "events trimmed" up to that position. */
+    "CREATE TABLE daybook_marks (name VARCHAR(64) NOT NULL PRIMARY KEY, value INTEGER NOT NULL)"
+    " WITHOUT ROWID",
     "CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"
     " created_by TEXT NOT NULL)",
     NULL,

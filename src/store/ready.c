@@ -28,6 +28,15 @@ void dbki_ready_append_locked(struct dbk_store *store, struct dbki_list *finishe
     dbki_signal_locked(store);
 }
 
+void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op)
+{
+    bool is_write = op->kind->access != DBKI_ACCESS_READ;
+    atomic_fetch_add_explicit(is_write ? &store->write_count : &store->read_count, 1,
+                              memory_order_relaxed);
+    if (op->error.status != DBK_OK && op->error.status != DBK_NOT_FOUND)
+        atomic_fetch_add_explicit(&store->failed_count, 1, memory_order_relaxed);
+}
+
 void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
                              enum dbk_status status, const char *sentence)
 {
@@ -37,8 +46,15 @@ void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, 
     dbki_error_set(&op->error, status, "%s", sentence);
     if (op->is_partly_done) /* it had turns before, and what they did stays done */
         op->error.outcome = DBK_DONE;
+    dbki_count_finished(store, op);
     dbki_list_append(&store->ready, &op->link);
     dbki_signal_locked(store);
+}
+
+void dbki_end_late_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op)
+{
+    dbki_end_waiting_locked(store, queue, op, DBK_TIMEOUT,
+                            "the deadline passed before the database was free");
 }
 
 void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns)
@@ -62,8 +78,7 @@ static int64_t end_late(struct dbk_store *store, struct dbki_queue *queue, int64
         if (!op->deadline_ns)
             continue;
         if (op->deadline_ns <= now_ns)
-            dbki_end_waiting_locked(store, queue, op, DBK_TIMEOUT,
-                                    "the deadline passed before the database was free");
+            dbki_end_late_locked(store, queue, op);
         else if (!next_ns || op->deadline_ns < next_ns)
             next_ns = op->deadline_ns;
     }
@@ -193,7 +208,7 @@ int dbk_wait(struct dbk_store *store, int timeout_ms)
 
 int dbk_fd(struct dbk_store *store)
 {
-    return store ? store->poll_fd : -1;
+    return store && !is_forked(store) ? store->poll_fd : -1;
 }
 
 static struct dbki_op *find_waiting(const struct dbki_queue *queue, uint64_t id)

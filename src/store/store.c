@@ -325,6 +325,9 @@ void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t 
     struct dbk_stats stats = {0};
     if (!store || !out_stats)
         return;
+    memset(out_stats, 0, stats_size);
+    if (store->fork_generation != dbki_fork_generation())
+        return;
     pthread_mutex_lock(&store->lock);
     stats.waiting_count = store->reads.count + store->writes.count;
     pthread_mutex_unlock(&store->lock);

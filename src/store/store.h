@@ -85,6 +85,10 @@ void dbki_signal_locked(struct dbk_store *store);
 /* Ends a waiting operation with an error. The caller has the lock. */
 void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
                              enum dbk_status status, const char *sentence);
+/* Ends a waiting operation whose deadline has passed. The caller has the lock. */
+void dbki_end_late_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op);
+/* Counts an operation that has its result, for dbk_get_stats(). */
+void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op);
 /* Makes the timer go off at the latest then. The caller has the lock. */
 void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
 /* store.c: frees everything; all threads have ended. */

@@ -68,23 +68,32 @@ static int run_op(struct dbki_worker *worker, struct dbki_op *op)
     }
 }
 
-static struct dbki_op *take_locked(struct dbki_queue *queue)
+/* The operation that is to be begun next; those that are late by now are ended instead, whether or not
+ * anybody dispatched in the meantime. */
+static struct dbki_op *next_locked(struct dbk_store *store, struct dbki_queue *queue)
 {
-    struct dbki_op *op = (struct dbki_op *)dbki_list_take_first(&queue->waiting);
-    if (op) {
-        queue->count--;
-        op->state = DBKI_OP_RUNNING;
+    struct dbki_op *op;
+    while ((op = (struct dbki_op *)dbki_list_first(&queue->waiting))) {
+        if (!op->deadline_ns || op->deadline_ns > dbki_clock_ns())
+            break;
+        dbki_end_late_locked(store, queue, op);
     }
     return op;
 }
 
-static void count_finished(struct dbk_store *store, const struct dbki_op *op)
+static void begin_locked(struct dbki_queue *queue, struct dbki_op *op)
 {
-    bool is_write = op->kind->access != DBKI_ACCESS_READ;
-    atomic_fetch_add_explicit(is_write ? &store->write_count : &store->read_count, 1,
-                              memory_order_relaxed);
-    if (op->error.status != DBK_OK && op->error.status != DBK_NOT_FOUND)
-        atomic_fetch_add_explicit(&store->failed_count, 1, memory_order_relaxed);
+    dbki_list_remove(&op->link);
+    queue->count--;
+    op->state = DBKI_OP_RUNNING;
+}
+
+static struct dbki_op *take_locked(struct dbk_store *store, struct dbki_queue *queue)
+{
+    struct dbki_op *op = next_locked(store, queue);
+    if (op)
+        begin_locked(queue, op);
+    return op;
 }
 
 static void complete(struct dbk_store *store, struct dbki_op **ops, int count)
@@ -92,7 +101,7 @@ static void complete(struct dbk_store *store, struct dbki_op **ops, int count)
     struct dbki_list finished;
     dbki_list_init(&finished);
     for (int i = 0; i < count; i++) {
-        count_finished(store, ops[i]);
+        dbki_count_finished(store, ops[i]);
         dbki_list_append(&finished, &ops[i]->link);
     }
     pthread_mutex_lock(&store->lock);
@@ -110,7 +119,7 @@ struct write_wait {
     struct dbki_wait wait; /* first */
     struct dbk_store *store;
     int64_t closing_since_ns;
-    int64_t deadline_ns; /* of the commit; 0: none */
+    int64_t deadline_ns; /* of what was taken; 0: none */
     bool is_committing;
 };
 
@@ -136,17 +145,6 @@ struct batch {
     int count;
 };
 
-static int begin_write(struct dbki_worker *worker, bool is_batch_taken, struct dbk_error *error)
-{
-    struct write_wait wait = {.wait.gives_up = gives_up,
-                              .store = worker->store,
-                              .is_committing = is_batch_taken};
-    int status = worker->conn->engine->begin(worker->conn, DBKI_WRITE, &wait.wait, error);
-    atomic_fetch_add_explicit(&worker->store->lock_wait_ns, wait.wait.waited_ns,
-                              memory_order_relaxed);
-    return status;
-}
-
 /* The latest deadline of a batch of which every operation has one; 0 otherwise. */
 static int64_t latest_deadline(struct dbki_op *const *ops, int count)
 {
@@ -158,6 +156,20 @@ static int64_t latest_deadline(struct dbki_op *const *ops, int count)
             latest_ns = ops[i]->deadline_ns;
     }
     return latest_ns;
+}
+
+/* For operations that were taken and must begin again; count 0: for what still waits. */
+static int begin_write(struct dbki_worker *worker, struct dbki_op *const *ops, int count,
+                       struct dbk_error *error)
+{
+    struct write_wait wait = {.wait.gives_up = gives_up,
+                              .store = worker->store,
+                              .is_committing = count > 0,
+                              .deadline_ns = latest_deadline(ops, count)};
+    int status = worker->conn->engine->begin(worker->conn, DBKI_WRITE, &wait.wait, error);
+    atomic_fetch_add_explicit(&worker->store->lock_wait_ns, wait.wait.waited_ns,
+                              memory_order_relaxed);
+    return status;
 }
 
 static int commit(struct dbki_worker *worker, struct dbki_op *const *ops, int count,
@@ -216,7 +228,7 @@ static int attempt(struct dbki_worker *worker, struct dbki_op **ops, int count, 
                    struct dbk_error *error)
 {
     *out_guilty = -1;
-    int status = begin_write(worker, true, error);
+    int status = begin_write(worker, ops, count, error);
     if (status)
         return status;
     for (int i = 0; i < count; i++) {
@@ -282,7 +294,7 @@ static int take_writes(struct dbki_worker *worker, struct batch *batch)
     pthread_mutex_lock(&store->lock);
     if (!before)
         gather_locked(store);
-    while (batch->count < WRITE_BATCH_MAX && (op = take_locked(&store->writes)))
+    while (batch->count < WRITE_BATCH_MAX && (op = take_locked(store, &store->writes)))
         batch->ops[batch->count++] = op;
     atomic_fetch_add_explicit(&store->running_count, batch->count - before, memory_order_relaxed);
     pthread_mutex_unlock(&store->lock);
@@ -305,7 +317,7 @@ static void write_batch(struct dbki_worker *worker)
     batch.count = 0;
     struct dbk_error error;
     dbki_error_clear(&error);
-    int status = begin_write(worker, false, &error);
+    int status = begin_write(worker, NULL, 0, &error);
     if (status) {
         if (status != DBK_TIMEOUT)
             fail_waiting(worker, &error);
@@ -350,7 +362,8 @@ static void run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_tr
         engine->rollback(worker->conn);
         dbki_clock_sleep_ns(READ_RETRY_NS);
         waited_ns += READ_RETRY_NS;
-        if (has_transaction && engine->begin(worker->conn, DBKI_READ, NULL, &op->error))
+        if (has_transaction &&
+            (status = engine->begin(worker->conn, DBKI_READ, NULL, &op->error)) != DBK_OK)
             break;
     }
     worker->current = NULL;
@@ -386,7 +399,7 @@ static int take_reads_locked(struct dbk_store *store, struct dbki_op **out_ops)
     int share = store->reads.count / (1 + store->reads.sleeper_count);
     int max = share < 1 ? 1 : share > READ_BATCH_MAX ? READ_BATCH_MAX : share;
     int count = 0;
-    while (count < max && (out_ops[count] = take_locked(&store->reads)))
+    while (count < max && (out_ops[count] = take_locked(store, &store->reads)))
         count++;
     atomic_fetch_add_explicit(&store->running_count, count, memory_order_relaxed);
     return count;
@@ -428,10 +441,12 @@ static void run_reader(struct dbki_worker *worker)
         while (!store->reads.count && !store->is_closing)
             sleep_locked(store, &store->reads);
         int count = take_reads_locked(store, ops);
+        bool is_over = !count && store->is_closing;
         pthread_mutex_unlock(&store->lock);
-        if (!count)
+        if (is_over)
             return;
-        run_reads(worker, ops, count);
+        if (count)
+            run_reads(worker, ops, count);
     }
 }
 
@@ -446,12 +461,12 @@ static void run_single(struct dbki_worker *worker)
         pthread_mutex_lock(&store->lock);
         while (!store->writes.count && !store->is_closing)
             sleep_locked(store, &store->writes);
-        struct dbki_op *first = (struct dbki_op *)dbki_list_first(&store->writes.waiting);
-        bool is_read = first && first->kind->access == DBKI_ACCESS_READ;
-        while (is_read && count < READ_BATCH_MAX && first &&
-               first->kind->access == DBKI_ACCESS_READ) {
-            ops[count++] = take_locked(&store->writes);
-            first = (struct dbki_op *)dbki_list_first(&store->writes.waiting);
+        struct dbki_op *first = next_locked(store, &store->writes);
+        bool is_over = !first && store->is_closing;
+        while (count < READ_BATCH_MAX && first && first->kind->access == DBKI_ACCESS_READ) {
+            begin_locked(&store->writes, first);
+            ops[count++] = first;
+            first = next_locked(store, &store->writes);
         }
         atomic_fetch_add_explicit(&store->running_count, count, memory_order_relaxed);
         pthread_mutex_unlock(&store->lock);
@@ -459,7 +474,7 @@ static void run_single(struct dbki_worker *worker)
             run_reads(worker, ops, count);
         else if (first)
             write_batch(worker);
-        else
+        else if (is_over)
             return;
     }
 }
