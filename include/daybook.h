@@ -62,7 +62,7 @@
  * THREADS
  *
  * Any thread may submit and cancel. One thread at a time may be in dbk_dispatch(), dbk_wait() or
- * dbk_close_wait(). The store's own threads block all signals and never run code of yours (the clock
+ * dbk_close_wait(), and none may be inside any call when the store is freed. The store's own threads block all signals and never run code of yours (the clock
  * runs on the submitting thread). Every descriptor is close-on-exec. A store must not be used after a
  * fork by the child: calls there return DBK_CLOSED and touch nothing; the child just leaves it alone.
  *

@@ -13,10 +13,11 @@
 #include "waiting.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What is read from a file or stdin is no longer than a value may be on any database. */
@@ -133,7 +134,7 @@ static int write_piece(void *user, const char *bytes, size_t len, int64_t length
         }
     }
     if (fwrite(bytes, 1, len, target->file) != len)
-        return target->path ? file_failed("written", target->path) : output_finish();
+        return target->path ? file_failed("written", target->path) : output_failed(errno);
     return 0;
 }
 
@@ -156,55 +157,86 @@ static int get_data(const struct arguments *arguments, struct dbk_store *store,
     return exit_code;
 }
 
-/* Reads a file to its end, or until it is too long. Result: 0, or an exit code after a message. */
-static int read_file(FILE *file, const char *path, char **out_bytes, size_t *out_len)
+/* What is put: a part of a file that can be read at any place. */
+struct data_input {
+    const char *path;
+    int fd;
+    int64_t offset;
+    int64_t length;
+};
+
+/* Copies what cannot be read twice (a pipe, a terminal) into a file without a name. */
+static int spool_input(struct data_input *input)
 {
-    size_t len = 0, room = 64 * 1024;
-    char *bytes = memory_need(malloc(room));
-    for (;;) {
-        size_t got = fread(bytes + len, 1, room - len, file);
-        len += got;
-        if (!got || (int64_t)len > PUT_SIZE_MAX)
+    FILE *spool = tmpfile();
+    char piece[64 * 1024];
+    ssize_t got = 0;
+    int exit_code = 0;
+    if (!spool)
+        return file_failed("kept", input->path);
+    for (input->length = 0; input->length <= PUT_SIZE_MAX; input->length += got) {
+        got = read(input->fd, piece, sizeof(piece));
+        if (got <= 0 || fwrite(piece, 1, (size_t)got, spool) != (size_t)got)
             break;
-        if (len == room) {
-            room *= 2;
-            bytes = memory_need(realloc(bytes, room));
-        }
     }
-    *out_bytes = bytes;
-    *out_len = len;
-    if (ferror(file))
-        return file_failed("read", path);
-    if ((int64_t)len > PUT_SIZE_MAX) {
-        message_print("%s is longer than a value may be (%" PRId64 " bytes)", path, PUT_SIZE_MAX);
-        return dbk_status_exit_code(DBK_TOO_LARGE);
+    if (got < 0)
+        exit_code = file_failed("read", input->path);
+    else if (input->length > PUT_SIZE_MAX) {
+        message_print("%s is longer than a value may be (%" PRId64 " bytes)", input->path,
+                      PUT_SIZE_MAX);
+        exit_code = dbk_status_exit_code(DBK_TOO_LARGE);
+    } else if (got > 0 || fflush(spool)) {
+        exit_code = file_failed("kept", input->path);
     }
-    return 0;
+    if (!exit_code)
+        exit_code = dup2(fileno(spool), input->fd) < 0 ? file_failed("kept", input->path) : 0;
+    fclose(spool);
+    input->offset = 0;
+    return exit_code;
+}
+
+/* Opens what is to be put: a file, or stdin from where it stands. */
+static int open_input(const char *path, struct data_input *out_input)
+{
+    bool is_stdin = !path || !strcmp(path, "-");
+    struct data_input input = {is_stdin ? "the input" : path, -1, 0, 0};
+    input.fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat about;
+    if (input.fd < 0 || fstat(input.fd, &about)) {
+        int exit_code = file_failed("read", input.path);
+        if (input.fd >= 0)
+            close(input.fd);
+        return exit_code;
+    }
+    input.offset = S_ISREG(about.st_mode) ? lseek(input.fd, 0, SEEK_CUR) : -1;
+    input.length = about.st_size - input.offset;
+    /* Files of the kernel's have no size, but contents. */
+    int exit_code = 0;
+    if (input.offset < 0 || input.length <= 0)
+        exit_code = spool_input(&input);
+    if (exit_code)
+        close(input.fd);
+    else
+        *out_input = input;
+    return exit_code;
 }
 
 static int put_data(const struct arguments *arguments, struct dbk_store *store,
                     const struct named_build *build, char **operands)
 {
     const char *source = arguments_value(arguments, "source");
-    bool is_stdin = !operands[1] || !strcmp(operands[1], "-");
-    const char *path = is_stdin ? "the input" : operands[1];
-    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
-    char *bytes = NULL;
-    size_t len = 0;
-    if (!file)
-        return file_failed("read", path);
-    int exit_code = read_file(file, path, &bytes, &len);
-    if (!is_stdin)
-        fclose(file);
-    if (!exit_code) {
-        struct waiting waiting;
-        waiting_init(&waiting, store);
-        waiting_add(&waiting, dbk_set_build_data(store, build->build->id, operands[0], bytes, len,
-                                                 source ? source : "daybook", &waiting.call,
-                                                 waiting_done, &waiting));
-        exit_code = waiting_finish(&waiting);
-    }
-    free(bytes);
+    struct data_input input;
+    int exit_code = open_input(operands[1], &input);
+    if (exit_code)
+        return exit_code;
+    struct waiting waiting;
+    waiting_init(&waiting, store);
+    waiting_add(&waiting,
+                dbk_set_build_data_from_fd(store, build->build->id, operands[0], input.fd,
+                                           input.offset, input.length, source ? source : "daybook",
+                                           &waiting.call, waiting_done, &waiting));
+    exit_code = waiting_finish(&waiting);
+    close(input.fd);
     return exit_code;
 }
 

@@ -13,6 +13,7 @@
 #include "text.h"
 #include "waiting.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ static int write_piece(void *user, const char *bytes, size_t len, int64_t length
         fwrite(bytes, 1, len, stdout);
     else
         log_filter_write(&output->filter, bytes, len);
-    return ferror(stdout) ? output_finish() : 0;
+    return ferror(stdout) ? output_failed(errno) : 0;
 }
 
 /* Prints "== STEP (result)". */

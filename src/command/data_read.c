@@ -6,8 +6,9 @@
 #include "message.h"
 #include "waiting.h"
 
-/* Bytes of a piece: large enough that the way to the database and back does not count. */
-#define PIECE_SIZE (1 << 20)
+/* Bytes of a piece. A database may have to pass over all that lies before it, so it is not small.
+ */
+#define PIECE_SIZE (8 << 20)
 
 struct data_reading {
     struct waiting waiting;

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,17 +41,21 @@ void *memory_need(void *memory)
     return memory;
 }
 
+int output_failed(int reason)
+{
+    /* Whatever is said, it is said once: the buffer is given up. */
+    __fpurge(stdout);
+    clearerr(stdout);
+    if (reason == EPIPE)
+        return EXIT_FAILURE;
+    message_print("the output cannot be written: %s", reason ? strerror(reason) : "write error");
+    return dbk_status_exit_code(reason == ENOSPC || reason == EDQUOT ? DBK_FULL : DBK_INTERNAL);
+}
+
 int output_finish(void)
 {
     errno = 0;
     bool is_failed = ferror(stdout) != 0;
     is_failed |= fflush(stdout) != 0;
-    int reason = errno;
-    if (!is_failed)
-        return 0;
-    clearerr(stdout);
-    if (reason == EPIPE) /* the reader has gone, and does not want to hear of it */
-        return EXIT_FAILURE;
-    message_print("the output cannot be written: %s", reason ? strerror(reason) : "write error");
-    return dbk_status_exit_code(reason == ENOSPC || reason == EDQUOT ? DBK_FULL : DBK_INTERNAL);
+    return is_failed ? output_failed(errno) : 0;
 }

@@ -18,6 +18,10 @@ int message_error(const struct dbk_error *error);
  * commands that only read: nothing of theirs is lost. */
 void *memory_need(void *memory);
 
+/* Says why something could not be written to stdout; of a reader who has gone it says nothing.
+ * Args: reason is errno's. Result: an exit code. */
+int output_failed(int reason);
+
 /* Flushes stdout. Result: 0, or an exit code after a message when something could not be written.
  */
 int output_finish(void);

@@ -12,20 +12,22 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-void dbki_signal_locked(struct dbk_store *store)
+bool dbki_wants_signal_locked(struct dbk_store *store)
 {
-    if (store->is_signalled)
-        return;
+    bool wants = !store->is_signalled;
     store->is_signalled = true;
+    return wants;
+}
+
+void dbki_signal(struct dbk_store *store)
+{
     eventfd_write(store->event_fd, 1);
 }
 
-void dbki_ready_append_locked(struct dbk_store *store, struct dbki_list *finished)
+void dbki_signal_locked(struct dbk_store *store)
 {
-    if (dbki_list_is_empty(finished))
-        return;
-    dbki_list_move_all(&store->ready, finished);
-    dbki_signal_locked(store);
+    if (dbki_wants_signal_locked(store))
+        dbki_signal(store);
 }
 
 void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op)
@@ -147,6 +149,7 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         eventfd_read(store->event_fd, &count);
     }
     store->is_dispatching = is_last || !dbki_list_is_empty(&finished);
+    store->dispatcher = pthread_self();
     pthread_mutex_unlock(&store->lock);
 
     for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
@@ -155,9 +158,13 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     if (delivered && !is_last) {
         pthread_mutex_lock(&store->lock);
         store->is_dispatching = false;
-        if (store->is_gathering)
-            pthread_cond_signal(&store->dispatched);
+        bool wakes_writer = store->is_gathering;
+        bool wakes_reader = store->reads.count && store->reads.sleeper_count;
         pthread_mutex_unlock(&store->lock);
+        if (wakes_writer)
+            pthread_cond_signal(&store->dispatched);
+        if (wakes_reader)
+            pthread_cond_signal(&store->reads.wake);
     }
     if (is_last) {
         finish_closing(store);

@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+enum { GATHERED_READS = 16 };
 enum { READERS_DEFAULT = 2, QUEUE_DEFAULT = 10000, QUEUE_LIMIT = 1000000 };
 
 /* ------------------------------------------------------------------------------------ fork ---- */
@@ -385,6 +386,20 @@ static int check_call(struct dbk_store *store, const struct dbki_op *op, const s
     return check_access(store, op, call);
 }
 
+/*
+ * Whether a submit wakes a worker. Reads that callbacks submit are left to gather: their answers cannot be
+ * given before the callbacks have returned, and a batch costs less than so many single ones.
+ */
+static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki_queue *queue)
+{
+    if (!queue->sleeper_count)
+        return false;
+    if (queue == &store->reads && store->is_dispatching &&
+        pthread_equal(store->dispatcher, pthread_self()))
+        return queue->count == GATHERED_READS;
+    return true;
+}
+
 int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
 {
     int status = check_call(store, op, call);
@@ -422,10 +437,11 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     queue->count++;
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
-    if (queue->sleeper_count)
-        pthread_cond_signal(&queue->wake);
+    bool wakes = wakes_worker_locked(store, queue);
     if (call && call->out_op)
         *call->out_op = (struct dbk_op){op->id};
     pthread_mutex_unlock(&store->lock);
+    if (wakes)
+        pthread_cond_signal(&queue->wake);
     return DBK_OK;
 }

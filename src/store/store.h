@@ -44,6 +44,7 @@ struct dbk_store {
     struct dbki_list ready;
     bool is_signalled;   /* event_fd was written and not read since */
     bool is_dispatching; /* callbacks run: more submits are likely to come at once */
+    pthread_t dispatcher;
     bool is_gathering;   /* the writer waits on `dispatched` for them to end */
     pthread_cond_t dispatched;
     bool is_closing;
@@ -78,10 +79,15 @@ struct dbk_store {
 /* worker.c: the body of a worker's thread. */
 void *dbki_worker_run(void *worker);
 
-/* ready.c: hands a list of operations that are READY over to dispatch. Takes no lock: the caller has it. */
-void dbki_ready_append_locked(struct dbk_store *store, struct dbki_list *finished);
-/* Makes the store's descriptor readable. The caller has the lock. */
+/* ready.c: makes the store's descriptor readable. The caller has the lock. */
 void dbki_signal_locked(struct dbk_store *store);
+/*
+ * The same in two steps, for whoever wants to give up the lock in between, so that the thread that wakes
+ * does not run into it. Result of the first: whether the second is needed. A descriptor that is readable
+ * for nothing, which can come of it, does no harm.
+ */
+bool dbki_wants_signal_locked(struct dbk_store *store);
+void dbki_signal(struct dbk_store *store);
 /* Ends a waiting operation with an error. The caller has the lock. */
 void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
                              enum dbk_status status, const char *sentence);

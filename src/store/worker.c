@@ -108,8 +108,11 @@ static void complete(struct dbk_store *store, struct dbki_op **ops, int count)
     for (int i = 0; i < count; i++)
         ops[i]->state = DBKI_OP_READY;
     atomic_fetch_sub_explicit(&store->running_count, count, memory_order_relaxed);
-    dbki_ready_append_locked(store, &finished);
+    dbki_list_move_all(&store->ready, &finished);
+    bool wants_signal = count && dbki_wants_signal_locked(store);
     pthread_mutex_unlock(&store->lock);
+    if (wants_signal)
+        dbki_signal(store);
 }
 
 /* ---------------------------------------------------------------------------------- writes ---- */
