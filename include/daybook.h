@@ -657,14 +657,14 @@ DBK_API int dbk_add_step(struct dbk_store *store, int64_t buildid, const char *n
                          dbk_added_step_fn *done, void *user);
 
 /*
- * Starts a step. Args: started_at is kept as given; with locks_acquired, locks_acquired_at is set to it
- * too. Errors: DBK_NOT_FOUND. Buildbot: startStep.
+ * Starts a step. Args: started_at is kept as given, DBK_NONE is now; with locks_acquired,
+ * locks_acquired_at is set to it too. Errors: DBK_NOT_FOUND. Buildbot: startStep.
  */
 DBK_API int dbk_start_step(struct dbk_store *store, int64_t stepid, int64_t started_at,
                            bool locks_acquired, const struct dbk_call *call, dbk_done_fn *done,
                            void *user);
 
-/* Says when a step got its locks. Errors: DBK_NOT_FOUND. Buildbot: set_step_locks_acquired_at. */
+/* Says when a step got its locks; DBK_NONE is now. Errors: DBK_NOT_FOUND. Buildbot: set_step_locks_acquired_at. */
 DBK_API int dbk_set_step_locks_acquired_at(struct dbk_store *store, int64_t stepid,
                                            int64_t locks_acquired_at, const struct dbk_call *call,
                                            dbk_done_fn *done, void *user);
@@ -1030,7 +1030,8 @@ typedef void dbk_events_fn(void *user, const struct dbk_error *error,
 /*
  * Lists the events after a position in their order. Filters and limit are the spec's; its order and
  * offset are not taken.
- * Args: position 0 begins at the oldest that is kept. Errors: DBK_UNSUPPORTED without an event log.
+ * Args: position 0 begins at the oldest that is kept. Errors: DBK_UNSUPPORTED without an event log;
+ * DBK_GONE when events after the position are no longer kept (they are for 7 days): reload, go on from 0.
  */
 DBK_API int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
                            const struct dbk_call *call, dbk_events_fn *done, void *user);

@@ -308,10 +308,10 @@ static void fill_descriptors(void)
 static int cmd_run(const struct arguments *arguments)
 {
     struct run run = {0};
-    /* Not on the stack: the exit handler looks at the one, a store that does not answer at the other. */
+    /* Static: the exit handler looks at it. */
     static struct terminal terminal;
-    static struct record record;
-    static struct recorder recorder;
+    struct record record;
+    static struct recorder recorder; /* as long as a store that does not answer */
     struct runner_outcome outcome;
     fill_descriptors();
     int wrong = run_init(&run, arguments);
@@ -352,10 +352,8 @@ static int cmd_run(const struct arguments *arguments)
     tell_end(&recorder, &outcome);
     if (outcome.signo)
         signals_die(outcome.signo);
-    if (!recorder.store) { /* else its threads still work with what is theirs */
-        record_fini(&record);
-        run_fini(&run);
-    }
+    record_fini(&record);
+    run_fini(&run);
     free(db);
     return outcome.exit_code;
 }

@@ -1,5 +1,6 @@
 /* Listing events. Writing them is in event.c. */
 #include "connector/list.h"
+#include "connector/marks.h"
 #include "store/store.h"
 
 #define COLUMNS "t.position, t.at, t.kind, t.verb, t.builderid, t.buildid, t.stepid, t.name"
@@ -35,7 +36,44 @@ static void deliver_events(struct dbki_op *op, const struct dbk_error *error)
                                 error ? NULL : &list->page);
 }
 
-static const struct dbki_opkind LIST = DBKI_LIST_KIND("listing events", deliver_events);
+/* Beside the list, in the same snapshot: how far the log was trimmed. Its statement is the last one; the
+ * operation's result holds which that is, and the answer. The first parameter is the position. */
+static void events_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    dbki_list_bind(op, binder);
+    op->result[0] = binder->count; /* which statement it is */
+    dbki_mark_bind_get(binder, DBKI_MARK_EVENTS_TRIMMED);
+}
+
+static int events_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    if (index < op->result[0])
+        return dbki_list_row(op, index, cells, cell_count);
+    op->result[1] = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+static void events_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    struct dbki_list_op *list = (struct dbki_list_op *)op;
+    int64_t position = list->params[0][0].number, trimmed = op->result[1];
+    dbki_list_read(op, bound, more);
+    if (position > 0 && trimmed != DBK_NONE && position < trimmed)
+        dbki_error_set(&op->error, DBK_GONE,
+                       "the events after position %lld up to %lld are no longer kept: read the "
+                       "records themselves, and go on from 0",
+                       (long long)position, (long long)trimmed);
+}
+
+static const struct dbki_opkind LIST = {
+    .action = "listing events",
+    .access = DBKI_ACCESS_READ,
+    .is_several = true,
+    .bind = events_bind,
+    .row = events_row,
+    .read = events_read,
+    .deliver = deliver_events,
+};
 
 int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
                    const struct dbk_call *call, dbk_events_fn *done, void *user)

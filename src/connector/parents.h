@@ -141,7 +141,7 @@ struct dbki_add_op {
     struct dbki_need *needs;
     int need_count;
     struct dbki_event event; /* "new" of its kind */
-    int missing;             /* index of the first need that is missing, -1: none; for bind() to set */
+    int missing; /* index of the first need that is missing; -1, which bind() sets: none */
 };
 
 #define DBKI_ADD_KIND(action_words, bind_function, read_function)                                  \

@@ -77,7 +77,8 @@ struct dbki_get_kind {
 };
 void dbki_get_bind(struct dbki_op *op, struct dbki_binder *binder);
 int dbki_get_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count);
-/* Room for the texts of one record. */
-enum { DBKI_GET_ROOM = 512 };
+/* Room for one record with usual texts. Together with the operation it stays below 1,032 bytes, the largest
+ * block that malloc gives out of a thread's own cache. */
+enum { DBKI_GET_ROOM = 232 };
 
 #endif

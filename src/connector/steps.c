@@ -290,11 +290,17 @@ static const struct dbki_statement SET_STATE_STRING = {
 static const struct dbki_statement FINISH = {
     .sql = "UPDATE steps SET complete_at = ?, results = ?, hidden = ? WHERE id = ?"};
 
+/* A time that was given; none is now. */
+static struct dbki_value time_or_now(const struct dbki_op *op, const struct dbki_value *time)
+{
+    return time->type == DBKI_NULL ? dbki_int(op->now) : *time;
+}
+
 static void bind_change(struct dbki_op *op, struct dbki_binder *binder,
                         const struct dbki_statement *statement, const char *verb)
 {
     struct dbki_write_op *write = (struct dbki_write_op *)op;
-    DBKI_BIND(binder, statement, write->args[0], dbki_int(write->id));
+    DBKI_BIND(binder, statement, time_or_now(op, &write->args[0]), dbki_int(write->id));
     dbki_event_bind_step(op, binder, verb, write->id);
 }
 
@@ -306,7 +312,8 @@ static void start_bind(struct dbki_op *op, struct dbki_binder *binder)
 static void start_with_locks_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct dbki_write_op *write = (struct dbki_write_op *)op;
-    DBKI_BIND(binder, &START_WITH_LOCKS, write->args[0], write->args[0], dbki_int(write->id));
+    struct dbki_value at = time_or_now(op, &write->args[0]);
+    DBKI_BIND(binder, &START_WITH_LOCKS, at, at, dbki_int(write->id));
     dbki_event_bind_step(op, binder, "started", write->id);
 }
 
@@ -351,7 +358,6 @@ int dbk_start_step(struct dbk_store *store, int64_t stepid, int64_t started_at, 
 {
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
-    dbki_check_that(&check, started_at != DBK_NONE, "started_at must be a time");
     if (check.status)
         return check.status;
     return dbki_write_submit(store, locks_acquired ? &START_WITH_LOCKS_KIND : &START_KIND, stepid,
@@ -364,7 +370,6 @@ int dbk_set_step_locks_acquired_at(struct dbk_store *store, int64_t stepid,
 {
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
-    dbki_check_that(&check, locks_acquired_at != DBK_NONE, "locks_acquired_at must be a time");
     if (check.status)
         return check.status;
     return dbki_write_submit(store, &SET_LOCKS_ACQUIRED_KIND, stepid, dbki_int(locks_acquired_at),

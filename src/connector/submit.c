@@ -211,5 +211,7 @@ int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_ca
             return status;
         }
     }
+    if (op->kind->access != DBKI_ACCESS_READ && store->schema.is_own)
+        atomic_store_explicit(&store->housekeeping, &dbki_trim, memory_order_relaxed);
     return dbki_enqueue(store, op, call);
 }

@@ -7,4 +7,7 @@
 /* Submits the operation, or frees it and says why not, also where call->out_refusal points. */
 int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
 
+/* trim.c: what the writer does now and then by itself. */
+extern const struct dbki_opkind dbki_trim;
+
 #endif

@@ -16,6 +16,7 @@ bool dbki_wants_signal_locked(struct dbk_store *store)
 {
     bool wants = !store->is_signalled;
     store->is_signalled = true;
+    store->owed_signals += wants;
     return wants;
 }
 
@@ -144,10 +145,10 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     check_deadlines_locked(store);
     dbki_list_move_all(&finished, &store->ready);
     bool is_last = store->is_finished;
-    if (store->is_signalled) {
-        store->is_signalled = false;
-        eventfd_read(store->event_fd, &count);
-    }
+    store->is_signalled = false;
+    /* What was promised may be written only after this: then it is read by the next one. */
+    if (store->owed_signals && eventfd_read(store->event_fd, &count) == 0)
+        store->owed_signals -= count;
     store->is_dispatching = is_last || !dbki_list_is_empty(&finished);
     store->dispatcher = pthread_self();
     pthread_mutex_unlock(&store->lock);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -252,6 +253,8 @@ void dbki_store_free(struct dbk_store *store)
 {
     for (int i = 0; i < store->worker_count; i++)
         pthread_join(store->workers[i].thread, NULL);
+    while (atomic_load(&store->waker_count))
+        sched_yield();
     release(store);
 }
 
@@ -438,10 +441,14 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
     bool wakes = wakes_worker_locked(store, queue);
+    if (wakes) /* the operation may be answered, and the store closed, before the signal is sent */
+        atomic_fetch_add(&store->waker_count, 1);
     if (call && call->out_op)
         *call->out_op = (struct dbk_op){op->id};
     pthread_mutex_unlock(&store->lock);
-    if (wakes)
+    if (wakes) {
         pthread_cond_signal(&queue->wake);
+        atomic_fetch_sub(&store->waker_count, 1);
+    }
     return DBK_OK;
 }

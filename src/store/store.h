@@ -34,6 +34,8 @@ struct dbki_worker {
     pthread_t thread;
     bool is_writer; /* takes from `writes` */
     bool is_reader; /* takes from `reads` */
+    int64_t now;             /* the store's clock in the last batch of writes */
+    int64_t kept_house_at;   /* 0: not yet */
     struct dbki_op *current; /* the read that runs, for its deadline */
     struct dbki_binder binders[2];
 };
@@ -42,7 +44,8 @@ struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes;
     struct dbki_list ready;
-    bool is_signalled;   /* event_fd was written and not read since */
+    bool is_signalled;   /* event_fd is or will be readable, and nobody dispatched since */
+    uint64_t owed_signals; /* promised to event_fd and not read from it; one may not be written yet */
     bool is_dispatching; /* callbacks run: more submits are likely to come at once */
     pthread_t dispatcher;
     bool is_gathering;   /* the writer waits on `dispatched` for them to end */
@@ -58,12 +61,17 @@ struct dbk_store {
     struct dbki_worker workers[DBKI_WORKERS_MAX];
     int worker_count;
 
+    _Atomic int waker_count; /* submitting threads that are about to wake a worker */
     _Atomic uint64_t last_op_id;
     _Atomic int64_t outstanding; /* submitted and not delivered */
     int64_t queue_max;
     dbk_clock_fn *clock;
     void *clock_user;
     unsigned fork_generation;
+
+    /* What the writer does by itself after a batch, at most once in HOUSEKEEPING_S; NULL: nothing. Set by
+     * the layer above, which knows the tables. */
+    const struct dbki_opkind *_Atomic housekeeping;
 
     const struct dbki_engine *engine;
     struct dbki_schema schema;

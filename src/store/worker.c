@@ -23,6 +23,7 @@ static const int64_t BATCH_NS = 10 * 1000 * 1000;
 static const int64_t GATHER_NS = 300 * 1000;            /* patience while callbacks go on submitting */
 static const int64_t CLOSE_WAIT_NS = 5000 * 1000 * 1000LL; /* for a lock, once the store is closing */
 static const int64_t READ_RETRY_NS = 500 * 1000;
+static const int64_t HOUSEKEEPING_S = 3600;
 
 /* ------------------------------------------------------------------------------ operations ---- */
 
@@ -314,6 +315,29 @@ static void fail_waiting(struct dbki_worker *worker, const struct dbk_error *err
     }
 }
 
+/*
+ * Housekeeping, a turn after each batch until it is done, then not for a while. It is nobody's operation: if
+ * it fails, it is tried again later.
+ */
+static void keep_house(struct dbki_worker *worker)
+{
+    const struct dbki_opkind *kind =
+        atomic_load_explicit(&worker->store->housekeeping, memory_order_relaxed);
+    if (!kind || worker->now < worker->kept_house_at + HOUSEKEEPING_S)
+        return;
+    struct dbki_op *op = dbki_op_new(kind, sizeof *op, 0, NULL, NULL);
+    struct dbk_error error;
+    int guilty;
+    if (!op)
+        return;
+    op->store = worker->store;
+    op->now = worker->now;
+    op->arguments_end = dbki_arena_mark(&op->arena);
+    if (attempt(worker, &op, 1, &guilty, &error) || !op->is_turn_over)
+        worker->kept_house_at = worker->now;
+    dbki_op_free(op);
+}
+
 static void write_batch(struct dbki_worker *worker)
 {
     struct batch batch;
@@ -341,15 +365,19 @@ static void write_batch(struct dbki_worker *worker)
         worker->conn->engine->rollback(worker->conn);
         return;
     }
+    worker->now = batch.ops[batch.count - 1]->now;
     status = commit(worker, batch.ops, batch.count, &error);
     if (status)
         fail_all(batch.ops, batch.count, &error);
     complete_committed(worker->store, batch.ops, batch.count);
+    if (!status)
+        keep_house(worker);
 }
 
 /* ----------------------------------------------------------------------------------- reads ---- */
 
-/* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit: then the read begins again. */
+/* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit:
+ * then the read begins again. */
 static void run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction)
 {
     const struct dbki_engine *engine = worker->conn->engine;
@@ -445,9 +473,13 @@ static void run_reader(struct dbki_worker *worker)
             sleep_locked(store, &store->reads);
         int count = take_reads_locked(store, ops);
         bool is_over = !count && store->is_closing;
+        /* One wake-up may stand for several reads: pass it on. */
+        bool wakes_next = store->reads.count && store->reads.sleeper_count;
         pthread_mutex_unlock(&store->lock);
         if (is_over)
             return;
+        if (wakes_next)
+            pthread_cond_signal(&store->reads.wake);
         if (count)
             run_reads(worker, ops, count);
     }

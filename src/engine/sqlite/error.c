@@ -23,6 +23,16 @@ static const struct {
     {SQLITE_CORRUPT, DBK_DAMAGED,
      "keep a copy of the file with its -wal file, and go back to a backup"},
     {SQLITE_NOTADB, DBK_SCHEMA, "the file is not an SQLite database"},
+    {SQLITE_READONLY_ROLLBACK, DBK_DENIED,
+     "a write was cut off and has to be undone before anybody can read: start the master once, or "
+     "open the file once as a user who may write it"},
+    {SQLITE_READONLY_RECOVERY, DBK_DENIED,
+     "its write-ahead log has to be recovered by a user who may write the file, before others read"},
+    {SQLITE_READONLY_CANTINIT, DBK_DENIED,
+     "a database with a write-ahead log can only be read where its -shm file is or can be made: read "
+     "it as the user who writes it, or read a copy made together with its -wal file"},
+    {SQLITE_READONLY_CANTLOCK, DBK_DENIED,
+     "this user may not lock the -shm file beside it, which reading needs"},
     {SQLITE_READONLY, DBK_READ_ONLY,
      "the file, its folder or the file system does not let this user write"},
     {SQLITE_PERM, DBK_DENIED, NULL},

@@ -1,0 +1,54 @@
+/*
+ * Housekeeping: events and operation keys that are older than KEPT_S go, a batch a turn. The writer runs it
+ * now and then after a batch of writes (store.h, `housekeeping`); nobody waits for it. How far the events
+ * were trimmed is kept as a mark, so that a reader that comes too late can be told so.
+ */
+#include "connector/marks.h"
+#include "connector/submit.h"
+#include "store/store.h"
+
+enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_MAX = 500 };
+
+/* The last of the oldest events that is too old. */
+static const struct dbki_statement FIND_OLD = {
+    .sql = "SELECT max(position), count(*) FROM (SELECT position, at FROM daybook_events"
+           " ORDER BY position LIMIT 500) oldest WHERE at < ?"};
+static const struct dbki_statement DELETE_EVENTS = {
+    .sql = "DELETE FROM daybook_events WHERE position <= ?"};
+static const struct dbki_statement DELETE_KEYS = {
+    .sql = "DELETE FROM daybook_operations WHERE (scope, key) IN (SELECT scope, key"
+           " FROM daybook_operations WHERE at < ? ORDER BY at LIMIT 500)"};
+
+static void trim_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    DBKI_BIND(binder, &DELETE_KEYS, dbki_int(op->now - KEPT_S));
+    DBKI_BIND(binder, &FIND_OLD, dbki_int(op->now - KEPT_S));
+}
+
+static int trim_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    op->result[0] = dbki_value_int(&cells[0]);
+    op->result[1] = dbki_value_int(&cells[1]);
+    return DBK_OK;
+}
+
+static void trim_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+{
+    if (op->pass)
+        return;
+    op->is_turn_over = bound[0].changed >= BATCH_MAX || op->result[1] >= BATCH_MAX;
+    if (op->result[0] == DBK_NONE)
+        return;
+    DBKI_BIND(more, &DELETE_EVENTS, dbki_int(op->result[0]));
+    dbki_mark_bind(more, DBKI_MARK_EVENTS_TRIMMED, op->result[0]);
+}
+
+const struct dbki_opkind dbki_trim = {
+    .action = "trimming events and operation keys",
+    .access = DBKI_ACCESS_EXISTING,
+    .bind = trim_bind,
+    .row = trim_row,
+    .read = trim_read,
+};
