@@ -1009,6 +1009,72 @@ DBK_API int dbk_get_buildrequests(struct dbk_store *store, const struct dbk_spec
 DBK_API int dbk_get_changes(struct dbk_store *store, const struct dbk_spec *spec,
                             const struct dbk_call *call, dbk_changes_fn *done, void *user);
 
+/* --------------------------------------------------------------------- a whole build at once ---- */
+
+/* A step of a build to be recorded. Begin with DBK_NEW_STEP_INIT. Times are kept as given. */
+struct dbk_new_step {
+    size_t size;
+    const char *name;         /* 1 to 50 characters; one that comes again gets _N, as in dbk_add_step() */
+    const char *state_string; /* NULL is "" */
+    int64_t started_at;       /* DBK_NONE: not started, as the next two */
+    int64_t locks_acquired_at;
+    int64_t complete_at;
+    int64_t results; /* 0 to 6; DBK_NONE: not finished */
+    bool hidden;
+    const struct dbk_url *urls;
+    size_t url_count; /* 0 to 1,000 */
+};
+#define DBK_NEW_STEP_INIT                                                                          \
+    {                                                                                              \
+        sizeof(struct dbk_new_step), NULL, NULL, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, false,    \
+            NULL, 0                                                                                \
+    }
+
+/* A value of build data to be recorded. */
+struct dbk_new_data {
+    const char *name;
+    const void *value;
+    size_t value_len;
+    const char *source;
+};
+
+/* A build to be recorded, with all that belongs to it. Begin with DBK_NEW_BUILD_INIT. */
+struct dbk_new_build {
+    size_t size;
+    const char *builder; /* its name */
+    const char *worker;  /* its name, or NULL for none */
+    const char *master;  /* its name; NULL is "daybook" */
+    const char *reason;  /* NULL is "" */
+    const struct dbk_sourcestamp_key *const *sourcestamps;
+    size_t sourcestamp_count; /* 0 to 100 */
+    const char *state_string; /* NULL is "" */
+    int64_t started_at;       /* DBK_NONE: now */
+    int64_t complete_at;      /* DBK_NONE: now, when there are results */
+    int64_t results;          /* 0 to 6; DBK_NONE: the build stays open, to be gone on with */
+    int64_t locks_duration_s;
+    const struct dbk_new_property *properties;
+    size_t property_count; /* 0 to 10,000 */
+    const struct dbk_new_step *const *steps;
+    size_t step_count; /* 0 to 10,000 */
+    const struct dbk_new_data *data;
+    size_t data_count; /* 0 to 10,000 */
+};
+#define DBK_NEW_BUILD_INIT                                                                         \
+    {                                                                                              \
+        sizeof(struct dbk_new_build), NULL, NULL, NULL, NULL, NULL, 0, NULL, DBK_NONE, DBK_NONE,   \
+            DBK_NONE, 0, NULL, 0, NULL, 0, NULL, 0                                                 \
+    }
+
+/*
+ * Records a build with its sourcestamps, properties, steps, URLs and data in one transaction: all of it or
+ * nothing. Builder, worker, master and sourcestamps are found or added by name; the build gets a
+ * buildset and a request of its own, and the builder's next number. Its events are the build's, "new"
+ * and, with results, "finished"; what came along has none of its own.
+ * With an operation key it can be sent again.
+ */
+DBK_API int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,
+                             const struct dbk_call *call, dbk_added_build_fn *done, void *user);
+
 /* ----------------------------------------------------------------------------------- events ---- */
 
 /* Something that was written. The record itself is read with its own call. */

@@ -75,6 +75,17 @@ void dbki_text_cut(char *text, size_t max)
     text[i] = '\0';
 }
 
+void dbki_text_repair(char *text)
+{
+    unsigned char *s = (unsigned char *)text, *end = s + strlen(text);
+    while (s < end) {
+        size_t size = character(s, end);
+        if (!size)
+            *s = '?';
+        s += size ? size : 1;
+    }
+}
+
 bool dbki_text_int(const char *text, long long *out_value)
 {
     const char *digits = text + (text[0] == '-');

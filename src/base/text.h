@@ -15,6 +15,9 @@ size_t dbki_text_prefix(const char *text, size_t len, size_t chars);
 /* Ends text at max bytes or before, so that no character is cut in two. */
 void dbki_text_cut(char *text, size_t max);
 
+/* Puts `?` in place of each byte that is not part of a valid character: of one that was cut, say. */
+void dbki_text_repair(char *text);
+
 /* Reads a decimal number, with "-" in front if it likes. Result: false when it is none or too large. */
 bool dbki_text_int(const char *text, long long *out_value);
 

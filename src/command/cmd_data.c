@@ -225,7 +225,7 @@ static int put_data(const struct arguments *arguments, struct dbk_store *store,
                     const struct named_build *build, char **operands)
 {
     const char *source = arguments_value(arguments, "source");
-    struct data_input input;
+    struct data_input input = {.fd = -1};
     int exit_code = open_input(operands[1], &input);
     if (exit_code)
         return exit_code;

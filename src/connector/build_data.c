@@ -8,9 +8,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* SQLite's largest row is 1,000,000,000 bytes; the row's other columns need some of them. */
-enum { VALUE_MAX = 999000000 };
-
 #define COLUMNS "t.id, t.buildid, t.name, t.length, t.source"
 
 static const struct dbki_field FIELDS[] = {
@@ -94,8 +91,9 @@ static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     if (kind == &GET_RANGE) {
-        op->args[op->arg_count++] = dbki_int(offset < INT64_MAX ? offset + 1 : offset);
-        op->args[op->arg_count++] = dbki_int(length);
+        /* SQLite's substr() takes no more than 32 bits of either, and no value is longer. */
+        op->args[op->arg_count++] = dbki_int(1 + (offset < DBKI_VALUE_MAX ? offset : DBKI_VALUE_MAX));
+        op->args[op->arg_count++] = dbki_int(length < DBKI_VALUE_MAX ? length : DBKI_VALUE_MAX);
     }
     op->args[op->arg_count++] = dbki_int(buildid);
     op->args[op->arg_count++] = dbki_op_text(&op->op, name);
@@ -200,9 +198,9 @@ int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *nam
     dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
     if (check.status)
         return check.status;
-    if (value_len > VALUE_MAX)
+    if (value_len > DBKI_VALUE_MAX)
         return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %d",
-                           value_len, VALUE_MAX);
+                           value_len, DBKI_VALUE_MAX);
     struct dbki_write_op *op =
         dbki_op_new(&SET_KIND, sizeof *op, strlen(name) + value_len + strlen(source) + 48,
                     (dbki_callback *)done, user);
@@ -287,9 +285,9 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
                     "offset and length must not be negative");
     if (check.status)
         return check.status;
-    if (length > VALUE_MAX)
+    if (length > DBKI_VALUE_MAX)
         return dbki_refuse(call, DBK_TOO_LARGE, "the value has %lld bytes; the limit is %d",
-                           (long long)length, VALUE_MAX);
+                           (long long)length, DBKI_VALUE_MAX);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
         return dbki_refuse(call, DBK_INVALID, "the value's descriptor cannot be used: %s",

@@ -381,6 +381,8 @@ static void make_page(struct maker *maker, const struct dbk_spec *spec)
     struct dbki_buf columns = {0}, tail = {0}, sql = {0};
     bool has_extra = add_columns(maker, spec, &columns);
     add_tail(maker, spec, &tail);
+    if (!maker->status && (columns.is_out_of_memory || tail.is_out_of_memory))
+        maker->status = dbki_refuse(maker->call, DBK_NO_MEMORY, "out of memory");
     if (!maker->status) {
         dbki_buf_addf(&sql, "SELECT %s%s", columns.text, tail.text);
         set_statement(maker, PAGE, &sql);

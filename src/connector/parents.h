@@ -117,6 +117,22 @@ void dbki_find_refuse_name(struct dbki_op *op);
 int dbki_find_by_name(struct dbk_store *store, const struct dbki_find *how, const char *name,
                       bool is_added, const struct dbk_call *call, dbk_id_fn *done, void *user);
 
+/* sourcestamps.c: what makes one unique, as arguments in the order of its insert. */
+enum {
+    DBKI_SOURCESTAMP_HASH,
+    DBKI_SOURCESTAMP_BRANCH,
+    DBKI_SOURCESTAMP_REVISION,
+    DBKI_SOURCESTAMP_REPOSITORY,
+    DBKI_SOURCESTAMP_CODEBASE,
+    DBKI_SOURCESTAMP_PROJECT,
+    DBKI_SOURCESTAMP_PATCHID,
+    DBKI_SOURCESTAMP_ARG_COUNT,
+};
+void dbki_sourcestamp_check(struct dbki_check *check, const struct dbk_sourcestamp_key *key);
+/* Copies the arguments into the operation. When memory is out, submitting it will say so. */
+void dbki_sourcestamp_args(struct dbki_op *op, const struct dbk_sourcestamp_key *key,
+                           struct dbki_value out_args[DBKI_SOURCESTAMP_ARG_COUNT]);
+
 /* ---------------------------------------------------------------------------------- adding ---- */
 
 /* What a new record may need to be there. */

@@ -206,7 +206,7 @@ static const struct dbki_opkind SET = {
     .deliver = dbki_write_deliver,
 };
 
-static void check_setting(struct dbki_check *check, const struct dbk_new_property *property)
+void dbki_property_check(struct dbki_check *check, const struct dbk_new_property *property)
 {
     dbki_check_text(check, "a property's name", property->name, DBKI_NAME_MAX, false);
     dbki_check_text(check, "a property's source", property->source, DBKI_NAME_MAX, false);
@@ -228,7 +228,7 @@ int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
     dbki_check_that(&check, count <= PROPERTIES_MAX, "at most 10,000 properties can be set at once");
     size_t room = count * sizeof(struct setting) + 16;
     for (size_t i = 0; i < count && !check.status; i++) {
-        check_setting(&check, &properties[i]);
+        dbki_property_check(&check, &properties[i]);
         if (!check.status)
             room += strlen(properties[i].name) + strlen(properties[i].value) +
                     strlen(properties[i].source) + 32;

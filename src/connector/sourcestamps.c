@@ -24,9 +24,6 @@ DBKI_PARENT(sourcestamp, FIELDS, COLUMNS, "sourcestamps t", "t.id = ?");
 
 /* --------------------------------------------------------------------------------- finding ---- */
 
-/* The order of the arguments, which is that of the insert. */
-enum { HASH, BRANCH, REVISION, REPOSITORY, CODEBASE, PROJECT, PATCHID, ARG_COUNT };
-
 /* "'main'", or "none". */
 static void show(const struct dbki_value *value, char *out_text, size_t size)
 {
@@ -41,15 +38,15 @@ static void show(const struct dbki_value *value, char *out_text, size_t size)
 static void refuse_sourcestamp(struct dbki_op *op)
 {
     struct dbki_find_op *find = (struct dbki_find_op *)op;
-    char texts[PROJECT + 1][200];
-    for (int i = BRANCH; i <= PROJECT; i++)
+    char texts[DBKI_SOURCESTAMP_PROJECT + 1][200];
+    for (int i = DBKI_SOURCESTAMP_BRANCH; i <= DBKI_SOURCESTAMP_PROJECT; i++)
         show(&find->args[i], texts[i], sizeof texts[i]);
     dbki_error_set(&op->error, DBK_NOT_FOUND,
                    "there is no sourcestamp of the repository %s, branch %s, revision %s, codebase "
                    "%s, project %s%s",
-                   texts[REPOSITORY], texts[BRANCH], texts[REVISION], texts[CODEBASE],
-                   texts[PROJECT],
-                   find->args[PATCHID].type == DBKI_NULL ? "" : ", with that patch");
+                   texts[DBKI_SOURCESTAMP_REPOSITORY], texts[DBKI_SOURCESTAMP_BRANCH], texts[DBKI_SOURCESTAMP_REVISION], texts[DBKI_SOURCESTAMP_CODEBASE],
+                   texts[DBKI_SOURCESTAMP_PROJECT],
+                   find->args[DBKI_SOURCESTAMP_PATCHID].type == DBKI_NULL ? "" : ", with that patch");
 }
 
 static const struct dbki_find FIND = {
@@ -75,8 +72,10 @@ static int hash_key(const struct dbk_sourcestamp_key *key, char out_hex[DBKI_SHA
     return dbki_hash_columns(fields, sizeof fields / sizeof fields[0], out_hex);
 }
 
-static void check_key(struct dbki_check *check, const struct dbk_sourcestamp_key *key)
+void dbki_sourcestamp_check(struct dbki_check *check, const struct dbk_sourcestamp_key *key)
 {
+    dbki_check_that(check, DBKI_IS_WHOLE(key, patchid),
+                    "a sourcestamp must begin with its size: use DBK_SOURCESTAMP_KEY_INIT");
     dbki_check_text(check, "branch", key->branch, DBKI_NAME_MAX, true);
     dbki_check_text(check, "revision", key->revision, DBKI_NAME_MAX, true);
     dbki_check_text(check, "repository", key->repository, DBKI_REPOSITORY_MAX, true);
@@ -84,38 +83,42 @@ static void check_key(struct dbki_check *check, const struct dbk_sourcestamp_key
     dbki_check_text(check, "project", key->project, DBKI_REPOSITORY_MAX, true);
 }
 
+void dbki_sourcestamp_args(struct dbki_op *op, const struct dbk_sourcestamp_key *key,
+                           struct dbki_value out_args[DBKI_SOURCESTAMP_ARG_COUNT])
+{
+    char ss_hash[DBKI_SHA1_HEX_SIZE] = "";
+    struct dbk_sourcestamp_key full = *key;
+    full.repository = key->repository ? key->repository : "";
+    full.codebase = key->codebase ? key->codebase : "";
+    full.project = key->project ? key->project : "";
+    if (hash_key(&full, ss_hash))
+        op->is_out_of_memory = true;
+    out_args[DBKI_SOURCESTAMP_HASH] = dbki_op_text(op, ss_hash);
+    out_args[DBKI_SOURCESTAMP_BRANCH] = dbki_op_text(op, full.branch);
+    out_args[DBKI_SOURCESTAMP_REVISION] = dbki_op_text(op, full.revision);
+    out_args[DBKI_SOURCESTAMP_REPOSITORY] = dbki_op_text(op, full.repository);
+    out_args[DBKI_SOURCESTAMP_CODEBASE] = dbki_op_text(op, full.codebase);
+    out_args[DBKI_SOURCESTAMP_PROJECT] = dbki_op_text(op, full.project);
+    out_args[DBKI_SOURCESTAMP_PATCHID] = dbki_int(full.patchid);
+}
+
 int dbk_find_sourcestamp_id(struct dbk_store *store, const struct dbk_sourcestamp_key *key,
                             bool is_added, const struct dbk_call *call, dbk_id_fn *done, void *user)
 {
     enum { ROOM = 512 };
     struct dbki_check check = {.call = call};
-    char ss_hash[DBKI_SHA1_HEX_SIZE];
     dbki_check_that(&check, store && key && done, "store, key and done must not be NULL");
-    dbki_check_that(&check, key && DBKI_IS_WHOLE(key, patchid),
-                    "the key must begin with its size: use DBK_SOURCESTAMP_KEY_INIT");
     if (!check.status)
-        check_key(&check, key);
+        dbki_sourcestamp_check(&check, key);
     if (check.status)
         return check.status;
-    struct dbk_sourcestamp_key full = *key;
-    full.repository = key->repository ? key->repository : "";
-    full.codebase = key->codebase ? key->codebase : "";
-    full.project = key->project ? key->project : "";
     struct dbki_find_op *op = dbki_op_new(is_added ? &FIND.add : &FIND.find, sizeof *op, ROOM,
                                           (dbki_callback *)done, user);
-    if (!op || hash_key(&full, ss_hash)) {
-        dbki_op_free(op ? &op->op : NULL);
+    if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    }
     op->how = &FIND;
-    op->arg_count = ARG_COUNT;
-    op->args[HASH] = dbki_op_text(&op->op, ss_hash);
-    op->args[BRANCH] = dbki_op_text(&op->op, full.branch);
-    op->args[REVISION] = dbki_op_text(&op->op, full.revision);
-    op->args[REPOSITORY] = dbki_op_text(&op->op, full.repository);
-    op->args[CODEBASE] = dbki_op_text(&op->op, full.codebase);
-    op->args[PROJECT] = dbki_op_text(&op->op, full.project);
-    op->args[PATCHID] = dbki_int(full.patchid);
+    op->arg_count = DBKI_SOURCESTAMP_ARG_COUNT;
+    dbki_sourcestamp_args(&op->op, key, op->args);
     return dbki_submit(store, &op->op, call);
 }
 

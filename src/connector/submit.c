@@ -157,7 +157,7 @@ static bool hash_arguments(struct dbki_op *op, unsigned char out_hash[HASH_SIZE]
 {
     struct dbki_binder binder;
     dbki_binder_init(&binder);
-    op->kind->bind(op, &binder);
+    (op->kind->bind_arguments ? op->kind->bind_arguments : op->kind->bind)(op, &binder);
     for (uint64_t i = 0; i < 2; i++) {
         uint64_t hash = dbki_hash_bytes(0, &i, sizeof i);
         for (int j = 0; j < binder.count; j++)

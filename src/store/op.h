@@ -67,6 +67,9 @@ struct dbki_opkind {
      * What it binds to `more` makes the next pass. NULL when nothing is to be looked at. */
     void (*read)(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more);
     void (*deliver)(struct dbki_op *op, const struct dbk_error *error);
+    /* Optional, where bind() does not bind all of the call's arguments: binds them all, for the hash that an
+     * operation key is kept with. */
+    void (*bind_arguments)(struct dbki_op *op, struct dbki_binder *binder);
     void (*fini)(struct dbki_op *op); /* optional: gives back what is not memory, on any thread */
 };
 
