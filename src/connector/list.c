@@ -206,9 +206,9 @@ static void make_keys(struct maker *maker, const struct dbk_spec *spec)
         list->keys[list->key_count++] = (struct dbki_order_key){field, is_reversed, -1};
     }
     struct dbki_order_key last = list->keys[list->key_count - 1];
-    if (last.field != &record->fields[0])
+    if (last.field != &record->fields[record->unique])
         list->keys[list->key_count++] =
-            (struct dbki_order_key){&record->fields[0], last.is_reversed, -1};
+            (struct dbki_order_key){&record->fields[record->unique], last.is_reversed, -1};
 }
 
 /* "key comes after ?" or "key equals ?" for a cursor's value. */

@@ -31,6 +31,7 @@ const struct dbki_record dbki_property_record = {
     .field_count = sizeof FIELDS / sizeof FIELDS[0],
     .column_count = sizeof FIELDS / sizeof FIELDS[0],
     .columns = COLUMNS,
+    .unique = 1, /* the name; all of a list are of one build */
     .order = "name",
     .size = sizeof(struct dbk_property),
     .finish = finish_property,

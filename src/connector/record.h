@@ -28,8 +28,9 @@ struct dbki_field {
 struct dbki_record {
     const char *noun; /* "builds": for messages */
     const char *from; /* what stands behind FROM; its main table has the alias t */
-    const struct dbki_field *fields; /* the columns in the order of `columns`, the first one unique;
-                                        then those without a column to read */
+    const struct dbki_field *fields; /* the columns in the order of `columns`, the first one always
+                                        given; then those without a column to read */
+    int unique;      /* which field is unique within a list: it ends every order */
     int field_count;
     int column_count;    /* fields that `columns` has */
     const char *columns; /* "t.id, t.number, ..." */

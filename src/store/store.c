@@ -150,17 +150,15 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
             add_worker(store, writer, true, true);
         return status;
     }
-    if (!status) {
+    if (!status)
         status = dbki_schema_inspect(store->workers[0].conn, &store->schema, error);
-        if (status)
-            return status;
-    } else if (status != DBK_NOT_FOUND || !options->is_created || store->url.is_read_only) {
+    /* Not there; or its making was cut off, which whoever may write undoes and begins anew. */
+    bool is_unmade = status == DBK_NOT_FOUND || status == DBK_DENIED;
+    if (status && !(is_unmade && options->is_created && !store->url.is_read_only))
         return status;
-    }
-    bool is_missing = status == DBK_NOT_FOUND;
     dbki_error_clear(error);
     status = DBK_OK;
-    if (is_missing || store->schema.is_empty || may_write(store))
+    if (is_unmade || store->schema.is_empty || may_write(store))
         status = connect_writer(store, options->is_created, &writer, error);
     /* The readers' connections come after the tables. */
     int reader_count = options->reader_count ? options->reader_count : READERS_DEFAULT;

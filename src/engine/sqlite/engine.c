@@ -58,19 +58,39 @@ static int fail_with_errno(const char *path, struct dbk_error *error)
 /* Makes an empty file, so that what fails is said by errno and not by SQLite's "unable to open". */
 static int create_file(const char *path, struct dbk_error *error)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return errno == EEXIST ? DBK_OK : fail_with_errno(path, error);
-    close(fd);
-    char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int folder_fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (!folder)
+        return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    int status = refuse_network(folder, error);
+    int fd = status ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (!status && fd < 0 && errno != EEXIST)
+        status = fail_with_errno(path, error);
+    int folder_fd = fd < 0 ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (folder_fd >= 0) {
         fsync(folder_fd); /* the new name must outlive a power failure too */
         close(folder_fd);
     }
-    return DBK_OK;
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* An empty file beside a log: SQLite would delete the log, and with it what was not yet moved. */
+static int refuse_lost_file(const char *path, struct dbk_error *error)
+{
+    struct stat status;
+    char *real = realpath(path, NULL), *log = NULL;
+    bool has_log = real && asprintf(&log, "%s-wal", real) >= 0 && stat(log, &status) == 0 &&
+                   status.st_size > 0;
+    free(real);
+    free(log);
+    return has_log ? dbki_error_set(error, DBK_DAMAGED,
+                                    "%s is empty, but its log (-wal) is not: put the database back from "
+                                    "a backup, or move the log away if nothing in it is wanted",
+                                    path)
+                   : DBK_OK;
 }
 
 static int check_file(const char *path, const struct dbki_conn_options *options, bool is_read_only,
@@ -89,11 +109,12 @@ static int check_file(const char *path, const struct dbki_conn_options *options,
     if (!S_ISREG(status.st_mode))
         return dbki_error_set(error, DBK_INVALID, "%s is %s, not a database file", path,
                               S_ISDIR(status.st_mode) ? "a folder" : "no plain file");
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    /* Asked, not tried: closing a descriptor of the file would take away the locks that this process's
+     * other connections hold on it (so POSIX has it), and others would delete the log under them. */
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS))
         return fail_with_errno(path, error);
-    close(fd);
-    return refuse_network(path, error);
+    int refused = status.st_size > 1 ? DBK_OK : refuse_lost_file(path, error);
+    return refused ? refused : refuse_network(path, error);
 }
 
 int dbki_sqlite_exec(struct conn *conn, const char *sql, struct dbk_error *error)

@@ -61,6 +61,23 @@ enum dbk_status dbki_sqlite_status(int code)
     return row < 0 ? DBK_INTERNAL : CODES[row].status;
 }
 
+/* Whether it helps to name the file. */
+static bool is_about_file(int code)
+{
+    switch (code & 0xFF) {
+    case SQLITE_CANTOPEN:
+    case SQLITE_CORRUPT:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOTADB:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error)
 {
     int row = find(code);
@@ -69,7 +86,15 @@ int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error)
     int system = db ? sqlite3_system_errno(db) : 0;
     if (system && (code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN)
         system = 0;
-    dbki_error_set(error, status, "%s%s%s%s%s%s", words, system ? " (" : "",
+    if (system == ENOSPC || system == EDQUOT) { /* SQLite says so of writes alone, not of its -shm file */
+        row = find(SQLITE_FULL);
+        status = DBK_FULL;
+    }
+    const char *path = db && is_about_file(code) ? sqlite3_db_filename(db, "main") : NULL;
+    if (path && !path[0])
+        path = NULL;
+    dbki_error_set(error, status, "%.160s%s%s%s%s%s%s%s", path ? path : "", path ? ": " : "", words,
+                   system ? " (" : "",
                    system ? strerror(system) : "", system ? ")" : "",
                    row >= 0 && CODES[row].hint ? ": " : "",
                    row >= 0 && CODES[row].hint ? CODES[row].hint : "");
