@@ -95,8 +95,8 @@
  *
  * daybook keeps Buildbot's tables. dbk_open() on a database that a Buildbot master (4.0 or newer) made
  * reads it without changing a byte of it. What may be written is said with ?writes= in the URL: `none`
- * (the default), `existing` (records that are there are changed and deleted), `master` (builds and
- * steps are added too). Everything else is DBK_UNSUPPORTED there: a live master would build our
+ * (the default), `existing` (what is there is changed: states, results, URLs, properties and data of a
+ * build; data is deleted), `master` (builds and steps are added too). Everything else is DBK_UNSUPPORTED there: a live master would build our
  * requests and close our builds.
  *
  * COMPATIBILITY

@@ -181,7 +181,7 @@ static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
 
 static const struct dbki_opkind SET_KIND = {
     .action = "setting build data",
-    .access = DBKI_ACCESS_MASTER,
+    .access = DBKI_ACCESS_EXISTING,
     .bind = set_bind,
     .read = dbki_write_read_build,
     .deliver = dbki_write_deliver,
@@ -265,7 +265,7 @@ static void set_from_fd_fini(struct dbki_op *op)
 
 static const struct dbki_opkind SET_FROM_FD_KIND = {
     .action = "setting build data from a file",
-    .access = DBKI_ACCESS_MASTER,
+    .access = DBKI_ACCESS_EXISTING,
     .bind = set_from_fd_bind,
     .row = set_from_fd_row,
     .read = set_from_fd_read,

@@ -51,8 +51,8 @@ void dbki_bind(struct dbki_binder *binder, const struct dbki_statement *statemen
 /* What a write does, for what ?writes= allows on a Buildbot database. */
 enum dbki_access {
     DBKI_ACCESS_READ,
-    DBKI_ACCESS_EXISTING, /* changes or deletes what is there */
-    DBKI_ACCESS_MASTER,   /* adds builds, steps, properties, data below requests that are there */
+    DBKI_ACCESS_EXISTING, /* changes what is there, properties and data of a build included; deletes */
+    DBKI_ACCESS_MASTER,   /* adds builds and steps below requests that are there */
     DBKI_ACCESS_OWN,      /* adds what builds hang on: only in our own stores */
 };
 

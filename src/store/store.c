@@ -169,11 +169,16 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
     return status;
 }
 
-static void fill_info(struct dbk_store *store)
+static int fill_info(struct dbk_store *store, struct dbk_error *error)
 {
     const struct dbki_conn *conn = store->workers[0].conn;
+    size_t path_size = conn->path ? strlen(conn->path) + 1 : 0;
+    store->path = path_size ? dbki_malloc(path_size) : NULL;
+    if (path_size && !store->path)
+        return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    if (path_size)
+        memcpy(store->path, conn->path, path_size);
     snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
-    store->path = conn->path ? strdup(conn->path) : NULL;
     store->info = (struct dbk_info){
         .engine = store->engine->name,
         .url = store->url.shown,
@@ -186,6 +191,7 @@ static void fill_info(struct dbk_store *store)
         .warning = store->warning[0] ? store->warning : NULL,
         .path = store->path,
     };
+    return DBK_OK;
 }
 
 static void init_condition(pthread_cond_t *condition)
@@ -301,10 +307,10 @@ int dbk_open(const char *url, const struct dbk_options *options, struct dbk_stor
     }
     if (!status)
         status = connect(store, options, &error);
-    if (!status) {
-        fill_info(store);
+    if (!status)
+        status = fill_info(store, &error);
+    if (!status)
         status = start_threads(store, &error);
-    }
     if (!status) {
         *out_store = store;
         return DBK_OK;

@@ -3,6 +3,7 @@
  * Statements are in statements.c, the log in checkpoint.c, the queue of our processes in turn.c.
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/sqlite/conn.h"
 
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 enum { PROGRESS_STEPS = 20000 }; /* of SQLite's virtual machine: some 0.2 ms */
+enum { EMPTY_TRIES = 50, EMPTY_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* File systems whose locks or shared memory cannot be trusted. */
 static const struct {
@@ -77,27 +79,42 @@ static int create_file(const char *path, struct dbk_error *error)
     return status;
 }
 
+/* Whether there is something in the database's log. */
+static bool has_log(const char *path)
+{
+    struct stat status;
+    char *real = realpath(path, NULL), *log = NULL;
+    bool has = real && asprintf(&log, "%s-wal", real) >= 0 && stat(log, &status) == 0 &&
+               status.st_size > 0;
+    free(real);
+    free(log);
+    return has;
+}
+
 /* An empty file beside a log: SQLite would delete the log, and with it what was not yet moved. */
 static int refuse_lost_file(const char *path, struct dbk_error *error)
 {
     struct stat status;
-    char *real = realpath(path, NULL), *log = NULL;
-    bool has_log = real && asprintf(&log, "%s-wal", real) >= 0 && stat(log, &status) == 0 &&
-                   status.st_size > 0;
-    free(real);
-    free(log);
-    return has_log ? dbki_error_set(error, DBK_DAMAGED,
-                                    "%s is empty, but its log (-wal) is not: put the database back from "
-                                    "a backup, or move the log away if nothing in it is wanted",
-                                    path)
-                   : DBK_OK;
+    for (int tries = 0; tries < EMPTY_TRIES; tries++) {
+        if (stat(path, &status))
+            return fail_with_errno(path, error);
+        if (status.st_size > 1 || !has_log(path)) /* SQLite takes one byte for none */
+            return DBK_OK;
+        /* Perhaps somebody makes a store in place of one that was deleted without its log. */
+        dbki_clock_sleep_ns(EMPTY_PAUSE_NS);
+    }
+    return dbki_error_set(error, DBK_DAMAGED,
+                          "%s is empty, but its log (-wal) is not: put the database back from a backup, "
+                          "or move the log away if nothing in it is wanted",
+                          path);
 }
 
 static int check_file(const char *path, const struct dbki_conn_options *options, bool is_read_only,
                       struct dbk_error *error)
 {
     struct stat status;
-    if (stat(path, &status)) {
+    bool is_missing = stat(path, &status) != 0;
+    if (is_missing) {
         if (errno != ENOENT)
             return fail_with_errno(path, error);
         if (!options->is_created || is_read_only)
@@ -113,7 +130,7 @@ static int check_file(const char *path, const struct dbki_conn_options *options,
      * other connections hold on it (so POSIX has it), and others would delete the log under them. */
     if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS))
         return fail_with_errno(path, error);
-    int refused = status.st_size > 1 ? DBK_OK : refuse_lost_file(path, error);
+    int refused = is_missing || status.st_size > 1 ? DBK_OK : refuse_lost_file(path, error);
     return refused ? refused : refuse_network(path, error);
 }
 
