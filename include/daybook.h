@@ -1102,6 +1102,19 @@ typedef void dbk_events_fn(void *user, const struct dbk_error *error,
 DBK_API int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
                            const struct dbk_call *call, dbk_events_fn *done, void *user);
 
+typedef void dbk_event_fn(void *user, const struct dbk_event *event);
+
+/*
+ * Follows the events after a position: `event` runs for each, in their order, those of this store as soon as
+ * they are committed, those of other processes within half a second; none is left out and none comes
+ * twice. It goes on until it is cancelled (call->out_op), its deadline passes, or the store is closed;
+ * then `done` runs once, with DBK_CANCELLED or DBK_TIMEOUT.
+ * Args: of filters (may be NULL) only filters are taken. Errors: as dbk_get_events(); with DBK_GONE it ends.
+ */
+DBK_API int dbk_follow_events(struct dbk_store *store, int64_t position,
+                              const struct dbk_spec *filters, const struct dbk_call *call,
+                              dbk_event_fn *event, dbk_done_fn *done, void *user);
+
 #ifdef __cplusplus
 }
 #endif

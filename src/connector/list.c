@@ -442,6 +442,8 @@ int dbki_list_submit(struct dbk_store *store, const struct dbki_list_call *list_
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     list->record = list_call->record;
     list->extra_row = list_call->extra_row;
+    list->each = list_call->each;
+    list->op.progress_committed[0] = list_call->position;
     struct maker maker = {.list = list, .list_call = list_call, .call = call};
     make(&maker);
     dbki_buf_fini(&maker.where);

@@ -40,6 +40,8 @@ struct dbki_list_op {
     bool has_total;
     int64_t total_up_to; /* DBK_NONE: exact */
 
+    dbki_callback *each; /* of a follower: gets each record */
+
     /* Takes a row of the extra statement. */
     int (*extra_row)(struct dbki_list_op *list, const struct dbki_value *cells, int cell_count);
 
@@ -59,6 +61,8 @@ struct dbki_list_call {
     const struct dbki_condition *conditions; /* ends with sql NULL; NULL: none */
     const struct dbk_spec *spec;
     /* For a field with DBKI_FIELD_EXTRA: the SQL around the page's own, and who takes its rows. */
+    dbki_callback *each; /* of a follower */
+    int64_t position;    /* of events: after which they begin; the first condition's value */
     const char *extra_before, *extra_after;
     int (*extra_row)(struct dbki_list_op *list, const struct dbki_value *cells, int cell_count);
 };

@@ -58,6 +58,7 @@ enum dbki_access {
 
 struct dbki_opkind {
     const char *action; /* "adding a build" */
+    bool is_follower;   /* of a read: it goes on looking until it is cancelled (follow.c) */
     bool is_several;    /* of a read: more than one statement, which need a snapshot of their own */
     enum dbki_access access;
     void (*bind)(struct dbki_op *op, struct dbki_binder *binder);
@@ -74,6 +75,9 @@ struct dbki_opkind {
 };
 
 enum dbki_op_state { DBKI_OP_NEW, DBKI_OP_WAITING, DBKI_OP_RUNNING, DBKI_OP_READY };
+
+/* What a follower's look found. */
+enum dbki_found { DBKI_FOUND_NOTHING, DBKI_FOUND_SOME, DBKI_FOUND_MORE };
 
 typedef void dbki_callback(void);
 
@@ -93,6 +97,9 @@ struct dbki_op {
     int64_t now;           /* the store's clock at submit */
     dbki_callback *done;
     void *user;
+    enum dbki_found found;         /* of a follower, for read() to set */
+    bool is_cancelled;             /* of a follower: it ends where it is next looked at */
+    struct dbki_op *next_follower;
     int64_t result[2];             /* of a write: what its callback gives beside the error */
     struct dbki_value result_text; /* the same; NULL for most */
     const struct dbki_opkind *wrapper; /* runs in place of `kind` and calls it; NULL: none */

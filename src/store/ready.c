@@ -98,6 +98,13 @@ static void check_deadlines_locked(struct dbk_store *store)
         /* It has not gone off yet by its own count: it will, once more, for nothing. */
     }
     store->timer_at_ns = 0;
+    int64_t asleep_ns = end_late(store, &store->asleep, now_ns);
+    if (asleep_ns)
+        dbki_timer_at_most_locked(store, asleep_ns);
+    if (dbki_look_locked(store, now_ns)) {
+        pthread_cond_signal(&store->reads.wake);
+        pthread_cond_signal(&store->writes.wake); /* where one worker does both */
+    }
     int64_t reads_ns = end_late(store, &store->reads, now_ns);
     int64_t writes_ns = end_late(store, &store->writes, now_ns);
     if (reads_ns)
@@ -119,8 +126,25 @@ static void finish_closing(struct dbk_store *store)
     dbki_store_free(store);
 }
 
+/* A follower's events; then it goes on. */
+static void deliver_followed(struct dbk_store *store, struct dbki_op *op)
+{
+    op->kind->deliver(op, NULL);
+    pthread_mutex_lock(&store->lock);
+    bool wakes = dbki_follow_locked(store, op);
+    pthread_mutex_unlock(&store->lock);
+    if (wakes)
+        pthread_cond_signal(&dbki_queue_of(store, op)->wake);
+}
+
 static void deliver(struct dbk_store *store, struct dbki_op *op)
 {
+    if (op->kind->is_follower && op->error.status == DBK_OK) {
+        deliver_followed(store, op);
+        return;
+    }
+    if (op->kind->is_follower)
+        dbki_forget_follower(store, op);
     atomic_fetch_sub(&store->outstanding, 1);
     struct dbk_error *error = op->error.status == DBK_OK ? NULL : &op->error;
     if (error)
@@ -234,16 +258,18 @@ int dbk_cancel(struct dbk_store *store, struct dbk_op handle)
         return DBK_INVALID;
     if (is_forked(store))
         return DBK_CLOSED;
-    struct dbki_queue *queues[] = {&store->reads, &store->writes};
+    struct dbki_queue *queues[] = {&store->reads, &store->writes, &store->asleep};
     int status = DBK_NOT_FOUND;
     pthread_mutex_lock(&store->lock);
-    for (int i = 0; i < 2 && status; i++) {
+    for (int i = 0; i < 3 && status; i++) {
         struct dbki_op *op = find_waiting(queues[i], handle.id);
         if (!op)
             continue;
         dbki_end_waiting_locked(store, queues[i], op, DBK_CANCELLED, "the operation was cancelled");
         status = DBK_OK;
     }
+    if (status && dbki_cancel_follower_locked(store, handle.id))
+        status = DBK_OK;
     pthread_mutex_unlock(&store->lock);
     return status;
 }
@@ -270,6 +296,7 @@ int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
         store->close_user = user;
         cancel_all(store, &store->reads);
         cancel_all(store, &store->writes);
+        cancel_all(store, &store->asleep);
         pthread_cond_broadcast(&store->reads.wake);
         pthread_cond_broadcast(&store->writes.wake);
         pthread_cond_broadcast(&store->dispatched);

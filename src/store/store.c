@@ -276,6 +276,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     dbki_list_init(&store->ready);
     dbki_list_init(&store->reads.waiting);
     dbki_list_init(&store->writes.waiting);
+    dbki_list_init(&store->asleep.waiting);
     init_condition(&store->reads.wake);
     init_condition(&store->writes.wake);
     init_condition(&store->dispatched);
@@ -407,6 +408,12 @@ static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki
     return true;
 }
 
+struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op)
+{
+    bool is_single = store->workers[0].is_writer && store->workers[0].is_reader;
+    return op->kind->access == DBKI_ACCESS_READ && !is_single ? &store->reads : &store->writes;
+}
+
 int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
 {
     int status = check_call(store, op, call);
@@ -420,8 +427,7 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
         return status;
     }
     bool is_read = op->kind->access == DBKI_ACCESS_READ;
-    bool is_single = store->workers[0].is_writer && store->workers[0].is_reader;
-    struct dbki_queue *queue = is_read && !is_single ? &store->reads : &store->writes;
+    struct dbki_queue *queue = dbki_queue_of(store, op);
     op->store = store;
     op->arguments_end = dbki_arena_mark(&op->arena);
     op->id = atomic_fetch_add_explicit(&store->last_op_id, 1, memory_order_relaxed) + 1;
@@ -442,6 +448,10 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     op->state = DBKI_OP_WAITING;
     dbki_list_append(&queue->waiting, &op->link);
     queue->count++;
+    if (op->kind->is_follower) {
+        op->next_follower = store->followers;
+        store->followers = op;
+    }
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
     bool wakes = wakes_worker_locked(store, queue);

@@ -43,6 +43,9 @@ struct dbki_worker {
 struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes;
+    struct dbki_queue asleep;      /* followers between two looks */
+    struct dbki_op *followers;     /* all of them, wherever they are */
+    int64_t look_at_ns;            /* when those that are asleep look again; 0: none is */
     struct dbki_list ready;
     bool is_signalled;   /* event_fd is or will be readable, and nobody dispatched since */
     uint64_t owed_signals; /* promised to event_fd and not read from it; one may not be written yet */
@@ -105,6 +108,21 @@ void dbki_end_late_locked(struct dbk_store *store, struct dbki_queue *queue, str
 void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op);
 /* Makes the timer go off at the latest then. The caller has the lock. */
 void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
+/* store.c: the queue that an operation waits in. */
+struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op);
+
+/* follow.c; all but the last with the lock. A follower that was looked for or delivered goes on: to sleep,
+ * to its next look, or to its end. Result: whether a reader has to be woken. */
+bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op);
+/* Lets all that sleep look. Result: the same. */
+bool dbki_wake_followers_locked(struct dbk_store *store);
+/* The same if it is time. */
+bool dbki_look_locked(struct dbk_store *store, int64_t now_ns);
+/* Ends the follower of that id, at once or where it is next looked at. */
+bool dbki_cancel_follower_locked(struct dbk_store *store, uint64_t id);
+/* Forgets a follower that ended. */
+void dbki_forget_follower(struct dbk_store *store, struct dbki_op *op);
+
 /* store.c: frees everything; all threads have ended. */
 void dbki_store_free(struct dbk_store *store);
 /* store.c: how often this process forked, as seen by the child. */

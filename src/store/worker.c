@@ -97,23 +97,41 @@ static struct dbki_op *take_locked(struct dbk_store *store, struct dbki_queue *q
     return op;
 }
 
+/* Of a follower whose look found nothing: it is not delivered. */
+static bool has_nothing_new(const struct dbki_op *op)
+{
+    return op->kind->is_follower && op->found == DBKI_FOUND_NOTHING && op->error.status == DBK_OK;
+}
+
 static void complete(struct dbk_store *store, struct dbki_op **ops, int count)
 {
     struct dbki_list finished;
+    bool has_written = false, wakes = false;
     dbki_list_init(&finished);
     for (int i = 0; i < count; i++) {
-        dbki_count_finished(store, ops[i]);
-        dbki_list_append(&finished, &ops[i]->link);
+        has_written |= ops[i]->kind->access != DBKI_ACCESS_READ;
+        if (!has_nothing_new(ops[i])) {
+            dbki_count_finished(store, ops[i]);
+            dbki_list_append(&finished, &ops[i]->link);
+        }
     }
+    bool has_finished = !dbki_list_is_empty(&finished);
     pthread_mutex_lock(&store->lock);
     for (int i = 0; i < count; i++)
-        ops[i]->state = DBKI_OP_READY;
+        if (has_nothing_new(ops[i]))
+            wakes |= dbki_follow_locked(store, ops[i]);
+        else
+            ops[i]->state = DBKI_OP_READY;
     atomic_fetch_sub_explicit(&store->running_count, count, memory_order_relaxed);
     dbki_list_move_all(&store->ready, &finished);
-    bool wants_signal = count && dbki_wants_signal_locked(store);
+    if (has_written)
+        wakes |= dbki_wake_followers_locked(store);
+    bool wants_signal = has_finished && dbki_wants_signal_locked(store);
     pthread_mutex_unlock(&store->lock);
     if (wants_signal)
         dbki_signal(store);
+    if (wakes)
+        pthread_cond_signal(&store->reads.wake);
 }
 
 /* ---------------------------------------------------------------------------------- writes ---- */

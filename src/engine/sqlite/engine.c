@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum { PROGRESS_STEPS = 20000 }; /* of SQLite's virtual machine: some 0.2 ms */
+enum { OPEN_WAIT_MS = 5000 };         /* for a lock that somebody else holds */
 enum { EMPTY_TRIES = 50, EMPTY_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* File systems whose locks or shared memory cannot be trusted. */
@@ -162,6 +163,12 @@ static void conn_close(struct dbki_conn *head)
 
 extern const struct dbki_engine dbki_sqlite;
 
+static int say_locked(const struct conn *conn, struct dbk_error *error)
+{
+    return dbki_error_set(error, DBK_TIMEOUT, "another program kept %.200s locked: try again",
+                          sqlite3_db_filename(conn->db, "main"));
+}
+
 int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, struct dbk_error *error)
 {
     struct conn *conn = dbki_calloc(1, sizeof *conn);
@@ -179,14 +186,17 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, str
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        sqlite3_busy_timeout(conn->db, 0);
         sqlite3_wal_autocheckpoint(conn->db, 0);
-        /* None of these touches the file. */
+        /* None of these writes, but some read the tables' names, which a commit keeps waiting. */
+        sqlite3_busy_timeout(conn->db, OPEN_WAIT_MS);
         status = dbki_sqlite_exec(conn,
                                   "PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
                                   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
                                   "PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF",
                                   error);
+        sqlite3_busy_timeout(conn->db, 0);
+        if (status == DBK_BUSY)
+            status = say_locked(conn, error);
     }
     if (status) {
         conn_close(&conn->head);
@@ -326,28 +336,25 @@ static int conn_columns(struct dbki_conn *head, const char *table,
                         struct dbk_error *error)
 {
     struct conn *conn = (struct conn *)head;
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
+    int status = DBK_OK;
+    sqlite3_busy_timeout(conn->db, OPEN_WAIT_MS);
     int code = sqlite3_prepare_v2(
         conn->db, "SELECT name, \"notnull\" AND dflt_value IS NULL AND NOT pk FROM pragma_table_info(?)",
         -1, &stmt, NULL);
-    int status = DBK_OK, tries = 0;
     if (code == SQLITE_OK)
         code = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
-    while (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_BUSY) {
-        code = sqlite3_step(stmt);
-        if (code == SQLITE_BUSY && ++tries < 5000)
-            sqlite3_reset(stmt), sqlite3_sleep(1);
-        else if (code == SQLITE_BUSY)
-            break;
-        if (code == SQLITE_ROW)
-            status = column(user, (const char *)sqlite3_column_text(stmt, 0),
-                            sqlite3_column_int(stmt, 1));
-        if (status)
-            break;
+    while (!status && code == SQLITE_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        status = column(user, (const char *)sqlite3_column_text(stmt, 0),
+                        sqlite3_column_int(stmt, 1));
+        code = SQLITE_OK;
     }
     if (!status && code != SQLITE_DONE)
         status = dbki_sqlite_error(conn->db, code, error);
+    if (status == DBK_BUSY)
+        status = say_locked(conn, error);
     sqlite3_finalize(stmt);
+    sqlite3_busy_timeout(conn->db, 0);
     return status;
 }
 

@@ -38,7 +38,8 @@ static const struct {
     {SQLITE_PERM, DBK_DENIED, NULL},
     {SQLITE_AUTH, DBK_DENIED, NULL},
     {SQLITE_CANTOPEN, DBK_DENIED,
-     "the file, its -wal or -shm file, or its folder cannot be opened by this user"},
+     "this user may not open the file, or not open or make its -wal and -shm files in that folder: read "
+     "it as the user who writes it, or a copy made together with its -wal file"},
     {SQLITE_TOOBIG, DBK_TOO_LARGE, NULL},
     {SQLITE_CONSTRAINT, DBK_CONFLICT, NULL},
     {SQLITE_INTERRUPT, DBK_TIMEOUT, NULL},
@@ -86,7 +87,8 @@ int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error)
     int system = db ? sqlite3_system_errno(db) : 0;
     if (system && (code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN)
         system = 0;
-    if (system == ENOSPC || system == EDQUOT) { /* SQLite says so of writes alone, not of its -shm file */
+    /* SQLite says "full" of writes alone, not of making its -shm file. */
+    if (system == ENOSPC || system == EDQUOT) {
         row = find(SQLITE_FULL);
         status = DBK_FULL;
     }

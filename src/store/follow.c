@@ -1,0 +1,90 @@
+/*
+ * Followers: reads that look again and again, and deliver each time they find something, until they are
+ * cancelled, late, or the store is closed.
+ *
+ *     submit --> waiting --> running --+--> ready --> delivered --+--> waiting (there is more)
+ *                   ^                  |                          |
+ *                   |                  +------> asleep <----------+
+ *                   +---- a commit of ours, or LOOK_NS later ----+
+ *
+ * While nobody follows, none of this runs: there is no timer and no wake-up.
+ */
+#include "base/clock.h"
+#include "store/store.h"
+
+/* Between two looks at what other processes wrote; our own commits are looked at at once. */
+static const int64_t LOOK_NS = 500 * 1000 * 1000;
+
+static void append_locked(struct dbki_queue *queue, struct dbki_op *op)
+{
+    op->state = DBKI_OP_WAITING;
+    dbki_list_append(&queue->waiting, &op->link);
+    queue->count++;
+}
+
+bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op)
+{
+    struct dbki_queue *queue = dbki_queue_of(store, op);
+    if (op->is_cancelled || store->is_closing) {
+        append_locked(queue, op);
+        dbki_end_waiting_locked(store, queue, op, DBK_CANCELLED,
+                                op->is_cancelled ? "the operation was cancelled"
+                                                 : "the store was closed");
+        return false;
+    }
+    if (op->found == DBKI_FOUND_MORE) {
+        append_locked(queue, op);
+        return true;
+    }
+    append_locked(&store->asleep, op);
+    if (!store->look_at_ns)
+        store->look_at_ns = dbki_clock_ns() + LOOK_NS;
+    dbki_timer_at_most_locked(store, store->look_at_ns);
+    return false;
+}
+
+bool dbki_wake_followers_locked(struct dbk_store *store)
+{
+    struct dbki_link *link;
+    bool wakes = false;
+    while ((link = dbki_list_take_first(&store->asleep.waiting))) {
+        struct dbki_op *op = (struct dbki_op *)link;
+        store->asleep.count--;
+        append_locked(dbki_queue_of(store, op), op);
+        wakes = true;
+    }
+    store->look_at_ns = 0;
+    return wakes;
+}
+
+bool dbki_look_locked(struct dbk_store *store, int64_t now_ns)
+{
+    if (!store->look_at_ns)
+        return false;
+    if (now_ns >= store->look_at_ns)
+        return dbki_wake_followers_locked(store);
+    dbki_timer_at_most_locked(store, store->look_at_ns);
+    return false;
+}
+
+bool dbki_cancel_follower_locked(struct dbk_store *store, uint64_t id)
+{
+    struct dbki_op *op = store->followers;
+    while (op && op->id != id)
+        op = op->next_follower;
+    if (!op)
+        return false;
+    op->is_cancelled = true;
+    return true;
+}
+
+void dbki_forget_follower(struct dbk_store *store, struct dbki_op *op)
+{
+    pthread_mutex_lock(&store->lock);
+    struct dbki_op **place = &store->followers;
+    while (*place && *place != op)
+        place = &(*place)->next_follower;
+    if (*place)
+        *place = op->next_follower;
+    pthread_mutex_unlock(&store->lock);
+}
