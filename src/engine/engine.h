@@ -69,6 +69,7 @@ struct dbki_conn {
     const char *version; /* of the database's software; static */
     char *path;          /* the file's absolute path, or NULL; freed by close */
     bool is_single;      /* no second connection can see this database: it lives in memory */
+    bool is_read_only;   /* of a writer: the file, its folder or the file system lets nobody write */
     char warning[256];   /* a setting that is not safe; "" for none */
 };
 

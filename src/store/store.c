@@ -169,6 +169,12 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
     return status;
 }
 
+static bool is_writer_read_only(const struct dbk_store *store)
+{
+    const struct dbki_worker *last = &store->workers[store->worker_count - 1];
+    return last->is_writer && last->conn->is_read_only;
+}
+
 static int fill_info(struct dbk_store *store, struct dbk_error *error)
 {
     const struct dbki_conn *conn = store->workers[0].conn;
@@ -185,7 +191,7 @@ static int fill_info(struct dbk_store *store, struct dbk_error *error)
         .engine_version = conn->version,
         .is_own = store->schema.is_own,
         .is_adopted = store->schema.is_adopted,
-        .is_read_only = !may_write(store),
+        .is_read_only = !may_write(store) || is_writer_read_only(store),
         .has_events = store->schema.has_events,
         .buildbot_version = store->schema.revision[0] ? store->schema.revision : NULL,
         .warning = store->warning[0] ? store->warning : NULL,

@@ -240,6 +240,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     if (status)
         return status;
     conn->is_writer = is_writer || in_memory;
+    conn->head.is_read_only = is_writer && sqlite3_db_readonly(conn->db, "main") == 1;
     conn->head.is_single = in_memory;
     conn->is_stopped = options->is_stopped;
     conn->user = options->user;
