@@ -16,8 +16,10 @@ int dbki_error_set(struct dbk_error *error, enum dbk_status status, const char *
         return status;
     va_list args;
     va_start(args, format);
-    vsnprintf(error->message, sizeof error->message, format, args);
+    int len = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
+    if (len >= (int)sizeof error->message)
+        dbki_text_cut(error->message, sizeof error->message - 1);
     dbki_text_repair(error->message); /* what was quoted may have been cut within a character */
     error->status = status;
     error->outcome = DBK_NOT_DONE;
