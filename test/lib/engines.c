@@ -1,0 +1,22 @@
+/* The databases under test; see engines.h. */
+#include "engines.h"
+
+static const char *place_file(void)
+{
+    return test_format("sqlite:///%s/store.sqlite", test_folder());
+}
+
+static const char *place_memory(void)
+{
+    return "sqlite://";
+}
+
+const struct engine ENGINES[] = {
+    {.name = "sqlite file",
+     .is_persistent = true,
+     .has_code_point_order = true,
+     .is_file = true,
+     .place = place_file},
+    {.name = "sqlite memory", .has_code_point_order = true, .place = place_memory},
+};
+const size_t ENGINE_COUNT = COUNT_OF(ENGINES);

@@ -1,0 +1,18 @@
+/* The kinds of databases that the contract suites run on: a row each, and how they differ. */
+#ifndef ENGINES_H
+#define ENGINES_H
+
+#include "test.h"
+
+struct engine {
+    const char *name;
+    bool is_persistent;        /* what was written is there when it is opened again */
+    bool has_code_point_order; /* texts are ordered by code point */
+    bool is_file;              /* SQLite's: a test may look into it with raw.h, path is its place */
+    const char *(*place)(void); /* the URL of a new, empty place */
+};
+
+extern const struct engine ENGINES[];
+extern const size_t ENGINE_COUNT;
+
+#endif
