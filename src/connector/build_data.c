@@ -63,7 +63,6 @@ static void deliver_data(struct dbki_op *op, const struct dbk_error *error)
 static const struct dbki_get_kind GET = GET_KIND("getting build data", &WITH_VALUE, ", t.value");
 static const struct dbki_get_kind GET_NO_VALUE =
     GET_KIND("getting build data without its value", &dbki_build_data_record, "");
-/* As bytes, also where an old database holds text. */
 static const struct dbki_get_kind GET_RANGE = {
     .kind = {.action = "getting a part of build data",
              .access = DBKI_ACCESS_READ,
@@ -71,7 +70,7 @@ static const struct dbki_get_kind GET_RANGE = {
              .row = dbki_get_row,
              .deliver = deliver_data},
     .record = &WITH_VALUE,
-    .statement = {.sql = "SELECT " COLUMNS ", substr(CAST(t.value AS BLOB), ?, ?)"
+    .statement = {.sql = "SELECT " COLUMNS ", daybook_range(t.id, ?, ?)"
                          " FROM build_data t WHERE t.buildid = ? AND t.name = ?",
                   .is_one_row = true},
 };
@@ -91,9 +90,8 @@ static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     if (kind == &GET_RANGE) {
-        /* SQLite's substr() takes no more than 32 bits of either, and no value is longer. */
-        op->args[op->arg_count++] = dbki_int(1 + (offset < DBKI_VALUE_MAX ? offset : DBKI_VALUE_MAX));
-        op->args[op->arg_count++] = dbki_int(length < DBKI_VALUE_MAX ? length : DBKI_VALUE_MAX);
+        op->args[op->arg_count++] = dbki_int(offset);
+        op->args[op->arg_count++] = dbki_int(length);
     }
     op->args[op->arg_count++] = dbki_int(buildid);
     op->args[op->arg_count++] = dbki_op_text(&op->op, name);
@@ -217,34 +215,53 @@ struct set_from_fd_op {
     struct dbki_write_op write; /* args: name, none, source */
     struct dbki_source file;
     size_t length;
-    bool is_set;
+    bool has_build;
 };
 
-static const struct dbki_statement SET_FROM_SOURCE = {
-    .sql = "INSERT INTO build_data (buildid, name, value, length, source)"
-           " SELECT id, ?, ?, ?, ? FROM builds WHERE id = ?"
-           " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
-           " length = excluded.length, source = excluded.source RETURNING id",
+/* One row is inserted or updated by values alone: anything that goes through a SELECT would make the
+ * zeroes, for which the source stands at first, real. */
+static const struct dbki_statement FIND_ROW = {
+    .sql = "SELECT (SELECT d.id FROM build_data d WHERE d.buildid = b.id AND d.name = ?)"
+           " FROM builds b WHERE b.id = ?",
+    .is_one_row = true};
+static const struct dbki_statement INSERT_SOURCE = {
+    .sql = "INSERT INTO build_data (buildid, name, length, source, value) VALUES (?, ?, ?, ?, ?)",
+    .source_table = "build_data",
+    .source_column = "value"};
+static const struct dbki_statement UPDATE_SOURCE = {
+    .sql = "UPDATE build_data SET length = ?, source = ?, value = ? WHERE id = ?",
     .source_table = "build_data",
     .source_column = "value"};
 
 static void set_from_fd_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct set_from_fd_op *set = (struct set_from_fd_op *)op;
-    set->is_set = false;
-    DBKI_BIND(binder, &SET_FROM_SOURCE, set->write.args[0], dbki_source(&set->file, set->length),
-              dbki_int((int64_t)set->length), set->write.args[2], dbki_int(set->write.id));
-    bind_event(op, binder, "updated");
+    set->has_build = false;
+    set->file.row = DBK_NONE;
+    DBKI_BIND(binder, &FIND_ROW, set->write.args[0], dbki_int(set->write.id));
 }
 
 static int set_from_fd_row(struct dbki_op *op, int index, const struct dbki_value *cells,
                            int cell_count)
 {
+    struct set_from_fd_op *set = (struct set_from_fd_op *)op;
     (void)index;
-    (void)cells;
     (void)cell_count;
-    ((struct set_from_fd_op *)op)->is_set = true;
+    set->has_build = true;
+    set->file.row = dbki_value_int(&cells[0]);
     return DBK_OK;
+}
+
+static void bind_source(struct set_from_fd_op *set, struct dbki_binder *binder)
+{
+    struct dbki_value length = dbki_int((int64_t)set->length),
+                      bytes = dbki_source(&set->file, set->length);
+    if (set->file.row == DBK_NONE)
+        DBKI_BIND(binder, &INSERT_SOURCE, dbki_int(set->write.id), set->write.args[0], length,
+                  set->write.args[2], bytes);
+    else
+        DBKI_BIND(binder, &UPDATE_SOURCE, length, set->write.args[2], bytes,
+                  dbki_int(set->file.row));
 }
 
 static void set_from_fd_read(struct dbki_op *op, const struct dbki_bound *bound,
@@ -252,10 +269,21 @@ static void set_from_fd_read(struct dbki_op *op, const struct dbki_bound *bound,
 {
     struct set_from_fd_op *set = (struct set_from_fd_op *)op;
     (void)bound;
-    (void)more;
-    if (!set->is_set)
+    if (op->pass)
+        return;
+    if (!set->has_build) {
         dbki_error_set(&op->error, DBK_NOT_FOUND, "there is no build with the id %lld",
                        (long long)set->write.id);
+        return;
+    }
+    bind_source(set, more);
+    bind_event(op, more, "updated");
+}
+
+static void set_from_fd_bind_arguments(struct dbki_op *op, struct dbki_binder *binder)
+{
+    set_from_fd_bind(op, binder);
+    bind_source((struct set_from_fd_op *)op, binder);
 }
 
 static void set_from_fd_fini(struct dbki_op *op)
@@ -269,6 +297,7 @@ static const struct dbki_opkind SET_FROM_FD_KIND = {
     .bind = set_from_fd_bind,
     .row = set_from_fd_row,
     .read = set_from_fd_read,
+    .bind_arguments = set_from_fd_bind_arguments,
     .deliver = dbki_write_deliver,
     .fini = set_from_fd_fini,
 };
@@ -302,7 +331,7 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
     op->write.id = buildid;
     op->write.args[0] = dbki_op_text(&op->write.op, name);
     op->write.args[2] = dbki_op_text(&op->write.op, source);
-    op->file = (struct dbki_source){copy, offset};
+    op->file = (struct dbki_source){copy, offset, DBK_NONE};
     op->length = (size_t)length;
     return dbki_submit(store, &op->write.op, call);
 }
@@ -381,6 +410,11 @@ static void delete_old_bind(struct dbki_op *op, struct dbki_binder *binder)
     DBKI_BIND(binder, &NEXT_ROWS, dbki_int(op->progress[LAST_ID]));
 }
 
+static void delete_old_bind_arguments(struct dbki_op *op, struct dbki_binder *binder)
+{
+    DBKI_BIND(binder, &DELETE_OLD, dbki_int(((struct delete_old_op *)op)->older_than));
+}
+
 static int delete_old_row(struct dbki_op *op, int index, const struct dbki_value *cells,
                           int cell_count)
 {
@@ -423,6 +457,7 @@ static const struct dbki_opkind DELETE_OLD_KIND = {
     .row = delete_old_row,
     .read = delete_old_read,
     .deliver = delete_old_deliver,
+    .bind_arguments = delete_old_bind_arguments,
 };
 
 int dbk_delete_old_build_data(struct dbk_store *store, int64_t older_than,

@@ -120,6 +120,12 @@ static void add_url_bind(struct dbki_op *op, struct dbki_binder *binder)
     DBKI_BIND(binder, &GET_URLS, dbki_int(add->stepid));
 }
 
+static void add_url_bind_arguments(struct dbki_op *op, struct dbki_binder *binder)
+{
+    struct add_url_op *add = (struct add_url_op *)op;
+    DBKI_BIND(binder, &SET_URLS, dbki_int(add->stepid), add->name, add->url);
+}
+
 static int add_url_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
 {
     struct add_url_op *add = (struct add_url_op *)op;
@@ -158,6 +164,7 @@ static const struct dbki_opkind ADD_URL_KIND = {
     .row = add_url_row,
     .read = add_url_read,
     .deliver = dbki_write_deliver,
+    .bind_arguments = add_url_bind_arguments,
 };
 
 int dbk_add_url(struct dbk_store *store, int64_t stepid, const char *name, const char *url,

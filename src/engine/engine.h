@@ -23,8 +23,8 @@ struct dbki_statement {
     const char *sql;
     bool is_made;    /* made at run time (lists): known by its text, and may be forgotten again */
     bool is_one_row; /* a query of which only the first row is wanted */
-    /* Of one with a parameter of type DBKI_SOURCE, which must return the row's id first: where the
-     * source's bytes go. An engine that can fill a value in pieces needs to know. */
+    /* Of one that writes one row with a parameter of type DBKI_SOURCE: where the source's bytes go. An
+     * engine that can fill a value in pieces needs to know. */
     const char *source_table, *source_column;
 };
 

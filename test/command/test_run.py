@@ -39,14 +39,16 @@ def environment(**changes):
 
 def wait_until(condition, what):
     end = time.monotonic() + DEADLINE_S
+    reason = ""
     while time.monotonic() < end:
-        # A store that is just being made has no tables yet, or no file.
-        with contextlib.suppress(sqlite3.OperationalError):
+        try:
             value = condition()
             if value:
                 return value
+        except sqlite3.OperationalError as error:
+            reason = f": {error}"  # a store that is just being made has no tables yet, or no file
         time.sleep(0.02)
-    raise AssertionError(f"waited in vain for {what}")
+    raise AssertionError(f"waited in vain for {what}{reason}")
 
 
 class Done:
@@ -91,7 +93,7 @@ class Case(unittest.TestCase):
 
     def query(self, sql, *values):
         name = f"file:{self.path}?mode=rw"
-        with contextlib.closing(sqlite3.connect(name, DEADLINE_S, uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(name, 10, uri=True)) as database:
             database.row_factory = sqlite3.Row
             return database.execute(sql, values).fetchall()
 
@@ -219,8 +221,8 @@ class Record(Case):
         self.assertEqual(self.log("true"), b"")
 
     def test_the_record_is_there_while_the_command_runs(self):
-        child = self.start("--", "sh", "-c", "echo begun; read x < gate")
         os.mkfifo(self.file("gate"))
+        child = self.start("--", "sh", "-c", "echo begun; read x < gate")
         self.assertEqual(child.stdout.readline(), b"begun\n")
         step = wait_until(lambda: [s for s in self.steps() if s["started_at"]], "the step")[0]
         self.assertEqual((step["state_string"], step["results"]), ("running", None))
@@ -389,8 +391,8 @@ class Output(Case):
         self.assertEqual(self.log("sh"), order)
 
     def test_output_is_not_held_back(self):
-        child = self.start("--", "sh", "-c", "printf 'no newline'; read x < gate")
         os.mkfifo(self.file("gate"))
+        child = self.start("--", "sh", "-c", "printf 'no newline'; read x < gate")
         self.assertEqual(os.read(child.stdout.fileno(), 100), b"no newline")
         with open(self.file("gate"), "w", encoding="ascii") as gate:
             gate.write("go\n")
@@ -552,8 +554,9 @@ class Store(Case):
 
 
 class Signals(Case):
-    def begin(self, script, *options, **popen):
-        child = self.start(*options, "--", "sh", "-c", "echo begun; " + script, **popen)
+    def begin(self, script, *options, before="", **popen):
+        """Starts a script, and waits until it is under way."""
+        child = self.start(*options, "--", "sh", "-c", before + "echo begun; " + script, **popen)
         self.assertEqual(child.stdout.readline(), b"begun\n")
         return child
 
@@ -581,7 +584,7 @@ class Signals(Case):
         self.assertFalse(is_running(grandchild))
 
     def test_who_does_not_listen_is_killed(self):
-        child = self.begin("trap '' TERM; sleep 60 & echo $!; wait; sleep 60")
+        child = self.begin("sleep 60 & echo $!; wait; sleep 60", before="trap '' TERM; ")
         grandchild = int(child.stdout.readline())
         began = time.monotonic()
         child.send_signal(signal.SIGTERM)
@@ -592,12 +595,12 @@ class Signals(Case):
         self.assertFalse(is_running(grandchild))
 
     def test_a_command_may_tidy_up(self):
-        child = self.begin("trap 'echo tidy; exit 3' TERM; while :; do sleep 0.05; done")
+        child = self.begin("while :; do :; done", before="trap 'echo tidy; exit 3' TERM; ")
         child.send_signal(signal.SIGTERM)
         self.assertEqual(child.stdout.read(), b"tidy\n")
         self.expect_cancelled(child, signal.SIGTERM)
         self.assertIn("exit status 3", self.steps()[0]["state_string"])
-        self.assertTrue(self.log("sh").startswith(b"begun\ntidy\n"))
+        self.assertEqual(self.log("sh"), b"begun\ntidy\n")
 
     def test_the_remaining_steps_are_skipped(self):
         child = self.start("--keep-going", "--step", "a", "echo begun; sleep 60", "--step", "b", "echo b")
@@ -608,9 +611,9 @@ class Signals(Case):
         self.assertEqual(child.stdout.read(), b"")
 
     def test_one_that_the_caller_ignores_stays_ignored(self):
+        os.mkfifo(self.file("gate"))
         child = self.begin("read x < gate; echo ended",
                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
-        os.mkfifo(self.file("gate"))
         child.send_signal(signal.SIGHUP)
         with open(self.file("gate"), "w", encoding="ascii") as gate:
             gate.write("go\n")
@@ -618,7 +621,7 @@ class Signals(Case):
         self.assertEqual(child.wait(DEADLINE_S), 0)
 
     def test_stop_and_continue(self):
-        child = self.begin("echo $$; while :; do echo tick; sleep 0.05; done")
+        child = self.begin("echo $$; exec sleep 60")
         command = int(child.stdout.readline())
         child.send_signal(signal.SIGTSTP)
         wait_until(lambda: state_of(child.pid) == "T" and state_of(command) == "T", "the stop")
@@ -868,8 +871,8 @@ class Shell(Case):
 
     def test_in_the_background_it_leaves_the_terminal_alone(self):
         self.say("stty -g > before")
-        self.screen.send(f"{PROGRAM} run -- sh -c 'echo be''gun; read x < gate' &\n")
         os.mkfifo(self.file("gate"))
+        self.screen.send(f"{PROGRAM} run -- sh -c 'echo be''gun; read x < gate' &\n")
         self.screen.expect("begun")
         self.say("stty -g > after")
         with open(self.file("gate"), "w", encoding="ascii") as gate:

@@ -351,6 +351,54 @@ static void key__text_is_copied_before_submitting_returns(void **state)
     assert_int_equal(again.id, first.id);
 }
 
+/* Lets that much time pass, and the writer keep house: after the first write that sees it, and so before
+ * the second one ends. */
+static void let_pass(struct fixture *f, const struct ground *g, int64_t seconds)
+{
+    struct answer a;
+    f->now += seconds;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            ASK(&a, f->store, on_done, dbk_set_build_state_string, g->other_buildid, "x"), DBK_OK);
+}
+
+enum { KEPT_S = 7 * 24 * 60 * 60 };
+
+static void key__is_kept_for_7_days(void **state)
+{
+    struct fixture *f = *state;
+    struct ground g = make_ground(f);
+    struct answer a;
+    assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
+    let_pass(f, &g, KEPT_S - 10);
+    assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
+    assert_int_equal(get_build(f, g.buildid)->locks_duration_s, 5);
+    let_pass(f, &g, KEPT_S);
+    assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
+    assert_int_equal(get_build(f, g.buildid)->locks_duration_s, 10);
+}
+
+static void get_events__those_older_than_7_days_are_gone_and_a_late_reader_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    int64_t early = f->position;
+    struct ground g = make_ground(f);
+    skip_events(f);
+    int64_t middle = f->position;
+    let_pass(f, &g, KEPT_S - 10);
+    assert_int_equal(ASK(&a, f->store, on_events, dbk_get_events, early, NULL), DBK_OK);
+    int64_t last = a.events[a.page.count - 1]->id;
+    let_pass(f, &g, 2 * 60 * 60); /* it keeps house once an hour */
+    ASK(&a, f->store, on_events, dbk_get_events, early, NULL);
+    expect_error(&a, DBK_GONE, NULL);
+    assert_int_equal(ASK(&a, f->store, on_events, dbk_get_events, middle, NULL), DBK_OK);
+    assert_int_equal(a.page.count, 4);
+    assert_int_equal(ASK(&a, f->store, on_events, dbk_get_events, 0, NULL), DBK_OK);
+    assert_int_equal(a.page.count, 4);
+    assert_true(a.events[0]->id > middle && a.events[0]->id <= last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +411,8 @@ int main(void)
         cmocka_unit_test(key__is_there_when_the_store_is_opened_again),
         cmocka_unit_test(key__is_checked),
         cmocka_unit_test(key__text_is_copied_before_submitting_returns),
+        cmocka_unit_test(key__is_kept_for_7_days),
+        cmocka_unit_test(get_events__those_older_than_7_days_are_gone_and_a_late_reader_is_told),
     };
     return fixture_run("operation keys", tests, COUNT_OF(tests));
 }

@@ -44,13 +44,13 @@ struct run {
     FILE *output;
 };
 
-static struct run start(const char *program)
+static struct run start(const char *program, int round_count)
 {
     struct run run;
     char rounds[16], writes[16];
     int fds[2];
     posix_spawn_file_actions_t actions;
-    snprintf(rounds, sizeof rounds, "%d", ground_scale(ROUNDS));
+    snprintf(rounds, sizeof rounds, "%d", round_count);
     snprintf(writes, sizeof writes, "%d", WRITES);
     const char *const argv[] = {program, ground.path, rounds, writes, NULL};
     GROUND_NEED(pipe2(fds, O_CLOEXEC) == 0, "pipe");
@@ -86,7 +86,7 @@ static void checkpoints__run_while_nobody_else_can_commit(void **state)
     struct run runs[PROCESSES];
     (void)state;
     for (int i = 0; i < PROCESSES; i++)
-        runs[i] = start(guarded_program);
+        runs[i] = start(guarded_program, ground_scale(ROUNDS));
     long checkpoints = 0, moved_pages = 0;
     for (int i = 0; i < PROCESSES; i++) {
         struct guard_counts counts = finish(runs[i]);
@@ -108,19 +108,34 @@ static void checkpoints__run_while_nobody_else_can_commit(void **state)
     sqlite3_close(db);
 }
 
-static void watch__flags_the_library_without_its_guard(void **state)
-{
-    (void)state;
-    struct guard_counts counts = finish(start(unguarded_program));
-    assert_true(counts.checkpoints > 0);
-    assert_true(counts.violations >= counts.checkpoints);
-}
-
 static void write_pages(sqlite3 *db)
 {
     for (int i = 0; i < 20; i++)
         ground_sql(db, "INSERT INTO build_data (buildid, name, value, length, source)"
                        " VALUES (1, hex(randomblob(8)), randomblob(400000), 400000, 't')");
+}
+
+/* A full log that somebody else left; who only reads does not move it, not even as the last one to close. */
+static void closing__moves_nothing_by_itself(void **state)
+{
+    (void)state;
+    sqlite3 *db = ground_sql_open(ground.path);
+    sqlite3_wal_autocheckpoint(db, 0);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    write_pages(db);
+    sqlite3_close(db);
+    struct guard_counts counts = finish(start(guarded_program, 0));
+    assert_int_equal(counts.checkpoints, 0);
+    assert_int_equal(counts.moved_pages, 0);
+    assert_int_equal(counts.violations, 0);
+}
+
+static void watch__flags_the_library_without_its_guard(void **state)
+{
+    (void)state;
+    struct guard_counts counts = finish(start(unguarded_program, ROUNDS));
+    assert_true(counts.checkpoints > 0);
+    assert_true(counts.violations >= counts.checkpoints);
 }
 
 static void watch__flags_automatic_checkpoints(void **state)
@@ -157,6 +172,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(checkpoints__run_while_nobody_else_can_commit, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(closing__moves_nothing_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(watch__flags_the_library_without_its_guard, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(watch__flags_automatic_checkpoints, set_up, tear_down),

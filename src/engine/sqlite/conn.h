@@ -47,9 +47,10 @@ int dbki_sqlite_run(struct dbki_conn *conn, struct dbki_group *const *groups, in
                     int *out_failed);
 void dbki_sqlite_forget_statements(struct conn *conn);
 
-/* source.c: fills the value that was made as long as the statement's source, in the row of that id. */
-int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, int64_t rowid,
-                     struct dbk_error *error);
+/* large.c: fills the value that was made as long as the statement's source. */
+int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, struct dbk_error *error);
+/* large.c: adds the SQL function daybook_range(id, offset, length). */
+int dbki_sqlite_add_range(sqlite3 *db);
 
 /* turn.c */
 void dbki_turn_open(struct turn *turn, const char *database_path);

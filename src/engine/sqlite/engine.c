@@ -186,6 +186,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, str
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        dbki_sqlite_add_range(conn->db);
         sqlite3_wal_autocheckpoint(conn->db, 0);
         /* None of these writes, but some read the tables' names, which a commit keeps waiting. */
         sqlite3_busy_timeout(conn->db, OPEN_WAIT_MS);

@@ -146,20 +146,18 @@ static int run_bound(struct conn *conn, struct dbki_group *group, int index)
         sqlite3_clear_bindings(stmt);
         return status;
     }
-    int64_t rowid = DBK_NONE;
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
         status = take_row(group, index, stmt);
         if (status || bound->statement->is_one_row)
             break;
-        rowid = sqlite3_column_int64(stmt, 0);
     }
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         status = dbki_sqlite_error(conn->db, code, group->error);
     else if (code == SQLITE_DONE && conn->is_writer)
         bound->changed = sqlite3_changes64(conn->db);
     sqlite3_reset(stmt);
-    if (!status && bound->statement->source_table && rowid != DBK_NONE)
-        status = dbki_sqlite_fill(conn, bound, rowid, group->error);
+    if (!status && bound->statement->source_table && bound->changed)
+        status = dbki_sqlite_fill(conn, bound, group->error);
     return status;
 }
 

@@ -1,6 +1,11 @@
 /*
- * Large values out of files: a row is written with a value of zeroes of the right length, which takes no
- * memory while the value stands last in its row, and is then filled in pieces.
+ * Large values, in pieces.
+ *
+ * Out of files: a row is written with a value of zeroes of the right length, which takes no memory while the
+ * value stands last in its row, and is then filled.
+ *
+ * A part of one: daybook_range(id, offset, length) reads it out of build_data's row of that id; substr()
+ * would read all of the value first.
  */
 #include "base/alloc.h"
 #include "base/error.h"
@@ -42,8 +47,7 @@ static int read_piece(const struct dbki_source *source, int64_t done, char *piec
     return DBK_OK;
 }
 
-int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, int64_t rowid,
-                     struct dbk_error *error)
+int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, struct dbk_error *error)
 {
     const struct dbki_value *value = find_source(bound);
     sqlite3_blob *blob = NULL;
@@ -52,6 +56,8 @@ int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, int64_t 
     char *piece = dbki_malloc(PIECE_SIZE);
     if (!piece)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    int64_t rowid = value->source->row != DBK_NONE ? value->source->row
+                                                   : sqlite3_last_insert_rowid(conn->db);
     int status = DBK_OK;
     int code = sqlite3_blob_open(conn->db, "main", bound->statement->source_table,
                                  bound->statement->source_column, rowid, 1, &blob);
@@ -67,4 +73,46 @@ int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, int64_t 
     sqlite3_blob_close(blob);
     dbki_free(piece);
     return status;
+}
+
+/* The part of an open blob as the function's result. */
+static void give_part(sqlite3_context *context, sqlite3_blob *blob, int64_t offset, int64_t length)
+{
+    int64_t size = sqlite3_blob_bytes(blob);
+    int64_t start = offset < size ? offset : size;
+    int64_t len = length < size - start ? length : size - start;
+    char *part = sqlite3_malloc64((sqlite3_uint64)len + 1);
+    int code = !part ? SQLITE_NOMEM
+               : len ? sqlite3_blob_read(blob, part, (int)len, (int)start)
+                     : SQLITE_OK;
+    if (code == SQLITE_OK) {
+        sqlite3_result_blob64(context, part, (sqlite3_uint64)len, sqlite3_free);
+        return;
+    }
+    sqlite3_free(part);
+    sqlite3_result_error_code(context, code);
+}
+
+static void range(sqlite3_context *context, int count, sqlite3_value **arguments)
+{
+    sqlite3_blob *blob = NULL;
+    (void)count;
+    int code = sqlite3_blob_open(sqlite3_context_db_handle(context), "main", "build_data", "value",
+                                 sqlite3_value_int64(arguments[0]), 0, &blob);
+    if (code == SQLITE_OK)
+        give_part(context, blob, sqlite3_value_int64(arguments[1]),
+                  sqlite3_value_int64(arguments[2]));
+    else if (code == SQLITE_NOMEM)
+        sqlite3_result_error_nomem(context);
+    else if (code == SQLITE_ERROR) /* a number or NULL, in a damaged database: no bytes */
+        sqlite3_result_zeroblob(context, 0);
+    else
+        sqlite3_result_error_code(context, code);
+    sqlite3_blob_close(blob);
+}
+
+int dbki_sqlite_add_range(sqlite3 *db)
+{
+    return sqlite3_create_function_v2(db, "daybook_range", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
+                                      range, NULL, NULL, NULL);
 }
