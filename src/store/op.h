@@ -98,7 +98,8 @@ struct dbki_op {
     dbki_callback *done;
     void *user;
     enum dbki_found found;         /* of a follower, for read() to set */
-    bool is_cancelled;             /* of a follower: it ends where it is next looked at */
+    _Atomic bool is_cancelled;     /* of a follower: it ends where it is next looked at */
+    uint64_t looked_at_turn;       /* of a follower: the store's write_turns when its look began */
     struct dbki_op *next_follower;
     int64_t result[2];             /* of a write: what its callback gives beside the error */
     struct dbki_value result_text; /* the same; NULL for most */

@@ -31,13 +31,14 @@ void dbki_signal_locked(struct dbk_store *store)
         dbki_signal(store);
 }
 
-void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op)
+void dbki_append_ready_locked(struct dbk_store *store, struct dbki_op *op)
 {
     bool is_write = op->kind->access != DBKI_ACCESS_READ;
-    atomic_fetch_add_explicit(is_write ? &store->write_count : &store->read_count, 1,
-                              memory_order_relaxed);
-    if (op->error.status != DBK_OK && op->error.status != DBK_NOT_FOUND)
-        atomic_fetch_add_explicit(&store->failed_count, 1, memory_order_relaxed);
+    *(is_write ? &store->write_count : &store->read_count) += 1;
+    store->failed_count += op->error.status != DBK_OK && op->error.status != DBK_NOT_FOUND;
+    op->state = DBKI_OP_READY;
+    dbki_list_append(&store->ready, &op->link);
+    store->ready_count++;
 }
 
 void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op,
@@ -45,12 +46,10 @@ void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, 
 {
     dbki_list_remove(&op->link);
     queue->count--;
-    op->state = DBKI_OP_READY;
     dbki_error_set(&op->error, status, "%s", sentence);
     if (op->is_partly_done) /* it had turns before, and what they did stays done */
         op->error.outcome = DBK_DONE;
-    dbki_count_finished(store, op);
-    dbki_list_append(&store->ready, &op->link);
+    dbki_append_ready_locked(store, op);
     dbki_signal_locked(store);
 }
 
@@ -131,6 +130,7 @@ static void deliver_followed(struct dbk_store *store, struct dbki_op *op)
 {
     op->kind->deliver(op, NULL);
     pthread_mutex_lock(&store->lock);
+    store->outstanding++;
     bool wakes = dbki_follow_locked(store, op);
     pthread_mutex_unlock(&store->lock);
     if (wakes)
@@ -145,7 +145,6 @@ static void deliver(struct dbk_store *store, struct dbki_op *op)
     }
     if (op->kind->is_follower)
         dbki_forget_follower(store, op);
-    atomic_fetch_sub(&store->outstanding, 1);
     struct dbk_error *error = op->error.status == DBK_OK ? NULL : &op->error;
     if (error)
         dbki_error_action(error, op->kind->action);
@@ -168,6 +167,8 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     }
     check_deadlines_locked(store);
     dbki_list_move_all(&finished, &store->ready);
+    store->outstanding -= store->ready_count;
+    store->ready_count = 0;
     bool is_last = store->is_finished;
     store->is_signalled = false;
     /* What was promised may be written only after this: then it is read by the next one. */
@@ -180,9 +181,11 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
         deliver(store, (struct dbki_op *)link);
 
-    if (delivered && !is_last) {
+    if (delivered) {
         pthread_mutex_lock(&store->lock);
-        store->is_dispatching = false;
+        /* A follower whose last events were just delivered has yet to be told that it ended. */
+        is_last = is_last && dbki_list_is_empty(&store->ready);
+        store->is_dispatching = is_last;
         bool wakes_writer = store->is_gathering;
         bool wakes_reader = store->reads.count && store->reads.sleeper_count;
         pthread_mutex_unlock(&store->lock);
@@ -229,7 +232,7 @@ int dbk_wait(struct dbk_store *store, int timeout_ms)
         pthread_mutex_lock(&store->lock);
         /* A callback that waits would wait for itself. */
         bool is_idle = store->is_dispatching ||
-                       (!store->is_closing && atomic_load(&store->outstanding) == 0);
+                       (!store->is_closing && store->outstanding == 0);
         pthread_mutex_unlock(&store->lock);
         int64_t left_ns = end_ns < 0 ? -1 : end_ns - dbki_clock_ns();
         if (is_idle || (end_ns >= 0 && left_ns <= 0))

@@ -344,16 +344,13 @@ void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t 
     if (store->fork_generation != dbki_fork_generation())
         return;
     pthread_mutex_lock(&store->lock);
-    stats.waiting_count = store->reads.count + store->writes.count;
+    stats.waiting_count = store->reads.count + store->writes.count + store->asleep.count;
+    stats.running_count = store->running_count;
+    stats.ready_count = store->ready_count;
+    stats.read_count = store->read_count;
+    stats.write_count = store->write_count;
+    stats.failed_count = store->failed_count;
     pthread_mutex_unlock(&store->lock);
-    stats.running_count = atomic_load(&store->running_count);
-    stats.ready_count =
-        atomic_load(&store->outstanding) - stats.waiting_count - stats.running_count;
-    if (stats.ready_count < 0)
-        stats.ready_count = 0;
-    stats.read_count = atomic_load(&store->read_count);
-    stats.write_count = atomic_load(&store->write_count);
-    stats.failed_count = atomic_load(&store->failed_count);
     stats.commit_count = atomic_load(&store->commit_count);
     stats.retry_count = atomic_load(&store->retry_count);
     stats.checkpoint_count = atomic_load(&store->checkpoint_count);
@@ -423,11 +420,6 @@ struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *
 int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
 {
     int status = check_call(store, op, call);
-    if (!status && atomic_fetch_add(&store->outstanding, 1) >= store->queue_max) {
-        atomic_fetch_sub(&store->outstanding, 1);
-        status = dbki_refuse(call, DBK_BUSY, "%lld operations are outstanding, the most there may be",
-                             (long long)store->queue_max);
-    }
     if (status) {
         dbki_op_free(op);
         return status;
@@ -436,7 +428,6 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     struct dbki_queue *queue = dbki_queue_of(store, op);
     op->store = store;
     op->arguments_end = dbki_arena_mark(&op->arena);
-    op->id = atomic_fetch_add_explicit(&store->last_op_id, 1, memory_order_relaxed) + 1;
     op->now = is_read ? 0 : store->clock(store->clock_user);
     if (call && call->timeout_ms) {
         int64_t now_ns = dbki_clock_ns();
@@ -445,12 +436,17 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
                               : 0;
     }
     pthread_mutex_lock(&store->lock);
-    if (store->is_closing) {
+    if (store->is_closing || store->outstanding >= store->queue_max) {
+        bool is_closing = store->is_closing;
         pthread_mutex_unlock(&store->lock);
-        atomic_fetch_sub(&store->outstanding, 1);
         dbki_op_free(op);
-        return dbki_refuse(call, DBK_CLOSED, "the store is closed");
+        return is_closing ? dbki_refuse(call, DBK_CLOSED, "the store is closed")
+                          : dbki_refuse(call, DBK_BUSY,
+                                        "%lld operations are outstanding, the most there may be",
+                                        (long long)store->queue_max);
     }
+    store->outstanding++;
+    op->id = ++store->last_op_id;
     op->state = DBKI_OP_WAITING;
     dbki_list_append(&queue->waiting, &op->link);
     queue->count++;

@@ -36,6 +36,7 @@ struct dbki_worker {
     bool is_reader; /* takes from `reads` */
     int64_t now;             /* the store's clock in the last batch of writes */
     int64_t kept_house_at;   /* 0: not yet */
+    int64_t busy_since_ns;   /* writes have come without a pause since then; 0: there was one */
     struct dbki_op *current; /* the read that runs, for its deadline */
     struct dbki_binder binders[2];
 };
@@ -45,8 +46,14 @@ struct dbk_store {
     struct dbki_queue reads, writes;
     struct dbki_queue asleep;      /* followers between two looks */
     struct dbki_op *followers;     /* all of them, wherever they are */
+    uint64_t write_turns;          /* how often writes were completed */
     int64_t look_at_ns;            /* when those that are asleep look again; 0: none is */
     struct dbki_list ready;
+    int ready_count;
+    int64_t running_count;
+    int64_t outstanding; /* submitted, and not taken from `ready` */
+    uint64_t last_op_id;
+    int64_t read_count, write_count, failed_count; /* finished */
     bool is_signalled;   /* event_fd is or will be readable, and nobody dispatched since */
     uint64_t owed_signals; /* promised to event_fd and not read from it; one may not be written yet */
     bool is_dispatching; /* callbacks run: more submits are likely to come at once */
@@ -65,8 +72,6 @@ struct dbk_store {
     int worker_count;
 
     _Atomic int waker_count; /* submitting threads that are about to wake a worker */
-    _Atomic uint64_t last_op_id;
-    _Atomic int64_t outstanding; /* submitted and not delivered */
     int64_t queue_max;
     dbk_clock_fn *clock;
     void *clock_user;
@@ -83,8 +88,7 @@ struct dbk_store {
     char warning[256];
     char *path;
 
-    _Atomic int64_t read_count, write_count, failed_count, commit_count, retry_count,
-        checkpoint_count, lock_wait_ns, running_count;
+    _Atomic int64_t commit_count, retry_count, checkpoint_count, lock_wait_ns;
 };
 
 /* worker.c: the body of a worker's thread. */
@@ -105,7 +109,7 @@ void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, 
 /* Ends a waiting operation whose deadline has passed. The caller has the lock. */
 void dbki_end_late_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op);
 /* Counts an operation that has its result, for dbk_get_stats(). */
-void dbki_count_finished(struct dbk_store *store, const struct dbki_op *op);
+void dbki_append_ready_locked(struct dbk_store *store, struct dbki_op *op);
 /* Makes the timer go off at the latest then. The caller has the lock. */
 void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
 /* store.c: the queue that an operation waits in. */

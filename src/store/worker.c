@@ -22,6 +22,8 @@ enum { WRITE_BATCH_MAX = 1024, READ_BATCH_MAX = 32 };
 static const int64_t BATCH_NS = 10 * 1000 * 1000;
 static const int64_t GATHER_NS = 300 * 1000;            /* patience while callbacks go on submitting */
 static const int64_t CLOSE_WAIT_NS = 5000 * 1000 * 1000LL; /* for a lock, once the store is closing */
+static const int64_t BUSY_NS = 1000 * 1000 * 1000;
+static const int64_t ROOM_NS = 110 * 1000 * 1000;
 static const int64_t READ_RETRY_NS = 500 * 1000;
 static const int64_t HOUSEKEEPING_S = 3600;
 
@@ -82,18 +84,19 @@ static struct dbki_op *next_locked(struct dbk_store *store, struct dbki_queue *q
     return op;
 }
 
-static void begin_locked(struct dbki_queue *queue, struct dbki_op *op)
+static void begin_locked(struct dbk_store *store, struct dbki_queue *queue, struct dbki_op *op)
 {
     dbki_list_remove(&op->link);
     queue->count--;
     op->state = DBKI_OP_RUNNING;
+    op->looked_at_turn = store->write_turns;
 }
 
 static struct dbki_op *take_locked(struct dbk_store *store, struct dbki_queue *queue)
 {
     struct dbki_op *op = next_locked(store, queue);
     if (op)
-        begin_locked(queue, op);
+        begin_locked(store, queue, op);
     return op;
 }
 
@@ -105,27 +108,22 @@ static bool has_nothing_new(const struct dbki_op *op)
 
 static void complete(struct dbk_store *store, struct dbki_op **ops, int count)
 {
-    struct dbki_list finished;
-    bool has_written = false, wakes = false;
-    dbki_list_init(&finished);
+    bool has_written = false, has_finished = false, wakes = false;
+    pthread_mutex_lock(&store->lock);
     for (int i = 0; i < count; i++) {
         has_written |= ops[i]->kind->access != DBKI_ACCESS_READ;
-        if (!has_nothing_new(ops[i])) {
-            dbki_count_finished(store, ops[i]);
-            dbki_list_append(&finished, &ops[i]->link);
+        if (has_nothing_new(ops[i])) {
+            wakes |= dbki_follow_locked(store, ops[i]);
+        } else {
+            dbki_append_ready_locked(store, ops[i]);
+            has_finished = true;
         }
     }
-    bool has_finished = !dbki_list_is_empty(&finished);
-    pthread_mutex_lock(&store->lock);
-    for (int i = 0; i < count; i++)
-        if (has_nothing_new(ops[i]))
-            wakes |= dbki_follow_locked(store, ops[i]);
-        else
-            ops[i]->state = DBKI_OP_READY;
-    atomic_fetch_sub_explicit(&store->running_count, count, memory_order_relaxed);
-    dbki_list_move_all(&store->ready, &finished);
-    if (has_written)
+    store->running_count -= count;
+    if (has_written) {
+        store->write_turns++;
         wakes |= dbki_wake_followers_locked(store);
+    }
     bool wants_signal = has_finished && dbki_wants_signal_locked(store);
     pthread_mutex_unlock(&store->lock);
     if (wants_signal)
@@ -235,7 +233,7 @@ static void complete_committed(struct dbk_store *store, struct dbki_op **ops, in
         op->state = DBKI_OP_WAITING;
         dbki_list_append(&store->writes.waiting, &op->link);
         store->writes.count++;
-        atomic_fetch_sub_explicit(&store->running_count, 1, memory_order_relaxed);
+        store->running_count--;
         if (store->is_closing)
             dbki_end_waiting_locked(store, &store->writes, op, DBK_CANCELLED,
                                     "the store was closed before the operation had ended");
@@ -318,7 +316,7 @@ static int take_writes(struct dbki_worker *worker, struct batch *batch)
         gather_locked(store);
     while (batch->count < WRITE_BATCH_MAX && (op = take_locked(store, &store->writes)))
         batch->ops[batch->count++] = op;
-    atomic_fetch_add_explicit(&store->running_count, batch->count - before, memory_order_relaxed);
+    store->running_count += batch->count - before;
     pthread_mutex_unlock(&store->lock);
     return batch->count - before;
 }
@@ -450,7 +448,7 @@ static int take_reads_locked(struct dbk_store *store, struct dbki_op **out_ops)
     int count = 0;
     while (count < max && (out_ops[count] = take_locked(store, &store->reads)))
         count++;
-    atomic_fetch_add_explicit(&store->running_count, count, memory_order_relaxed);
+    store->running_count += count;
     return count;
 }
 
@@ -463,18 +461,38 @@ static void sleep_locked(struct dbk_store *store, struct dbki_queue *queue)
     queue->sleeper_count--;
 }
 
+/*
+ * A Buildbot master that writes the same database polls SQLite's lock, at last every 100 ms, and gives up
+ * after some seconds: beside a busy writer of ours it would hardly ever find it free.
+ */
+static void make_room(struct dbki_worker *worker)
+{
+    int64_t now_ns = dbki_clock_ns();
+    if (worker->store->schema.is_own)
+        return;
+    if (!worker->busy_since_ns)
+        worker->busy_since_ns = now_ns;
+    if (now_ns - worker->busy_since_ns < BUSY_NS)
+        return;
+    dbki_clock_sleep_ns(ROOM_NS);
+    worker->busy_since_ns = 0;
+}
+
 static void run_writer(struct dbki_worker *worker)
 {
     struct dbk_store *store = worker->store;
     for (;;) {
         pthread_mutex_lock(&store->lock);
-        while (!store->writes.count && !store->is_closing)
+        while (!store->writes.count && !store->is_closing) {
+            worker->busy_since_ns = 0;
             sleep_locked(store, &store->writes);
+        }
         bool has_work = store->writes.count > 0;
         pthread_mutex_unlock(&store->lock);
         if (!has_work)
             return;
         write_batch(worker);
+        make_room(worker);
         const struct dbki_engine *engine = worker->conn->engine;
         if (engine->tidy && engine->tidy(worker->conn, false))
             atomic_fetch_add_explicit(&store->checkpoint_count, 1, memory_order_relaxed);
@@ -517,11 +535,11 @@ static void run_single(struct dbki_worker *worker)
         struct dbki_op *first = next_locked(store, &store->writes);
         bool is_over = !first && store->is_closing;
         while (count < READ_BATCH_MAX && first && first->kind->access == DBKI_ACCESS_READ) {
-            begin_locked(&store->writes, first);
+            begin_locked(store, &store->writes, first);
             ops[count++] = first;
             first = next_locked(store, &store->writes);
         }
-        atomic_fetch_add_explicit(&store->running_count, count, memory_order_relaxed);
+        store->running_count += count;
         pthread_mutex_unlock(&store->lock);
         if (count)
             run_reads(worker, ops, count);
