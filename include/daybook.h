@@ -62,9 +62,11 @@
  * THREADS
  *
  * Any thread may submit and cancel. One thread at a time may be in dbk_dispatch(), dbk_wait() or
- * dbk_close_wait(), and none may be inside any call when the store is freed. The store's own threads block all signals and never run code of yours (the clock
- * runs on the submitting thread). Every descriptor is close-on-exec. A store must not be used after a
- * fork by the child: calls there return DBK_CLOSED and touch nothing; the child just leaves it alone.
+ * dbk_close_wait(), and none may be inside any call when the store is freed. The store's own threads
+ * block all signals and never run code of yours (the clock runs on the submitting thread). Every
+ * descriptor is close-on-exec. A store must not be used after a fork by the child: calls there return
+ * DBK_CLOSED and touch nothing; the child just leaves it alone. While a store is open, the process must
+ * not open and close the database's file by itself: that would give up SQLite's locks on it.
  *
  * ERRORS
  *
@@ -85,11 +87,11 @@
  * Filters and orders compare by code point. A property's value is JSON text, checked (RFC 8259;
  * numbers of any size) and kept as it was given.
  *
- * LIMITS, in characters, checked before any SQL: step and worker names 50; names and sources of
- * properties and build data, reasons, external ids, branches, revisions, codebases 256 (in changes
- * 255); repositories and projects 512; every other text 16,000,000 bytes. A value of build
- * data: 999,000,000 bytes on SQLite. Passing one is DBK_INVALID or DBK_TOO_LARGE, and the message names
- * the field, its length and the limit.
+ * LIMITS, in characters, checked before any SQL: step and worker names 50; names of builders and masters
+ * (not empty), names and sources of properties and build data, reasons, external ids, branches,
+ * revisions, codebases 256 (in changes 255, and so are author, committer and category); repositories and
+ * projects 512; every other text 16,000,000 bytes. A value of build data: 999,000,000 bytes on SQLite.
+ * Passing one is DBK_INVALID or DBK_TOO_LARGE, and the message names the field, its length and the limit.
  *
  * BUILDBOT DATABASES
  *
@@ -218,9 +220,9 @@ typedef int64_t dbk_clock_fn(void *user);
 /* What a store may be told when it is opened. Begin with DBK_OPTIONS_INIT; zero is the default of each. */
 struct dbk_options {
     size_t size;
-    bool is_created;     /* create the database if it is missing (also its tables in an empty one) */
-    int reader_count;    /* threads that read, 1 to 16; 0 for 2 */
-    int queue_max;       /* operations that may wait or run at once, 1 to 1,000,000; 0 for 10,000 */
+    bool is_created;  /* create the database if it is missing (also its tables in an empty one) */
+    int reader_count; /* threads that read, 1 to 16; 0 for 2 */
+    int queue_max;    /* operations that may wait or run at once, 1 to 1,000,000; 0 for 10,000 */
     dbk_clock_fn *clock; /* NULL for the system's clock */
     void *clock_user;
 };
@@ -280,16 +282,17 @@ DBK_API int dbk_close_wait(struct dbk_store *store);
 
 /* What is known of the database behind a store. */
 struct dbk_info {
-    const char *engine;          /* "sqlite" */
-    const char *url;             /* without a password */
-    const char *engine_version;  /* "3.40.1" */
-    bool is_own;                 /* made by daybook, not by Buildbot */
-    bool is_adopted;             /* Buildbot's, with daybook's tables beside it */
-    bool is_read_only;           /* nothing at all may be written */
-    bool has_events;             /* writes leave events */
-    const char *buildbot_version; /* the revision of Buildbot's schema; NULL for a store of our own */
-    const char *warning;         /* what an operator should know (a setting that is not safe); NULL: none */
-    const char *path;            /* the file's absolute path; NULL for a database in memory or a server */
+    const char *engine;         /* "sqlite" */
+    const char *url;            /* without a password */
+    const char *engine_version; /* "3.40.1" */
+    bool is_own;                /* made by daybook, not by Buildbot */
+    bool is_adopted;            /* Buildbot's, with daybook's tables beside it */
+    bool is_read_only;          /* nothing at all may be written */
+    bool has_events;            /* writes leave events */
+    const char
+        *buildbot_version; /* the revision of Buildbot's schema; NULL for a store of our own */
+    const char *warning; /* what an operator should know (a setting that is not safe); NULL: none */
+    const char *path;    /* the file's absolute path; NULL for a database in memory or a server */
 };
 
 /* Tells what is known of the database. Result: lent, valid until the store is freed. */
@@ -297,16 +300,17 @@ DBK_API const struct dbk_info *dbk_get_info(const struct dbk_store *store);
 
 /* Counters of a store since it was opened; all ever rising but the first three. */
 struct dbk_stats {
-    int64_t waiting_count;    /* operations not begun */
-    int64_t running_count;    /* operations begun */
-    int64_t ready_count;      /* operations finished and not dispatched */
-    int64_t read_count;       /* reads finished */
-    int64_t write_count;      /* writes finished */
-    int64_t failed_count;     /* operations that ended with an error other than DBK_NOT_FOUND */
-    int64_t commit_count;     /* transactions that wrote */
-    int64_t retry_count;      /* transactions that were begun again */
-    int64_t checkpoint_count; /* SQLite: how often the write-ahead log was moved into the database */
-    int64_t lock_wait_ms;     /* time spent waiting for other writers */
+    int64_t waiting_count; /* operations not begun */
+    int64_t running_count; /* operations begun */
+    int64_t ready_count;   /* operations finished and not dispatched */
+    int64_t read_count;    /* reads finished */
+    int64_t write_count;   /* writes finished */
+    int64_t failed_count;  /* operations that ended with an error other than DBK_NOT_FOUND */
+    int64_t commit_count;  /* transactions that wrote */
+    int64_t retry_count;   /* transactions that were begun again */
+    int64_t
+        checkpoint_count; /* SQLite: how often the write-ahead log was moved into the database */
+    int64_t lock_wait_ms; /* time spent waiting for other writers */
 };
 
 /* Fills *out_stats with the counters as they are now. Any thread. stats_size: sizeof(*out_stats). */
@@ -367,7 +371,17 @@ typedef void dbk_count_fn(void *user, const struct dbk_error *error, int64_t cou
  */
 struct dbk_spec;
 
-enum dbk_compare { DBK_EQ, DBK_NE, DBK_LT, DBK_LE, DBK_GT, DBK_GE, DBK_CONTAINS, DBK_IN, DBK_NOTIN };
+enum dbk_compare {
+    DBK_EQ,
+    DBK_NE,
+    DBK_LT,
+    DBK_LE,
+    DBK_GT,
+    DBK_GE,
+    DBK_CONTAINS,
+    DBK_IN,
+    DBK_NOTIN
+};
 
 /* Whether a list call counts all that match. */
 enum dbk_total {
@@ -427,14 +441,16 @@ DBK_API int dbk_spec_add(struct dbk_spec *spec, const char *name, const char *va
                          struct dbk_error *out_error);
 
 /* Makes a spec from items joined by "&", percent-encoded, as in a URL's query. */
-DBK_API int dbk_spec_parse(const char *text, struct dbk_spec **out_spec, struct dbk_error *out_error);
+DBK_API int dbk_spec_parse(const char *text, struct dbk_spec **out_spec,
+                           struct dbk_error *out_error);
 
 /* What a list call says of the page that it gives. */
 struct dbk_page {
-    size_t count;            /* records in this page */
-    int64_t total;           /* all that match; DBK_NONE when it was not wanted */
-    bool is_total_exact;     /* false: there are at least `total` */
-    const char *next_cursor; /* goes on after this page; NULL when it was not full or had no limit */
+    size_t count;        /* records in this page */
+    int64_t total;       /* all that match; DBK_NONE when it was not wanted */
+    bool is_total_exact; /* false: there are at least `total` */
+    const char
+        *next_cursor; /* goes on after this page; NULL when it was not full or had no limit */
 };
 
 /* ----------------------------------------------------------------------------------- builds ---- */
@@ -452,7 +468,7 @@ struct dbk_build {
     int64_t complete_at;      /* DBK_NONE while it runs */
     int64_t locks_duration_s; /* seconds spent waiting for locks */
     const char *state_string;
-    int64_t results; /* enum dbk_results; DBK_NONE while it runs */
+    int64_t results;                              /* enum dbk_results; DBK_NONE while it runs */
     const struct dbk_property *const *properties; /* when the spec wanted `properties` */
     size_t property_count;
 };
@@ -489,10 +505,10 @@ struct dbk_codebase {
  * Args: codebases is an array of count, 0 to 1,000; repeated ones count once; none equal none.
  * Buildbot: getPrevSuccessfulBuild.
  */
-DBK_API int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid, int64_t number,
-                                          const struct dbk_codebase *codebases, size_t count,
-                                          const struct dbk_call *call, dbk_build_fn *done,
-                                          void *user);
+DBK_API int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid,
+                                          int64_t number, const struct dbk_codebase *codebases,
+                                          size_t count, const struct dbk_call *call,
+                                          dbk_build_fn *done, void *user);
 
 /*
  * Lists the builds that match all that is given; DBK_NONE stands for any.
@@ -697,7 +713,7 @@ struct dbk_build_data {
     int64_t id;
     int64_t buildid;
     const char *name;
-    int64_t length;    /* of the whole value, bytes */
+    int64_t length; /* of the whole value, bytes */
     const char *source;
     const void *value; /* NULL when it was not asked for */
     size_t value_len;  /* bytes at value */
@@ -986,7 +1002,8 @@ DBK_API int dbk_get_sourcestamp(struct dbk_store *store, int64_t sourcestampid,
 DBK_API int dbk_get_buildset(struct dbk_store *store, int64_t buildsetid,
                              const struct dbk_call *call, dbk_buildset_fn *done, void *user);
 DBK_API int dbk_get_buildrequest(struct dbk_store *store, int64_t buildrequestid,
-                                 const struct dbk_call *call, dbk_buildrequest_fn *done, void *user);
+                                 const struct dbk_call *call, dbk_buildrequest_fn *done,
+                                 void *user);
 DBK_API int dbk_get_change(struct dbk_store *store, int64_t changeid, const struct dbk_call *call,
                            dbk_change_fn *done, void *user);
 
@@ -1014,7 +1031,7 @@ DBK_API int dbk_get_changes(struct dbk_store *store, const struct dbk_spec *spec
 /* A step of a build to be recorded. Begin with DBK_NEW_STEP_INIT. Times are kept as given. */
 struct dbk_new_step {
     size_t size;
-    const char *name;         /* 1 to 50 characters; one that comes again gets _N, as in dbk_add_step() */
+    const char *name; /* 1 to 50 characters; one that comes again gets _N, as in dbk_add_step() */
     const char *state_string; /* NULL is "" */
     int64_t started_at;       /* DBK_NONE: not started, as the next two */
     int64_t locks_acquired_at;
@@ -1079,11 +1096,11 @@ DBK_API int dbk_record_build(struct dbk_store *store, const struct dbk_new_build
 
 /* Something that was written. The record itself is read with its own call. */
 struct dbk_event {
-    int64_t id;       /* the position: rises in the order in which events became visible */
-    int64_t at;       /* when */
-    const char *kind; /* "build" "step" "property" "data" "builder" "worker" "master" "sourcestamp"
+    int64_t id;        /* the position: rises in the order in which events became visible */
+    int64_t at;        /* when */
+    const char *kind;  /* "build" "step" "property" "data" "builder" "worker" "master" "sourcestamp"
                          "buildset" "buildrequest" "change" */
-    const char *verb; /* "new" "started" "updated" "finished" "deleted" */
+    const char *verb;  /* "new" "started" "updated" "finished" "deleted" */
     int64_t builderid; /* DBK_NONE where it does not apply, as the next two */
     int64_t buildid;
     int64_t stepid;

@@ -68,7 +68,8 @@ static bool grow(struct dbki_arena *arena, size_t size)
 
 void *dbki_arena_take(struct dbki_arena *arena, size_t size)
 {
-    size = ((size ? size : 1) + (ALIGNMENT - 1)) & ~(size_t)(ALIGNMENT - 1); /* never NULL for none */
+    size =
+        ((size ? size : 1) + (ALIGNMENT - 1)) & ~(size_t)(ALIGNMENT - 1); /* never NULL for none */
     if (size > (size_t)(arena->end - arena->next) && !grow(arena, size))
         return NULL;
     void *taken = arena->next;

@@ -54,10 +54,11 @@ static void deliver_data(struct dbki_op *op, const struct dbk_error *error)
                  .bind = dbki_get_bind,                                                            \
                  .row = dbki_get_row,                                                              \
                  .deliver = deliver_data},                                                         \
-        .record = record_read,                                                                     \
-        .statement = {.sql = "SELECT " COLUMNS more_columns                                        \
-                             " FROM build_data t WHERE t.buildid = ? AND t.name = ?",              \
-                      .is_one_row = true}                                                          \
+        .record = record_read, .statement = {                                                      \
+            .sql = "SELECT " COLUMNS more_columns                                                  \
+                   " FROM build_data t WHERE t.buildid = ? AND t.name = ?",                        \
+            .is_one_row = true                                                                     \
+        }                                                                                          \
     }
 
 static const struct dbki_get_kind GET = GET_KIND("getting build data", &WITH_VALUE, ", t.value");
@@ -85,8 +86,8 @@ static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_
     dbki_check_that(&check, offset >= 0 && length >= 0, "offset and length must not be negative");
     if (check.status)
         return check.status;
-    struct dbki_get_op *op = dbki_op_new(&kind->kind, sizeof *op, DBKI_GET_ROOM,
-                                         (dbki_callback *)done, user);
+    struct dbki_get_op *op =
+        dbki_op_new(&kind->kind, sizeof *op, DBKI_GET_ROOM, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     if (kind == &GET_RANGE) {
@@ -136,14 +137,11 @@ int dbk_get_all_build_data_no_values(struct dbk_store *store, int64_t buildid, c
     dbki_check_text(&check, "name", name, 0, true);
     if (check.status)
         return check.status;
-    const struct dbki_condition conditions[] = {
-        {"t.buildid = ?", dbki_int(buildid), true},
-        {name ? "t.name = ?" : NULL, dbki_text(name), true},
-        {.sql = NULL}};
-    struct dbki_list_call list_call = {.kind = &LIST,
-                                       .record = &dbki_build_data_record,
-                                       .conditions = conditions,
-                                       .spec = spec};
+    const struct dbki_condition conditions[] = {{"t.buildid = ?", dbki_int(buildid), true},
+                                                {name ? "t.name = ?" : NULL, dbki_text(name), true},
+                                                {.sql = NULL}};
+    struct dbki_list_call list_call = {
+        .kind = &LIST, .record = &dbki_build_data_record, .conditions = conditions, .spec = spec};
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }
 
@@ -345,7 +343,8 @@ static void delete_bind(struct dbki_op *op, struct dbki_binder *binder)
 }
 
 /* The event only once something was deleted. */
-static void delete_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void delete_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more)
 {
     struct dbki_write_op *write = (struct dbki_write_op *)op;
     if (op->pass)
@@ -447,7 +446,8 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static void delete_old_deliver(struct dbki_op *op, const struct dbk_error *error)
 {
-    ((dbk_count_fn *)op->done)(op->user, error, error ? op->progress_committed[DELETED] : op->result[0]);
+    ((dbk_count_fn *)op->done)(op->user, error,
+                               error ? op->progress_committed[DELETED] : op->result[0]);
 }
 
 static const struct dbki_opkind DELETE_OLD_KIND = {
@@ -483,8 +483,8 @@ struct dbk_build_data *dbk_build_data_dup(const struct dbk_build_data *data)
     void *value;
     if (!data)
         return NULL;
-    struct dbk_build_data *copy =
-        dbki_record_dup(&dbki_build_data_record, data, data->value ? data->value_len + 1 : 0, &value);
+    struct dbk_build_data *copy = dbki_record_dup(&dbki_build_data_record, data,
+                                                  data->value ? data->value_len + 1 : 0, &value);
     if (copy && data->value) {
         memcpy(value, data->value, data->value_len);
         copy->value = value;

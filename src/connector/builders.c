@@ -24,6 +24,7 @@ static const struct dbki_find FIND = {
                       " WHERE NOT EXISTS (SELECT 1 FROM builders WHERE name_hash = ?)"
                       " ON CONFLICT DO NOTHING"},
     .is_builder = true,
+    .name_max = DBKI_NAME_MAX,
     .is_hashed = true,
     .refuse = dbki_find_refuse_name,
 };

@@ -51,8 +51,10 @@ static void deliver_build(struct dbki_op *op, const struct dbk_error *error)
                  .bind = dbki_get_bind,                                                            \
                  .row = dbki_get_row,                                                              \
                  .deliver = deliver_build},                                                        \
-        .record = &dbki_build_record,                                                              \
-        .statement = {.sql = "SELECT " COLUMNS " FROM builds t WHERE " tail, .is_one_row = true}   \
+        .record = &dbki_build_record, .statement = {                                               \
+            .sql = "SELECT " COLUMNS " FROM builds t WHERE " tail,                                 \
+            .is_one_row = true                                                                     \
+        }                                                                                          \
     }
 
 static const struct dbki_get_kind GET = GET_KIND("getting a build", "t.id = ?");
@@ -61,8 +63,8 @@ static const struct dbki_get_kind GET_BY_NUMBER =
 static const struct dbki_get_kind GET_PREV =
     GET_KIND("getting the previous build",
              "t.builderid = ? AND t.number < ? ORDER BY t.number DESC LIMIT 1");
-static const struct dbki_get_kind GET_NEXT =
-    GET_KIND("getting the next build", "t.builderid = ? AND t.number > ? ORDER BY t.number LIMIT 1");
+static const struct dbki_get_kind GET_NEXT = GET_KIND(
+    "getting the next build", "t.builderid = ? AND t.number > ? ORDER BY t.number LIMIT 1");
 
 /* Submits a read of a build by one or two numbers. */
 static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_t a, int64_t b,
@@ -72,8 +74,8 @@ static int get(struct dbk_store *store, const struct dbki_get_kind *kind, int64_
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     if (check.status)
         return check.status;
-    struct dbki_get_op *op = dbki_op_new(&kind->kind, sizeof *op, DBKI_GET_ROOM,
-                                         (dbki_callback *)done, user);
+    struct dbki_get_op *op =
+        dbki_op_new(&kind->kind, sizeof *op, DBKI_GET_ROOM, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     op->args[0] = dbki_int(a);
@@ -307,20 +309,21 @@ static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)
     DBKI_BIND(binder, &FINISH, dbki_int(op->now), dbki_int(finish->results),
               dbki_int(finish->buildid));
     dbki_lineage_bind(op, binder, finish->buildid);
-    dbki_event_bind_build(op, binder,
-                          (struct dbki_event){.kind = "build",
-                                              .verb = "finished",
-                                              .buildid = finish->buildid,
-                                              .stepid = DBK_NONE});
+    dbki_event_bind_build(
+        op, binder,
+        (struct dbki_event){
+            .kind = "build", .verb = "finished", .buildid = finish->buildid, .stepid = DBK_NONE});
 }
 
 static int finish_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
 {
     (void)cell_count;
-    return index == SET_INDEX ? dbki_lineage_row(op, &((struct finish_op *)op)->set, cells) : DBK_OK;
+    return index == SET_INDEX ? dbki_lineage_row(op, &((struct finish_op *)op)->set, cells)
+                              : DBK_OK;
 }
 
-static void finish_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void finish_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more)
 {
     struct finish_op *finish = (struct finish_op *)op;
     if (op->pass)
@@ -374,8 +377,7 @@ struct dbk_build *dbk_build_dup(const struct dbk_build *build)
     copy->properties = properties;
     copy->property_count = 0;
     for (size_t i = 0; i < count; i++) {
-        properties[i] =
-            dbki_record_dup(&dbki_property_record, build->properties[i], 0, NULL);
+        properties[i] = dbki_record_dup(&dbki_property_record, build->properties[i], 0, NULL);
         if (!properties[i]) {
             dbk_build_free(copy);
             return NULL;

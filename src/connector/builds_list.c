@@ -46,7 +46,8 @@ static int property_row(struct dbki_list_op *list, const struct dbki_value *cell
     struct dbk_build *build = (struct dbk_build *)(uintptr_t)list->extras[list->extra_index];
     const void *property = dbki_record_new(op, &dbki_property_record, NULL, cells, cell_count);
     const void **properties = (const void **)(uintptr_t)build->properties;
-    if (!property || !dbki_list_push(op, &properties, &build->property_count, &list->extra_max, property))
+    if (!property ||
+        !dbki_list_push(op, &properties, &build->property_count, &list->extra_max, property))
         return DBK_NO_MEMORY;
     build->properties = (const struct dbk_property *const *)properties;
     return DBK_OK;

@@ -12,7 +12,8 @@
 
 static const char DIGITS[] = "0123456789abcdef";
 
-char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values, int count)
+char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values,
+                        int count)
 {
     size_t size = 32;
     for (int i = 0; i < count; i++)
@@ -55,7 +56,8 @@ static bool read_text(struct dbki_op *op, const char *hex, size_t len, struct db
     return dbki_text_is_valid(text, len / 2, NULL);
 }
 
-static bool read_value(struct dbki_op *op, const char *part, size_t len, struct dbki_value *out_value)
+static bool read_value(struct dbki_op *op, const char *part, size_t len,
+                       struct dbki_value *out_value)
 {
     char digits[24];
     long long number;

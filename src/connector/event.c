@@ -24,7 +24,8 @@ void dbki_event_bind(struct dbki_op *op, struct dbki_binder *binder, struct dbki
     if (!dbki_has_events(op))
         return;
     DBKI_BIND(binder, &INSERT, dbki_int(op->now), dbki_text(event.kind), dbki_text(event.verb),
-              dbki_int(event.builderid), dbki_int(event.buildid), dbki_int(event.stepid), event.name);
+              dbki_int(event.builderid), dbki_int(event.buildid), dbki_int(event.stepid),
+              event.name);
 }
 
 void dbki_event_bind_build(struct dbki_op *op, struct dbki_binder *binder, struct dbki_event event)

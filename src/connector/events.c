@@ -67,12 +67,13 @@ static int events_row(struct dbki_op *op, int index, const struct dbki_value *ce
     return DBK_OK;
 }
 
-static void events_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void events_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more)
 {
     struct dbki_list_op *list = (struct dbki_list_op *)op;
     int64_t position = op->progress[0], trimmed = op->result[1];
     dbki_list_read(op, bound, more);
-    op->found = !list->item_count             ? DBKI_FOUND_NOTHING
+    op->found = !list->item_count                ? DBKI_FOUND_NOTHING
                 : list->page.next_cursor != NULL ? DBKI_FOUND_MORE
                                                  : DBKI_FOUND_SOME;
     /* What the filters left out is not looked at again. */
@@ -159,8 +160,9 @@ int dbk_follow_events(struct dbk_store *store, int64_t position, const struct db
                       void *user)
 {
     struct dbki_check check = {.call = call};
-    dbki_check_that(&check, !filters || (filters->limit == DBK_NONE && !filters->cursor &&
-                                         filters->total == DBK_TOTAL_NONE && !filters->chosen_count),
+    dbki_check_that(&check,
+                    !filters || (filters->limit == DBK_NONE && !filters->cursor &&
+                                 filters->total == DBK_TOTAL_NONE && !filters->chosen_count),
                     "of a spec, a follower takes the filters alone");
     if (check.status)
         return check.status;

@@ -62,8 +62,8 @@ static const char *hash_set(struct dbki_op *op, const struct dbk_codebase *codeb
 
 /* ----------------------------------------------------------------------- as builds finish ---- */
 
-static const struct dbki_statement TAKE_OUT = {
-    .sql = "DELETE FROM daybook_lineage WHERE buildid = ?"};
+static const struct dbki_statement TAKE_OUT = {.sql =
+                                                   "DELETE FROM daybook_lineage WHERE buildid = ?"};
 static const struct dbki_statement GET_SET = {
     .sql = "SELECT s.repository, s.branch, s.codebase FROM builds b"
            " JOIN buildrequests q ON q.id = b.buildrequestid"
@@ -86,7 +86,8 @@ void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t b
     DBKI_BIND(binder, &GET_SET, dbki_int(buildid));
 }
 
-int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set, const struct dbki_value *cells)
+int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
+                     const struct dbki_value *cells)
 {
     const char *texts[3];
     for (int i = 0; i < 3; i++) {

@@ -19,7 +19,8 @@ bool dbki_has_lineage(const struct dbki_op *op);
 /* When a build is finished: takes it out of its lineage, and asks for its set. */
 void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid);
 /* Takes a row of that question. Result: 0 or DBK_NO_MEMORY. */
-int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set, const struct dbki_value *cells);
+int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
+                     const struct dbki_value *cells);
 /* Puts the build, which is successful, into the lineage of that set. */
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid);

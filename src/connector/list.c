@@ -218,9 +218,10 @@ static void add_key_condition(struct dbki_buf *sql, const struct dbki_order_key 
     const char *column = key->field->column;
     bool is_nullable = key->field->flags & DBKI_FIELD_NULLABLE;
     if (is_null)
-        dbki_buf_addf(sql, is_equal            ? "%s IS NULL"
-                           : key->is_reversed ? "(%s IS NULL AND 0 = 1)"
-                                              : "%s IS NOT NULL",
+        dbki_buf_addf(sql,
+                      is_equal           ? "%s IS NULL"
+                      : key->is_reversed ? "(%s IS NULL AND 0 = 1)"
+                                         : "%s IS NOT NULL",
                       column);
     else if (is_equal)
         dbki_buf_addf(sql, "%s = ?", column);
@@ -237,12 +238,14 @@ static void add_cursor(struct maker *maker, struct dbki_buf *sql, const char *cu
     struct dbki_list_op *list = maker->list;
     struct dbki_value values[DBKI_ORDER_MAX + 1];
     if (!dbki_cursor_read(&list->op, cursor, list->shape, values, list->key_count)) {
-        refuse(maker, "the cursor belongs to other filters or another order, or was cut%s%s", "", "");
+        refuse(maker, "the cursor belongs to other filters or another order, or was cut%s%s", "",
+               "");
         return;
     }
     const struct dbki_order_key *first = &list->keys[0];
     dbki_buf_add(sql, maker->where.len ? " AND " : " WHERE ");
-    if (values[0].type != DBKI_NULL && !(first->is_reversed && first->field->flags & DBKI_FIELD_NULLABLE)) {
+    if (values[0].type != DBKI_NULL &&
+        !(first->is_reversed && first->field->flags & DBKI_FIELD_NULLABLE)) {
         dbki_buf_addf(sql, "%s %s ? AND ", first->field->column, first->is_reversed ? "<=" : ">=");
         add_param(maker, values[0]);
     }
@@ -328,8 +331,8 @@ static void set_statement(struct maker *maker, int which, const struct dbki_buf 
     }
     list->statements[which] = (struct dbki_statement){
         .sql = dbki_op_copy(&list->op, sql->text, sql->len), .is_made = true};
-    list->params[which] = dbki_op_copy(&list->op, maker->params,
-                                       (size_t)maker->param_count * sizeof *maker->params);
+    list->params[which] =
+        dbki_op_copy(&list->op, maker->params, (size_t)maker->param_count * sizeof *maker->params);
     list->param_counts[which] = maker->param_count;
 }
 
@@ -349,7 +352,8 @@ static void make_total(struct maker *maker, const struct dbk_spec *spec)
         dbki_buf_addf(&sql, "SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT ?) counted",
                       list->record->from, where);
         /* One more than the bound says whether the bound is the number itself. */
-        add_param(maker, dbki_int(list->total_up_to < INT64_MAX ? list->total_up_to + 1 : INT64_MAX));
+        add_param(maker,
+                  dbki_int(list->total_up_to < INT64_MAX ? list->total_up_to + 1 : INT64_MAX));
     }
     set_statement(maker, TOTAL, &sql);
     maker->param_count = before;
@@ -421,9 +425,10 @@ static void make(struct maker *maker)
     list->shape = dbki_hash_bytes(0, list->record->noun, strlen(list->record->noun));
     list->shape = dbki_hash_bytes(list->shape, maker->where.text, maker->where.len);
     for (int i = 0; i < maker->param_count; i++)
-        list->shape = maker->params[i].type == DBKI_TEXT
-                          ? dbki_hash_bytes(list->shape, maker->params[i].text, maker->params[i].len + 1)
-                          : dbki_hash_bytes(list->shape, &maker->params[i].number, sizeof(int64_t));
+        list->shape =
+            maker->params[i].type == DBKI_TEXT
+                ? dbki_hash_bytes(list->shape, maker->params[i].text, maker->params[i].len + 1)
+                : dbki_hash_bytes(list->shape, &maker->params[i].number, sizeof(int64_t));
     for (int i = 0; i < list->key_count; i++) {
         const char *name = list->keys[i].field->name;
         list->shape = dbki_hash_bytes(list->shape, list->keys[i].is_reversed ? "-" : "+", 1);

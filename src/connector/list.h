@@ -27,7 +27,8 @@ struct dbki_order_key {
 struct dbki_list_op {
     struct dbki_op op;
     const struct dbki_record *record;
-    struct dbki_statement statements[DBKI_LIST_STATEMENTS_MAX]; /* page, extra, total; sql NULL: not there */
+    struct dbki_statement
+        statements[DBKI_LIST_STATEMENTS_MAX]; /* page, extra, total; sql NULL: not there */
     struct dbki_value *params[DBKI_LIST_STATEMENTS_MAX];
     int param_counts[DBKI_LIST_STATEMENTS_MAX];
     int bound_as[DBKI_LIST_STATEMENTS_MAX]; /* which of the three each bound statement is */
@@ -35,7 +36,7 @@ struct dbki_list_op {
     int chosen_count;
     struct dbki_order_key keys[DBKI_ORDER_MAX + 1];
     int key_count;
-    int64_t limit; /* DBK_NONE: none */
+    int64_t limit;  /* DBK_NONE: none */
     uint64_t shape; /* hash of what a cursor belongs to */
     bool has_total;
     int64_t total_up_to; /* DBK_NONE: exact */
@@ -49,8 +50,8 @@ struct dbki_list_op {
     const void **items;
     size_t item_count, item_max;
     struct dbk_page page;
-    size_t extra_index;   /* for extra_row */
-    const void **extras;  /* the same */
+    size_t extra_index;  /* for extra_row */
+    const void **extras; /* the same */
     size_t extra_count, extra_max;
 };
 

@@ -20,8 +20,8 @@ int dbki_many_submit(struct dbk_store *store, const struct dbki_many *many, cons
     if (!count || count > IDS_MAX)
         return dbki_refuse(call, DBK_INVALID, "1 to %d builds can be asked for at once", IDS_MAX);
     size_t places = round_up(count);
-    struct dbki_list_op *list =
-        dbki_op_new(many->kind, sizeof *list, places * sizeof(struct dbki_value) + 4096, done, user);
+    struct dbki_list_op *list = dbki_op_new(many->kind, sizeof *list,
+                                            places * sizeof(struct dbki_value) + 4096, done, user);
     struct dbki_value *params =
         list ? dbki_op_take(&list->op, places * sizeof(struct dbki_value)) : NULL;
     struct dbki_buf sql = {0};
@@ -29,9 +29,10 @@ int dbki_many_submit(struct dbk_store *store, const struct dbki_many *many, cons
                   many->record->from, many->column);
     for (size_t i = 1; i < places; i++)
         dbki_buf_add(&sql, ", ?");
-    dbki_buf_addf(&sql, ")%s%s ORDER BY %s", many->also ? " AND " : "", many->also ? many->also : "",
-                  many->order);
-    char *text = params && !sql.is_out_of_memory ? dbki_op_copy(&list->op, sql.text, sql.len) : NULL;
+    dbki_buf_addf(&sql, ")%s%s ORDER BY %s", many->also ? " AND " : "",
+                  many->also ? many->also : "", many->order);
+    char *text =
+        params && !sql.is_out_of_memory ? dbki_op_copy(&list->op, sql.text, sql.len) : NULL;
     dbki_buf_fini(&sql);
     if (!text) {
         dbki_op_free(list ? &list->op : NULL);

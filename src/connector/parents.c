@@ -103,7 +103,8 @@ int dbki_find_by_name(struct dbk_store *store, const struct dbki_find *how, cons
     struct dbki_check check = {.call = call};
     char name_hash[DBKI_SHA1_HEX_SIZE];
     dbki_check_that(&check, store && done, "store and done must not be NULL");
-    dbki_check_text(&check, "name", name, how->name_max, false);
+    dbki_check_text(&check, "name", name, is_added ? how->name_max : 0, false);
+    dbki_check_that(&check, !is_added || check.status || name[0], "name must not be empty");
     if (check.status)
         return check.status;
     struct dbki_find_op *op =

@@ -13,7 +13,8 @@ static int finish_property(struct dbki_op *op, void *record)
 {
     struct dbk_property *property = record;
     (void)op;
-    property->is_json = property->value && dbki_json_is_valid(property->value, strlen(property->value));
+    property->is_json =
+        property->value && dbki_json_is_valid(property->value, strlen(property->value));
     return DBK_OK;
 }
 
@@ -52,8 +53,9 @@ bool dbk_is_json(const char *text)
 const char *dbki_properties_before(const struct dbk_store *store)
 {
     return store->schema.is_own ? "SELECT " COLUMNS " FROM build_properties p JOIN "
-                                : "SELECT " COLUMNS " FROM (SELECT * FROM build_properties p WHERE "
-                                  LATEST ") p JOIN ";
+                                : "SELECT " COLUMNS
+                                  " FROM (SELECT * FROM build_properties p WHERE " LATEST
+                                  ") p JOIN ";
 }
 
 static void deliver_properties(struct dbki_op *op, const struct dbk_error *error)
@@ -79,10 +81,8 @@ int dbk_get_build_properties(struct dbk_store *store, int64_t buildid, const str
         {"p.buildid = ?", dbki_int(buildid), true},
         {store->schema.is_own ? NULL : LATEST, dbki_int(0), false},
         {.sql = NULL}};
-    struct dbki_list_call list_call = {.kind = &GET,
-                                       .record = &dbki_property_record,
-                                       .conditions = conditions,
-                                       .spec = spec};
+    struct dbki_list_call list_call = {
+        .kind = &GET, .record = &dbki_property_record, .conditions = conditions, .spec = spec};
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }
 
@@ -90,8 +90,7 @@ int dbk_get_properties_of(struct dbk_store *store, const int64_t *buildids, size
                           const struct dbk_call *call, dbk_properties_fn *done, void *user)
 {
     struct dbki_check check = {.call = call};
-    dbki_check_that(&check, store && done && buildids,
-                    "store, done and buildids must not be NULL");
+    dbki_check_that(&check, store && done && buildids, "store, done and buildids must not be NULL");
     if (check.status)
         return check.status;
     struct dbki_many many = {.kind = &GET_OF,
@@ -226,7 +225,8 @@ int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done && (properties || !count),
                     "store, done and properties must not be NULL");
-    dbki_check_that(&check, count <= PROPERTIES_MAX, "at most 10,000 properties can be set at once");
+    dbki_check_that(&check, count <= PROPERTIES_MAX,
+                    "at most 10,000 properties can be set at once");
     size_t room = count * sizeof(struct setting) + 16;
     for (size_t i = 0; i < count && !check.status; i++) {
         dbki_property_check(&check, &properties[i]);
@@ -237,8 +237,7 @@ int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
     if (check.status)
         return check.status;
     struct set_op *op = dbki_op_new(&SET, sizeof *op, room, (dbki_callback *)done, user);
-    struct setting *settings =
-        op ? dbki_op_take(&op->op, count * sizeof(struct setting)) : NULL;
+    struct setting *settings = op ? dbki_op_take(&op->op, count * sizeof(struct setting)) : NULL;
     if (!settings) {
         dbki_op_free(op ? &op->op : NULL);
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");

@@ -12,15 +12,16 @@ const struct dbki_field *dbki_record_field(const struct dbki_record *record, con
 }
 
 /* Puts a cell where the field's member is. Result: false when out of memory. */
-static bool fill_member(struct dbki_op *op, const struct dbki_field *field, const struct dbki_value *cell,
-                        void *record)
+static bool fill_member(struct dbki_op *op, const struct dbki_field *field,
+                        const struct dbki_value *cell, void *record)
 {
     char *member = (char *)record + field->offset;
     if (field->type == DBKI_FIELD_INT) {
         *(int64_t *)(void *)member = dbki_value_int(cell);
         return true;
     }
-    const char *copy = NULL;
+    /* A damaged database may hold NULL where none should be: that is the empty text. */
+    const char *copy = field->flags & DBKI_FIELD_NULLABLE ? NULL : "";
     size_t len = 0;
     if (cell->type == DBKI_TEXT || cell->type == DBKI_BLOB) {
         copy = dbki_arena_copy(&op->arena, cell->text, cell->len);

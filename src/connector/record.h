@@ -10,11 +10,11 @@
 enum dbki_field_type { DBKI_FIELD_INT, DBKI_FIELD_TEXT, DBKI_FIELD_BLOB };
 
 enum {
-    DBKI_FIELD_NULLABLE = 1,  /* the column may be NULL */
-    DBKI_FIELD_VIRTUAL = 2,   /* no member: it can be filtered and ordered by, not chosen */
-    DBKI_FIELD_CHOSEN = 4,    /* can be chosen, not filtered or ordered by */
-    DBKI_FIELD_EXTRA = 8,     /* comes only when chosen, by a statement of its own */
-    DBKI_FIELD_RESULTS = 16,  /* takes the words of result codes */
+    DBKI_FIELD_NULLABLE = 1, /* the column may be NULL */
+    DBKI_FIELD_VIRTUAL = 2,  /* no member: it can be filtered and ordered by, not chosen */
+    DBKI_FIELD_CHOSEN = 4,   /* can be chosen, not filtered or ordered by */
+    DBKI_FIELD_EXTRA = 8,    /* comes only when chosen, by a statement of its own */
+    DBKI_FIELD_RESULTS = 16, /* takes the words of result codes */
 };
 
 struct dbki_field {
@@ -22,15 +22,16 @@ struct dbki_field {
     const char *column; /* an SQL expression over the record's `from` */
     enum dbki_field_type type;
     unsigned flags;
-    size_t offset; /* of the member: int64_t, const char *; of a blob's pointer, its length behind it */
+    size_t
+        offset; /* of the member: int64_t, const char *; of a blob's pointer, its length behind it */
 };
 
 struct dbki_record {
-    const char *noun; /* "builds": for messages */
-    const char *from; /* what stands behind FROM; its main table has the alias t */
+    const char *noun;                /* "builds": for messages */
+    const char *from;                /* what stands behind FROM; its main table has the alias t */
     const struct dbki_field *fields; /* the columns in the order of `columns`, the first one always
                                         given; then those without a column to read */
-    int unique;      /* which field is unique within a list: it ends every order */
+    int unique;                      /* which field is unique within a list: it ends every order */
     int field_count;
     int column_count;    /* fields that `columns` has */
     const char *columns; /* "t.id, t.number, ..." */

@@ -54,9 +54,10 @@ static const struct dbki_statement ADD_MASTER = {
     .sql = "INSERT INTO masters (name, name_hash, active, last_active) SELECT ?, ?, 0, ?"
            " WHERE NOT EXISTS (SELECT 1 FROM masters WHERE name_hash = ?) ON CONFLICT DO NOTHING"};
 static const struct dbki_statement ADD_SOURCESTAMP = {
-    .sql = "INSERT INTO sourcestamps (ss_hash, branch, revision, repository, codebase, project,"
-           " patchid, created_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?"
-           " WHERE NOT EXISTS (SELECT 1 FROM sourcestamps WHERE ss_hash = ?) ON CONFLICT DO NOTHING"};
+    .sql =
+        "INSERT INTO sourcestamps (ss_hash, branch, revision, repository, codebase, project,"
+        " patchid, created_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM sourcestamps WHERE ss_hash = ?) ON CONFLICT DO NOTHING"};
 static const struct dbki_statement ADD_BUILDSET = {
     .sql = "INSERT INTO buildsets (reason, submitted_at, complete, complete_at, results)"
            " VALUES (?, ?, ?, ?, ?) RETURNING id"};
@@ -169,10 +170,8 @@ static void bind_children(struct record_op *record, struct dbki_binder *binder)
 
 static void bind_events(struct record_op *record, struct dbki_binder *binder)
 {
-    struct dbki_event event = {.kind = "build",
-                               .verb = "new",
-                               .buildid = record->op.result[0],
-                               .stepid = DBK_NONE};
+    struct dbki_event event = {
+        .kind = "build", .verb = "new", .buildid = record->op.result[0], .stepid = DBK_NONE};
     dbki_event_bind_build(&record->op, binder, event);
     event.verb = "finished";
     if (is_finished(record))
@@ -194,7 +193,8 @@ static int record_row(struct dbki_op *op, int index, const struct dbki_value *ce
     return DBK_OK;
 }
 
-static void record_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void record_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more)
 {
     struct record_op *record = (struct record_op *)op;
     (void)bound;
@@ -278,9 +278,11 @@ static void check_build(struct dbki_check *check, const struct dbk_new_build *bu
                     "the build must begin with its size: use DBK_NEW_BUILD_INIT");
     if (check->status)
         return;
-    dbki_check_text(check, "the builder's name", build->builder, 0, false);
+    dbki_check_text(check, "the builder's name", build->builder, DBKI_NAME_MAX, false);
+    dbki_check_that(check, check->status || build->builder[0],
+                    "the builder's name must not be empty");
     dbki_check_text(check, "the worker's name", build->worker, DBKI_WORKER_NAME_MAX, true);
-    dbki_check_text(check, "the master's name", build->master, 0, true);
+    dbki_check_text(check, "the master's name", build->master, DBKI_NAME_MAX, true);
     dbki_check_text(check, "reason", build->reason, DBKI_NAME_MAX, true);
     dbki_check_text(check, "state_string", build->state_string, 0, true);
     if (build->results != DBK_NONE)
@@ -389,10 +391,9 @@ static void copy_sourcestamps(struct record_op *record, const struct dbk_new_bui
     for (size_t i = 0; i < count && !op->is_out_of_memory; i++) {
         struct dbki_value *args = record->sourcestamps[i].args;
         dbki_sourcestamp_args(op, build->sourcestamps[i], args);
-        record->set.codebases[i] =
-            (struct dbk_codebase){args[DBKI_SOURCESTAMP_REPOSITORY].text,
-                                  args[DBKI_SOURCESTAMP_BRANCH].text,
-                                  args[DBKI_SOURCESTAMP_CODEBASE].text};
+        record->set.codebases[i] = (struct dbk_codebase){args[DBKI_SOURCESTAMP_REPOSITORY].text,
+                                                         args[DBKI_SOURCESTAMP_BRANCH].text,
+                                                         args[DBKI_SOURCESTAMP_CODEBASE].text};
         record->sourcestamp_count = record->set.count = i + 1;
     }
 }
@@ -404,9 +405,9 @@ static void copy_items(struct record_op *record, const struct dbk_new_build *bui
     record->data = take_array(op, build->data_count, sizeof *record->data);
     for (size_t i = 0; i < build->property_count && !op->is_out_of_memory; i++) {
         const struct dbk_new_property *property = &build->properties[i];
-        record->properties[i] = (struct new_item){dbki_op_text(op, property->name),
-                                                  dbki_op_text(op, property->value),
-                                                  dbki_op_text(op, property->source)};
+        record->properties[i] =
+            (struct new_item){dbki_op_text(op, property->name), dbki_op_text(op, property->value),
+                              dbki_op_text(op, property->source)};
         record->property_count = i + 1;
     }
     for (size_t i = 0; i < build->data_count && !op->is_out_of_memory; i++) {

@@ -20,7 +20,7 @@ enum { DBKI_VALUE_MAX = 999000000 };
  * nothing, naming the field and id; deliver() for a dbk_done_fn. */
 struct dbki_write_op {
     struct dbki_op op;
-    int64_t id;              /* of what is written to */
+    int64_t id; /* of what is written to */
     struct dbki_value args[3];
 };
 /* Submits one with one argument, whose text is copied; more are for the caller to make by hand. */

@@ -44,9 +44,11 @@ static void refuse_sourcestamp(struct dbki_op *op)
     dbki_error_set(&op->error, DBK_NOT_FOUND,
                    "there is no sourcestamp of the repository %s, branch %s, revision %s, codebase "
                    "%s, project %s%s",
-                   texts[DBKI_SOURCESTAMP_REPOSITORY], texts[DBKI_SOURCESTAMP_BRANCH], texts[DBKI_SOURCESTAMP_REVISION], texts[DBKI_SOURCESTAMP_CODEBASE],
+                   texts[DBKI_SOURCESTAMP_REPOSITORY], texts[DBKI_SOURCESTAMP_BRANCH],
+                   texts[DBKI_SOURCESTAMP_REVISION], texts[DBKI_SOURCESTAMP_CODEBASE],
                    texts[DBKI_SOURCESTAMP_PROJECT],
-                   find->args[DBKI_SOURCESTAMP_PATCHID].type == DBKI_NULL ? "" : ", with that patch");
+                   find->args[DBKI_SOURCESTAMP_PATCHID].type == DBKI_NULL ? ""
+                                                                          : ", with that patch");
 }
 
 static const struct dbki_find FIND = {

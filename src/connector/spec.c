@@ -75,7 +75,8 @@ static int add_value(struct dbki_filter *filter, struct dbki_value value)
     bool takes_one = filter->compare >= DBK_LT && filter->compare <= DBK_GE;
     bool takes_none = filter->compare == DBK_EQ || filter->compare == DBK_NE;
     if (filter->count == DBKI_VALUES_MAX || (takes_one && filter->count) ||
-        (value.type == DBKI_NULL && !takes_none) || (value.type == DBKI_TEXT && !is_text(value.text)))
+        (value.type == DBKI_NULL && !takes_none) ||
+        (value.type == DBKI_TEXT && !is_text(value.text)))
         return DBK_INVALID;
     /* Grown in powers of two: the size is known from the count. */
     if ((filter->count & (filter->count - 1)) == 0) {
@@ -199,8 +200,9 @@ static const struct {
     const char *name;
     enum dbk_compare compare;
 } COMPARES[] = {
-    {"eq", DBK_EQ}, {"ne", DBK_NE}, {"lt", DBK_LT},             {"le", DBK_LE},  {"gt", DBK_GT},
-    {"ge", DBK_GE}, {"in", DBK_IN}, {"contains", DBK_CONTAINS}, {"notin", DBK_NOTIN},
+    {"eq", DBK_EQ},       {"ne", DBK_NE}, {"lt", DBK_LT}, {"le", DBK_LE},
+    {"gt", DBK_GT},       {"ge", DBK_GE}, {"in", DBK_IN}, {"contains", DBK_CONTAINS},
+    {"notin", DBK_NOTIN},
 };
 enum { COMPARE_COUNT = sizeof COMPARES / sizeof COMPARES[0] };
 
@@ -288,12 +290,13 @@ static int add_filter(struct dbk_spec *spec, const char *name, const char *value
         if (status && is_new && filter)
             drop_last_filter(spec);
         if (status)
-            dbki_error_set(out_error, (enum dbk_status)status,
-                           status == DBK_NO_MEMORY
-                               ? "out of memory"
-                               : "the filter '%.80s' cannot take that value: lt, le, gt, ge take one; "
-                                 "none goes with eq and ne; at most %d values, %d filters",
-                           name, DBKI_VALUES_MAX, DBKI_FILTERS_MAX);
+            dbki_error_set(
+                out_error, (enum dbk_status)status,
+                status == DBK_NO_MEMORY
+                    ? "out of memory"
+                    : "the filter '%.80s' cannot take that value: lt, le, gt, ge take one; "
+                      "none goes with eq and ne; at most %d values, %d filters",
+                name, DBKI_VALUES_MAX, DBKI_FILTERS_MAX);
     }
     dbki_free(field);
     dbki_free(values);

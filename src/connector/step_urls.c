@@ -22,7 +22,8 @@ static json_t *parse(const char *json)
         json_decref(list);
         return NULL;
     }
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (!is_pair(item)) {
             json_decref(list);
             return NULL;
@@ -37,8 +38,8 @@ static const char *copy_string(struct dbki_op *op, const json_t *item, const cha
     return dbki_arena_copy(&op->arena, json_string_value(string), json_string_length(string));
 }
 
-int dbki_step_urls_read(struct dbki_op *op, const char *json, const struct dbk_url *const **out_urls,
-                        size_t *out_count)
+int dbki_step_urls_read(struct dbki_op *op, const char *json,
+                        const struct dbk_url *const **out_urls, size_t *out_count)
 {
     if (!strcmp(json, "[]")) { /* nearly all of them */
         *out_urls = NULL;
@@ -53,7 +54,8 @@ int dbki_step_urls_read(struct dbki_op *op, const char *json, const struct dbk_u
     struct dbk_url *all = dbki_op_take(op, (count + 1) * sizeof *all);
     int status = urls && all ? DBK_OK : DBK_NO_MEMORY;
     if (!status)
-        json_array_foreach(list, i, item) {
+        json_array_foreach(list, i, item)
+        {
             all[i] = (struct dbk_url){copy_string(op, item, "name"), copy_string(op, item, "url")};
             urls[i] = &all[i];
             if (!all[i].name || !all[i].url)
@@ -72,14 +74,15 @@ int dbki_step_urls_read(struct dbki_op *op, const char *json, const struct dbk_u
  * is there already; DBK_DAMAGED; DBK_NO_MEMORY.
  */
 static int add_pair(struct dbki_op *op, const char *json, const char *name, const char *url,
-                       const char **out_json)
+                    const char **out_json)
 {
     json_t *list = parse(json), *item;
     size_t i;
     if (!list)
         return DBK_DAMAGED;
     *out_json = NULL;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (!strcmp(json_string_value(json_object_get(item, "name")), name) &&
             !strcmp(json_string_value(json_object_get(item, "url")), url)) {
             json_decref(list);
@@ -110,7 +113,8 @@ struct add_url_op {
 
 static const struct dbki_statement GET_URLS = {.sql = "SELECT urls_json FROM steps WHERE id = ?",
                                                .is_one_row = true};
-static const struct dbki_statement SET_URLS = {.sql = "UPDATE steps SET urls_json = ? WHERE id = ?"};
+static const struct dbki_statement SET_URLS = {.sql =
+                                                   "UPDATE steps SET urls_json = ? WHERE id = ?"};
 
 static void add_url_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
@@ -126,20 +130,21 @@ static void add_url_bind_arguments(struct dbki_op *op, struct dbki_binder *binde
     DBKI_BIND(binder, &SET_URLS, dbki_int(add->stepid), add->name, add->url);
 }
 
-static int add_url_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+static int add_url_row(struct dbki_op *op, int index, const struct dbki_value *cells,
+                       int cell_count)
 {
     struct add_url_op *add = (struct add_url_op *)op;
     (void)index;
     (void)cell_count;
     add->is_found = true;
     add->status = cells[0].type == DBKI_TEXT
-                      ? add_pair(op, cells[0].text, add->name.text, add->url.text,
-                                           &add->new_json)
+                      ? add_pair(op, cells[0].text, add->name.text, add->url.text, &add->new_json)
                       : DBK_DAMAGED;
     return add->status == DBK_NO_MEMORY ? DBK_NO_MEMORY : DBK_OK;
 }
 
-static void add_url_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void add_url_read(struct dbki_op *op, const struct dbki_bound *bound,
+                         struct dbki_binder *more)
 {
     struct add_url_op *add = (struct add_url_op *)op;
     (void)bound;

@@ -70,9 +70,10 @@ static void deliver_step(struct dbki_op *op, const struct dbk_error *error)
                  .bind = dbki_get_bind,                                                            \
                  .row = dbki_get_row,                                                              \
                  .deliver = deliver_step},                                                         \
-        .record = &dbki_step_record,                                                               \
-        .statement = {.sql = "SELECT " COLUMNS " FROM steps t WHERE " condition,                   \
-                      .is_one_row = true}                                                          \
+        .record = &dbki_step_record, .statement = {                                                \
+            .sql = "SELECT " COLUMNS " FROM steps t WHERE " condition,                             \
+            .is_one_row = true                                                                     \
+        }                                                                                          \
     }
 
 static const struct dbki_get_kind GET = GET_KIND("getting a step", "t.id = ?");
@@ -124,10 +125,8 @@ int dbk_get_steps(struct dbk_store *store, int64_t buildid, const struct dbk_spe
         return check.status;
     const struct dbki_condition conditions[] = {{"t.buildid = ?", dbki_int(buildid), true},
                                                 {.sql = NULL}};
-    struct dbki_list_call list_call = {.kind = &GET_STEPS,
-                                       .record = &dbki_step_record,
-                                       .conditions = conditions,
-                                       .spec = spec};
+    struct dbki_list_call list_call = {
+        .kind = &GET_STEPS, .record = &dbki_step_record, .conditions = conditions, .spec = spec};
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }
 
@@ -135,8 +134,7 @@ int dbk_get_steps_of(struct dbk_store *store, const int64_t *buildids, size_t co
                      const struct dbk_call *call, dbk_steps_fn *done, void *user)
 {
     struct dbki_check check = {.call = call};
-    dbki_check_that(&check, store && done && buildids,
-                    "store, done and buildids must not be NULL");
+    dbki_check_that(&check, store && done && buildids, "store, done and buildids must not be NULL");
     if (check.status)
         return check.status;
     struct dbki_many many = {.kind = &GET_STEPS_OF,
@@ -159,11 +157,12 @@ struct add_step_op {
 };
 
 static const struct dbki_statement ADD_STEP = {
-    .sql = "INSERT INTO steps (number, name, buildid, state_string, urls_json, hidden)"
-           " SELECT coalesce((SELECT max(number) FROM steps WHERE buildid = b.id), -1) + 1, ?, b.id,"
-           " ?, '[]', 0 FROM builds b WHERE b.id = ?"
-           " AND NOT EXISTS (SELECT 1 FROM steps WHERE buildid = ? AND name = ?)"
-           " RETURNING id, number"};
+    .sql =
+        "INSERT INTO steps (number, name, buildid, state_string, urls_json, hidden)"
+        " SELECT coalesce((SELECT max(number) FROM steps WHERE buildid = b.id), -1) + 1, ?, b.id,"
+        " ?, '[]', 0 FROM builds b WHERE b.id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM steps WHERE buildid = ? AND name = ?)"
+        " RETURNING id, number"};
 static const struct dbki_statement FIND_BUILD = {.sql = "SELECT 1 FROM builds WHERE id = ?",
                                                  .is_one_row = true};
 static const struct dbki_statement FIND_NAME = {
@@ -207,8 +206,8 @@ static bool next_name(struct add_step_op *add)
 {
     char suffix[24];
     int suffix_len = snprintf(suffix, sizeof suffix, "_%lld", (long long)++add->suffix);
-    size_t kept = dbki_text_prefix(add->name.text, add->name.len,
-                                   (size_t)(DBKI_STEP_NAME_MAX - suffix_len));
+    size_t kept =
+        dbki_text_prefix(add->name.text, add->name.len, (size_t)(DBKI_STEP_NAME_MAX - suffix_len));
     char *name = dbki_op_take(&add->op, kept + (size_t)suffix_len + 1);
     if (!name)
         return false;

@@ -26,7 +26,8 @@ struct dbki_key {
 };
 
 static const struct dbki_statement FIND = {
-    .sql = "SELECT call, arguments_hash, result FROM daybook_operations WHERE scope = ? AND key = ?",
+    .sql =
+        "SELECT call, arguments_hash, result FROM daybook_operations WHERE scope = ? AND key = ?",
     .is_one_row = true};
 static const struct dbki_statement KEEP = {
     .sql = "INSERT INTO daybook_operations (scope, key, at, call, arguments_hash, result)"
@@ -90,7 +91,8 @@ static int keyed_row(struct dbki_op *op, int index, const struct dbki_value *cel
     return status;
 }
 
-static void run_own_pass(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+static void run_own_pass(struct dbki_op *op, const struct dbki_bound *bound,
+                         struct dbki_binder *more)
 {
     if (!op->kind->read)
         return;
@@ -178,8 +180,9 @@ static int attach_key(struct dbk_store *store, struct dbki_op *op, const struct 
                     "an operation key is for writes: a read can be asked again");
     dbki_check_text(&check, "the operation key", call->key, 0, false);
     dbki_check_text(&check, "the operation key's scope", scope, 0, false);
-    dbki_check_that(&check, check.status || (call->key[0] && strlen(call->key) <= KEY_MAX &&
-                                             strlen(scope) <= KEY_MAX),
+    dbki_check_that(&check,
+                    check.status ||
+                        (call->key[0] && strlen(call->key) <= KEY_MAX && strlen(scope) <= KEY_MAX),
                     "an operation key has 1 to 128 bytes, its scope at most 128");
     if (!check.status && !store->schema.is_own && !store->schema.is_adopted)
         check.status = dbki_refuse(call, DBK_UNSUPPORTED,

@@ -6,8 +6,8 @@ int dbki_write_submit(struct dbk_store *store, const struct dbki_opkind *kind, i
                       void *user)
 {
     bool is_text = arg.type == DBKI_TEXT;
-    struct dbki_write_op *op = dbki_op_new(kind, sizeof *op, is_text ? arg.len + 16 : 0,
-                                           (dbki_callback *)done, user);
+    struct dbki_write_op *op =
+        dbki_op_new(kind, sizeof *op, is_text ? arg.len + 16 : 0, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     op->id = id;

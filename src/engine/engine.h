@@ -69,14 +69,14 @@ struct dbki_conn {
     const char *version; /* of the database's software; static */
     char *path;          /* the file's absolute path, or NULL; freed by close */
     bool is_single;      /* no second connection can see this database: it lives in memory */
-    bool is_read_only;   /* of a writer: the file, its folder or the file system lets nobody write */
-    char warning[256];   /* a setting that is not safe; "" for none */
+    bool is_read_only; /* of a writer: the file, its folder or the file system lets nobody write */
+    char warning[256]; /* a setting that is not safe; "" for none */
 };
 
 struct dbki_engine {
     const char *name;
     const char *const *schemes; /* of its URLs; NULL-ended */
-    int pipeline_max;           /* operations that are sent before the first one's results are read */
+    int pipeline_max; /* operations that are sent before the first one's results are read */
 
     /* Connects. Result: 0 and *out_conn, or a status. */
     int (*open)(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -91,7 +91,8 @@ struct dbki_engine {
      * Runs groups in their order, within the transaction or, for one query, without. Result: 0, or the
      * status of the group that failed, whose index goes to *out_failed; the rest did not run.
      */
-    int (*run)(struct dbki_conn *conn, struct dbki_group *const *groups, int count, int *out_failed);
+    int (*run)(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
+               int *out_failed);
     /* Ends the transaction. When it fails nothing of it remains, or the outcome says unknown. */
     int (*commit)(struct dbki_conn *conn, struct dbki_wait *wait, struct dbk_error *error);
     /* Undoes the transaction, if there is one. */

@@ -71,6 +71,14 @@ static char *show(const char *text)
     return shown;
 }
 
+static bool has_option(const struct dbki_url *url, const char *name)
+{
+    for (int i = 0; i < url->option_count; i++)
+        if (!strcmp(url->options[i].name, name))
+            return true;
+    return false;
+}
+
 static int parse_options(char *query, struct dbki_url *url, struct dbk_error *out_error)
 {
     char *saved = NULL;
@@ -87,6 +95,9 @@ static int parse_options(char *query, struct dbki_url *url, struct dbk_error *ou
         if (!dbki_url_decode(item, true) || !dbki_url_decode(value, true))
             return dbki_error_set(out_error, DBK_INVALID,
                                   "an option of the database URL has a bad %%-escape");
+        if (has_option(url, item))
+            return dbki_error_set(out_error, DBK_INVALID,
+                                  "the database URL has the option '%.60s' twice", item);
         int index = url->option_count++;
         url->options[index].name = copy(item, strlen(item));
         url->options[index].value = copy(value, strlen(value));
@@ -129,6 +140,8 @@ static int parse(const char *text, struct dbki_url *url, struct dbk_error *out_e
         if (!isalnum((unsigned char)text[i]) && !strchr("+-.", text[i]))
             colon = NULL, scheme_len = 0;
     url->shown = show(text);
+    if (url->shown)
+        dbki_text_repair(url->shown); /* a plain path may hold any bytes */
     url->scheme = colon ? copy(text, scheme_len) : copy("sqlite", 6);
     const char *rest = colon ? colon + 3 : text;
     size_t authority_len = colon ? strcspn(rest, "/?") : 0;
@@ -163,7 +176,7 @@ int dbki_url_parse(const char *text, struct dbki_url *out_url, struct dbk_error 
         status = dbki_error_set(out_error, DBK_INVALID,
                                 "no database was named: give a path or a URL such as "
                                 "sqlite:///daybook.sqlite");
-    else if (!dbki_text_is_valid(text, strlen(text), NULL))
+    else if (strstr(text, "://") && !dbki_text_is_valid(text, strlen(text), NULL))
         status = dbki_error_set(out_error, DBK_INVALID, "the database URL is not valid UTF-8");
     else
         status = parse(text, &url, out_error);

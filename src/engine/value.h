@@ -13,7 +13,8 @@ enum dbki_type { DBKI_NULL, DBKI_INT, DBKI_TEXT, DBKI_BLOB, DBKI_SOURCE };
 struct dbki_source {
     int fd;
     int64_t offset;
-    int64_t row; /* the id of the row that the statement writes; DBK_NONE: the one that it inserts */
+    int64_t
+        row; /* the id of the row that the statement writes; DBK_NONE: the one that it inserts */
 };
 
 /* A value. Text and blobs are lent: a parameter lives as long as its operation, a column until the next

@@ -7,7 +7,9 @@
 
 #include <stdio.h>
 
-enum { CREATE_WAIT_NS = 10 * 1000 * 1000 }; /* between two looks at a lock that somebody else holds */
+enum {
+    CREATE_WAIT_NS = 10 * 1000 * 1000
+}; /* between two looks at a lock that somebody else holds */
 enum { CREATE_TRIES = 1000 };
 
 /* The first column of a query's first row. */
@@ -35,11 +37,8 @@ static int ask(struct dbki_conn *conn, const char *sql, const char *param, struc
     struct dbki_value value = dbki_text(param);
     struct dbki_bound bound = {
         .statement = &statement, .params = &value, .param_count = param ? 1 : 0};
-    struct dbki_group group = {.bound = &bound,
-                               .bound_count = 1,
-                               .owner = answer,
-                               .row = take_answer,
-                               .error = error};
+    struct dbki_group group = {
+        .bound = &bound, .bound_count = 1, .owner = answer, .row = take_answer, .error = error};
     struct dbki_group *groups[] = {&group};
     *answer = (struct answer){.number = DBK_NONE};
     int status, failed;
@@ -87,13 +86,13 @@ static int check_columns(struct dbki_conn *conn, const struct dbki_schema *schem
         if (status)
             return status;
         if (!search.is_found)
-            return dbki_error_set(error, DBK_SCHEMA,
-                                  schema->is_own
-                                      ? "the store has no column %s: it was changed by hand or is "
-                                        "damaged; go back to a backup"
-                                      : "the database has no column %s: it is not Buildbot's, or of a "
-                                        "Buildbot before 4.0 (`buildbot upgrade-master` brings it up)",
-                                  *used);
+            return dbki_error_set(
+                error, DBK_SCHEMA,
+                schema->is_own ? "the store has no column %s: it was changed by hand or is "
+                                 "damaged; go back to a backup"
+                               : "the database has no column %s: it is not Buildbot's, or of a "
+                                 "Buildbot before 4.0 (`buildbot upgrade-master` brings it up)",
+                *used);
     }
     return DBK_OK;
 }
@@ -105,12 +104,14 @@ static int inspect_own(struct dbki_conn *conn, struct dbk_error *error)
     if (status)
         return status;
     if (version.number == DBK_NONE)
-        return dbki_error_set(error, DBK_SCHEMA, "daybook_schema holds no version: the store is damaged");
-    if (version.number > DBKI_SCHEMA_VERSION)
         return dbki_error_set(error, DBK_SCHEMA,
-                              "the store's tables are of version %lld, made by a newer daybook; this "
-                              "one (%s) knows versions up to %d: use the newer one",
-                              (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
+                              "daybook_schema holds no version: the store is damaged");
+    if (version.number > DBKI_SCHEMA_VERSION)
+        return dbki_error_set(
+            error, DBK_SCHEMA,
+            "the store's tables are of version %lld, made by a newer daybook; this "
+            "one (%s) knows versions up to %d: use the newer one",
+            (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
     return DBK_OK;
 }
 
@@ -139,8 +140,8 @@ int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
     schema.is_adopted = has_ours && has_alembic;
     if (!has_ours && !has_alembic && !has_builds) {
         struct answer tables;
-        status = ask(conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'", NULL,
-                     &tables, error);
+        status = ask(conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+                     NULL, &tables, error);
         if (status)
             return status;
         schema.is_empty = tables.number == 0;

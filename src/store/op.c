@@ -148,8 +148,8 @@ void dbki_check_id(struct dbki_check *check, const char *field, int64_t id)
         check->status = dbki_refuse(check->call, DBK_INVALID, "%s must be an id, 1 or more", field);
 }
 
-void dbki_check_text(struct dbki_check *check, const char *field, const char *text, size_t max_chars,
-                     bool may_be_null)
+void dbki_check_text(struct dbki_check *check, const char *field, const char *text,
+                     size_t max_chars, bool may_be_null)
 {
     size_t chars, len;
     if (check->status || (!text && may_be_null))
@@ -159,9 +159,9 @@ void dbki_check_text(struct dbki_check *check, const char *field, const char *te
     } else if (!dbki_text_is_valid(text, len = strlen(text), &chars)) {
         check->status = dbki_refuse(check->call, DBK_INVALID, "%s is not valid UTF-8", field);
     } else if (max_chars && chars > max_chars) {
-        check->status = dbki_refuse(check->call, DBK_INVALID,
-                                    "%s has %zu characters; the limit is %zu", field, chars,
-                                    max_chars);
+        check->status =
+            dbki_refuse(check->call, DBK_INVALID, "%s has %zu characters; the limit is %zu", field,
+                        chars, max_chars);
     } else if (len > DBKI_TEXT_BYTES_MAX) {
         check->status = dbki_refuse(check->call, DBK_INVALID, "%s has %zu bytes; the limit is %d",
                                     field, len, DBKI_TEXT_BYTES_MAX);

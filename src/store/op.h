@@ -28,7 +28,6 @@
 struct dbki_op;
 struct dbki_record;
 
-
 /* Collects the statements of one pass. */
 struct dbki_binder {
     struct dbki_arena arena;
@@ -52,8 +51,8 @@ void dbki_bind(struct dbki_binder *binder, const struct dbki_statement *statemen
 enum dbki_access {
     DBKI_ACCESS_READ,
     DBKI_ACCESS_EXISTING, /* changes what is there, properties and data of a build included; deletes */
-    DBKI_ACCESS_MASTER,   /* adds builds and steps below requests that are there */
-    DBKI_ACCESS_OWN,      /* adds what builds hang on: only in our own stores */
+    DBKI_ACCESS_MASTER, /* adds builds and steps below requests that are there */
+    DBKI_ACCESS_OWN,    /* adds what builds hang on: only in our own stores */
 };
 
 struct dbki_opkind {
@@ -89,20 +88,21 @@ struct dbki_op {
     enum dbki_op_state state;
     int pass;
     bool is_out_of_memory; /* while its arguments were copied */
-    bool is_turn_over;     /* set by read(): commit, let other writers have their turn, bind again */
-    int64_t progress[2];   /* of one that takes several turns; bind() begins with what was committed */
+    bool is_turn_over; /* set by read(): commit, let other writers have their turn, bind again */
+    int64_t
+        progress[2]; /* of one that takes several turns; bind() begins with what was committed */
     int64_t progress_committed[2];
-    bool is_partly_done;   /* something of it was committed in an earlier turn */
-    int64_t deadline_ns;   /* 0: none */
-    int64_t now;           /* the store's clock at submit */
+    bool is_partly_done; /* something of it was committed in an earlier turn */
+    int64_t deadline_ns; /* 0: none */
+    int64_t now;         /* the store's clock at submit */
     dbki_callback *done;
     void *user;
-    enum dbki_found found;         /* of a follower, for read() to set */
-    _Atomic bool is_cancelled;     /* of a follower: it ends where it is next looked at */
-    uint64_t looked_at_turn;       /* of a follower: the store's write_turns when its look began */
+    enum dbki_found found;     /* of a follower, for read() to set */
+    _Atomic bool is_cancelled; /* of a follower: it ends where it is next looked at */
+    uint64_t looked_at_turn;   /* of a follower: the store's write_turns when its look began */
     struct dbki_op *next_follower;
-    int64_t result[2];             /* of a write: what its callback gives beside the error */
-    struct dbki_value result_text; /* the same; NULL for most */
+    int64_t result[2];                 /* of a write: what its callback gives beside the error */
+    struct dbki_value result_text;     /* the same; NULL for most */
     const struct dbki_opkind *wrapper; /* runs in place of `kind` and calls it; NULL: none */
     struct dbki_key *key;              /* the wrapper's: an operation key */
     struct dbki_arena arena;
@@ -150,8 +150,8 @@ struct dbki_check {
 void dbki_check_that(struct dbki_check *check, bool is_right, const char *sentence);
 void dbki_check_id(struct dbki_check *check, const char *field, int64_t id);
 /* NULL is only taken with may_be_null. max_chars 0: no limit but that of the largest text. */
-void dbki_check_text(struct dbki_check *check, const char *field, const char *text, size_t max_chars,
-                     bool may_be_null);
+void dbki_check_text(struct dbki_check *check, const char *field, const char *text,
+                     size_t max_chars, bool may_be_null);
 void dbki_check_results(struct dbki_check *check, int64_t results);
 
 /* Limits of texts, in characters (header, LIMITS). */

@@ -231,8 +231,7 @@ int dbk_wait(struct dbk_store *store, int timeout_ms)
             return delivered;
         pthread_mutex_lock(&store->lock);
         /* A callback that waits would wait for itself. */
-        bool is_idle = store->is_dispatching ||
-                       (!store->is_closing && store->outstanding == 0);
+        bool is_idle = store->is_dispatching || (!store->is_closing && store->outstanding == 0);
         pthread_mutex_unlock(&store->lock);
         int64_t left_ns = end_ns < 0 ? -1 : end_ns - dbki_clock_ns();
         if (is_idle || (end_ns >= 0 && left_ns <= 0))

@@ -77,8 +77,8 @@ static bool is_read_late(void *user)
     return op && op->deadline_ns && dbki_clock_ns() > op->deadline_ns;
 }
 
-static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn *conn, bool is_writer,
-                                      bool is_reader)
+static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn *conn,
+                                      bool is_writer, bool is_reader)
 {
     struct dbki_worker *worker = &store->workers[store->worker_count++];
     worker->store = store;
@@ -218,7 +218,8 @@ static int start_threads(struct dbk_store *store, struct dbk_error *error)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&store->lock);
     for (int i = 0; i < store->worker_count && !failed; i++) {
-        failed = pthread_create(&store->workers[i].thread, NULL, dbki_worker_run, &store->workers[i]);
+        failed =
+            pthread_create(&store->workers[i].thread, NULL, dbki_worker_run, &store->workers[i]);
         if (!failed) {
             pthread_setname_np(store->workers[i].thread,
                                store->workers[i].is_writer ? "daybook-write" : "daybook-read");
@@ -384,7 +385,8 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
     return DBK_OK;
 }
 
-static int check_call(struct dbk_store *store, const struct dbki_op *op, const struct dbk_call *call)
+static int check_call(struct dbk_store *store, const struct dbki_op *op,
+                      const struct dbk_call *call)
 {
     if (store->fork_generation != dbki_fork_generation())
         return dbki_refuse(call, DBK_CLOSED, "the store was opened before a fork: open it anew");

@@ -32,8 +32,8 @@ struct dbki_worker {
     struct dbk_store *store;
     struct dbki_conn *conn;
     pthread_t thread;
-    bool is_writer; /* takes from `writes` */
-    bool is_reader; /* takes from `reads` */
+    bool is_writer;          /* takes from `writes` */
+    bool is_reader;          /* takes from `reads` */
     int64_t now;             /* the store's clock in the last batch of writes */
     int64_t kept_house_at;   /* 0: not yet */
     int64_t busy_since_ns;   /* writes have come without a pause since then; 0: there was one */
@@ -44,27 +44,29 @@ struct dbki_worker {
 struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes;
-    struct dbki_queue asleep;      /* followers between two looks */
-    struct dbki_op *followers;     /* all of them, wherever they are */
-    uint64_t write_turns;          /* how often writes were completed */
-    int64_t look_at_ns;            /* when those that are asleep look again; 0: none is */
+    struct dbki_queue asleep;  /* followers between two looks */
+    struct dbki_op *followers; /* all of them, wherever they are */
+    uint64_t write_turns;      /* how often writes were completed */
+    int64_t look_at_ns;        /* when those that are asleep look again; 0: none is */
     struct dbki_list ready;
     int ready_count;
     int64_t running_count;
     int64_t outstanding; /* submitted, and not taken from `ready` */
     uint64_t last_op_id;
     int64_t read_count, write_count, failed_count; /* finished */
-    bool is_signalled;   /* event_fd is or will be readable, and nobody dispatched since */
-    uint64_t owed_signals; /* promised to event_fd and not read from it; one may not be written yet */
+    bool is_signalled; /* event_fd is or will be readable, and nobody dispatched since */
+    uint64_t
+        owed_signals;    /* promised to event_fd and not read from it; one may not be written yet */
     bool is_dispatching; /* callbacks run: more submits are likely to come at once */
     pthread_t dispatcher;
-    bool is_gathering;   /* the writer waits on `dispatched` for them to end */
+    bool is_gathering; /* the writer waits on `dispatched` for them to end */
     pthread_cond_t dispatched;
     bool is_closing;
     dbk_done_fn *close_done;
     void *close_user;
     int live_workers; /* threads that have not ended */
-    bool is_finished; /* all of them have: the next dispatch that finds `ready` empty frees the store */
+    bool
+        is_finished; /* all of them have: the next dispatch that finds `ready` empty frees the store */
     int64_t timer_at_ns; /* when timer_fd goes off; 0: it does not */
 
     int event_fd, timer_fd, poll_fd; /* poll_fd joins the other two: what dbk_fd() gives */

@@ -20,8 +20,9 @@
 enum { WRITE_BATCH_MAX = 1024, READ_BATCH_MAX = 32 };
 
 static const int64_t BATCH_NS = 10 * 1000 * 1000;
-static const int64_t GATHER_NS = 300 * 1000;            /* patience while callbacks go on submitting */
-static const int64_t CLOSE_WAIT_NS = 5000 * 1000 * 1000LL; /* for a lock, once the store is closing */
+static const int64_t GATHER_NS = 300 * 1000; /* patience while callbacks go on submitting */
+static const int64_t CLOSE_WAIT_NS =
+    5000 * 1000 * 1000LL; /* for a lock, once the store is closing */
 static const int64_t BUSY_NS = 1000 * 1000 * 1000;
 static const int64_t ROOM_NS = 110 * 1000 * 1000;
 static const int64_t READ_RETRY_NS = 500 * 1000;

@@ -12,8 +12,9 @@
 #include "base/clock.h"
 
 enum {
-    PAGES_WANTED = 1000,      /* in the log, before it is worth a checkpoint; SQLite's own default */
-    PAGES_LARGE = 4 * 1000,   /* readers keep the log from beginning anew: hold the lock until they left */
+    PAGES_WANTED = 1000, /* in the log, before it is worth a checkpoint; SQLite's own default */
+    PAGES_LARGE =
+        4 * 1000, /* readers keep the log from beginning anew: hold the lock until they left */
     HOLD_NS = 2 * 1000 * 1000, /* longer than a batch of reads mostly takes */
 };
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum { PROGRESS_STEPS = 20000 }; /* of SQLite's virtual machine: some 0.2 ms */
-enum { OPEN_WAIT_MS = 5000 };         /* for a lock that somebody else holds */
+enum { OPEN_WAIT_MS = 5000 };    /* for a lock that somebody else holds */
 enum { EMPTY_TRIES = 50, EMPTY_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* File systems whose locks or shared memory cannot be trusted. */
@@ -24,8 +24,8 @@ static const struct {
     unsigned long type;
     const char *name;
 } NETWORK_FILE_SYSTEMS[] = {
-    {0x6969, "NFS"},       {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"},        {0x517B, "SMB"},
-    {0x5346414F, "AFS"},   {0x73757245, "Coda"}, {0x01021997, "9P"},         {0x00C36400, "Ceph"},
+    {0x6969, "NFS"},        {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"},   {0x517B, "SMB"},
+    {0x5346414F, "AFS"},    {0x73757245, "Coda"}, {0x01021997, "9P"},    {0x00C36400, "Ceph"},
     {0x0BD00BD0, "Lustre"}, {0x01161970, "GFS2"}, {0x7461636F, "OCFS2"},
 };
 
@@ -50,11 +50,11 @@ static bool is_memory(const struct dbki_url *url)
 
 static int fail_with_errno(const char *path, struct dbk_error *error)
 {
-    enum dbk_status status = errno == ENOENT || errno == ENOTDIR ? DBK_NOT_FOUND
-                             : errno == EACCES || errno == EPERM ? DBK_DENIED
+    enum dbk_status status = errno == ENOENT || errno == ENOTDIR  ? DBK_NOT_FOUND
+                             : errno == EACCES || errno == EPERM  ? DBK_DENIED
                              : errno == ENOSPC || errno == EDQUOT ? DBK_FULL
-                             : errno == EROFS                    ? DBK_READ_ONLY
-                                                                 : DBK_UNREACHABLE;
+                             : errno == EROFS                     ? DBK_READ_ONLY
+                                                                  : DBK_UNREACHABLE;
     return dbki_error_set(error, status, "%s: %s", path, strerror(errno));
 }
 
@@ -104,10 +104,11 @@ static int refuse_lost_file(const char *path, struct dbk_error *error)
         /* Perhaps somebody makes a store in place of one that was deleted without its log. */
         dbki_clock_sleep_ns(EMPTY_PAUSE_NS);
     }
-    return dbki_error_set(error, DBK_DAMAGED,
-                          "%s is empty, but its log (-wal) is not: put the database back from a backup, "
-                          "or move the log away if nothing in it is wanted",
-                          path);
+    return dbki_error_set(
+        error, DBK_DAMAGED,
+        "%s is empty, but its log (-wal) is not: put the database back from a backup, "
+        "or move the log away if nothing in it is wanted",
+        path);
 }
 
 static int check_file(const char *path, const struct dbki_conn_options *options, bool is_read_only,
@@ -169,7 +170,8 @@ static int say_locked(const struct conn *conn, struct dbk_error *error)
                           sqlite3_db_filename(conn->db, "main"));
 }
 
-int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, struct dbk_error *error)
+int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
+                        struct dbk_error *error)
 {
     struct conn *conn = dbki_calloc(1, sizeof *conn);
     if (!conn)
@@ -178,8 +180,8 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn, str
     conn->head.version = sqlite3_libversion();
     conn->turn.fd = -1;
     int status = DBK_OK;
-    int code = sqlite3_open_v2(path, &conn->db,
-                               flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int code =
+        sqlite3_open_v2(path, &conn->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) {
         status = dbki_sqlite_error(conn->db, code, error);
     } else {
@@ -212,13 +214,13 @@ static int check_options(const struct dbki_url *url, struct dbk_error *error)
     if (url->authority[0])
         return dbki_error_set(error, DBK_INVALID,
                               "a database file has no host: sqlite:///relative or "
-                              "sqlite:////absolute, not sqlite://%.40s",
-                              url->authority);
+                              "sqlite:////absolute");
     for (int i = 0; i < url->option_count; i++)
         if (strcmp(url->options[i].name, "mode") && strcmp(url->options[i].name, "writes"))
-            return dbki_error_set(error, DBK_INVALID,
-                                  "SQLite databases have no option '%.40s'; there is mode and writes",
-                                  url->options[i].name);
+            return dbki_error_set(
+                error, DBK_INVALID,
+                "SQLite databases have no option '%.40s'; there is mode and writes",
+                url->options[i].name);
     return DBK_OK;
 }
 
@@ -234,9 +236,8 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     bool is_writer = options->is_writer && !url->is_read_only;
     struct conn *conn;
     status = dbki_sqlite_connect(in_memory ? ":memory:" : url->path,
-                                 is_writer || in_memory
-                                     ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                     : SQLITE_OPEN_READONLY,
+                                 is_writer || in_memory ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                                        : SQLITE_OPEN_READONLY,
                                  &conn, error);
     if (status)
         return status;
@@ -310,7 +311,8 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     int failed, tries = 0, status;
     if (sqlite3_get_autocommit(conn->db)) {
         conn_rollback(head);
-        return dbki_error_set(error, DBK_UNREACHABLE, "SQLite rolled the transaction back by itself");
+        return dbki_error_set(error, DBK_UNREACHABLE,
+                              "SQLite rolled the transaction back by itself");
     }
     while ((status = dbki_sqlite_run(head, groups, 1, &failed)) == DBK_BUSY)
         /* Without a write-ahead log, readers keep a commit waiting; the transaction stays open. */
@@ -342,13 +344,14 @@ static int conn_columns(struct dbki_conn *head, const char *table,
     int status = DBK_OK;
     sqlite3_busy_timeout(conn->db, OPEN_WAIT_MS);
     int code = sqlite3_prepare_v2(
-        conn->db, "SELECT name, \"notnull\" AND dflt_value IS NULL AND NOT pk FROM pragma_table_info(?)",
-        -1, &stmt, NULL);
+        conn->db,
+        "SELECT name, \"notnull\" AND dflt_value IS NULL AND NOT pk FROM pragma_table_info(?)", -1,
+        &stmt, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     while (!status && code == SQLITE_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        status = column(user, (const char *)sqlite3_column_text(stmt, 0),
-                        sqlite3_column_int(stmt, 1));
+        status =
+            column(user, (const char *)sqlite3_column_text(stmt, 0), sqlite3_column_int(stmt, 1));
         code = SQLITE_OK;
     }
     if (!status && code != SQLITE_DONE)

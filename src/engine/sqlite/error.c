@@ -15,7 +15,8 @@ static const struct {
     {SQLITE_BUSY, DBK_BUSY, "another program holds the database's lock"},
     {SQLITE_LOCKED, DBK_BUSY, "another connection holds a lock on the table"},
     {SQLITE_FULL, DBK_FULL,
-     "free some space on the disk that holds the database; nothing was lost, and writing goes on then"},
+     "free some space on the disk that holds the database; nothing was lost, and writing goes on "
+     "then"},
     {SQLITE_NOMEM, DBK_NO_MEMORY, NULL},
     {SQLITE_IOERR_NOMEM, DBK_NO_MEMORY, NULL},
     {SQLITE_IOERR_CORRUPTFS, DBK_DAMAGED, "the file system is damaged"},
@@ -27,9 +28,11 @@ static const struct {
      "a write was cut off and has to be undone before anybody can read: start the master once, or "
      "open the file once as a user who may write it"},
     {SQLITE_READONLY_RECOVERY, DBK_DENIED,
-     "its write-ahead log has to be recovered by a user who may write the file, before others read"},
+     "its write-ahead log has to be recovered by a user who may write the file, before others "
+     "read"},
     {SQLITE_READONLY_CANTINIT, DBK_DENIED,
-     "a database with a write-ahead log can only be read where its -shm file is or can be made: read "
+     "a database with a write-ahead log can only be read where its -shm file is or can be made: "
+     "read "
      "it as the user who writes it, or read a copy made together with its -wal file"},
     {SQLITE_READONLY_CANTLOCK, DBK_DENIED,
      "this user may not lock the -shm file beside it, which reading needs"},
@@ -38,7 +41,8 @@ static const struct {
     {SQLITE_PERM, DBK_DENIED, NULL},
     {SQLITE_AUTH, DBK_DENIED, NULL},
     {SQLITE_CANTOPEN, DBK_DENIED,
-     "this user may not open the file, or not open or make its -wal and -shm files in that folder: read "
+     "this user may not open the file, or not open or make its -wal and -shm files in that folder: "
+     "read "
      "it as the user who writes it, or a copy made together with its -wal file"},
     {SQLITE_TOOBIG, DBK_TOO_LARGE, NULL},
     {SQLITE_CONSTRAINT, DBK_CONFLICT, NULL},
@@ -96,8 +100,7 @@ int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error)
     if (path && !path[0])
         path = NULL;
     dbki_error_set(error, status, "%.160s%s%s%s%s%s%s%s", path ? path : "", path ? ": " : "", words,
-                   system ? " (" : "",
-                   system ? strerror(system) : "", system ? ")" : "",
+                   system ? " (" : "", system ? strerror(system) : "", system ? ")" : "",
                    row >= 0 && CODES[row].hint ? ": " : "",
                    row >= 0 && CODES[row].hint ? CODES[row].hint : "");
     if (error)

@@ -56,8 +56,8 @@ int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, struct d
     char *piece = dbki_malloc(PIECE_SIZE);
     if (!piece)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
-    int64_t rowid = value->source->row != DBK_NONE ? value->source->row
-                                                   : sqlite3_last_insert_rowid(conn->db);
+    int64_t rowid =
+        value->source->row != DBK_NONE ? value->source->row : sqlite3_last_insert_rowid(conn->db);
     int status = DBK_OK;
     int code = sqlite3_blob_open(conn->db, "main", bound->statement->source_table,
                                  bound->statement->source_column, rowid, 1, &blob);

@@ -79,8 +79,9 @@ static int bind(sqlite3_stmt *stmt, const struct dbki_bound *bound)
                                        SQLITE_UTF8);
             break;
         case DBKI_BLOB:
-            code = value->len ? sqlite3_bind_blob64(stmt, i + 1, value->blob, value->len, SQLITE_STATIC)
-                              : sqlite3_bind_zeroblob(stmt, i + 1, 0);
+            code = value->len
+                       ? sqlite3_bind_blob64(stmt, i + 1, value->blob, value->len, SQLITE_STATIC)
+                       : sqlite3_bind_zeroblob(stmt, i + 1, 0);
             break;
         case DBKI_SOURCE:
             code = sqlite3_bind_zeroblob64(stmt, i + 1, value->len);
