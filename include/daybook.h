@@ -282,17 +282,16 @@ DBK_API int dbk_close_wait(struct dbk_store *store);
 
 /* What is known of the database behind a store. */
 struct dbk_info {
-    const char *engine;         /* "sqlite" */
-    const char *url;            /* without a password */
-    const char *engine_version; /* "3.40.1" */
-    bool is_own;                /* made by daybook, not by Buildbot */
-    bool is_adopted;            /* Buildbot's, with daybook's tables beside it */
-    bool is_read_only;          /* nothing at all may be written */
-    bool has_events;            /* writes leave events */
-    const char
-        *buildbot_version; /* the revision of Buildbot's schema; NULL for a store of our own */
-    const char *warning; /* what an operator should know (a setting that is not safe); NULL: none */
-    const char *path;    /* the file's absolute path; NULL for a database in memory or a server */
+    const char *engine;           /* "sqlite" */
+    const char *url;              /* without a password */
+    const char *engine_version;   /* "3.40.1" */
+    bool is_own;                  /* made by daybook, not by Buildbot */
+    bool is_adopted;              /* Buildbot's, with daybook's tables beside it */
+    bool is_read_only;            /* nothing at all may be written */
+    bool has_events;              /* writes leave events */
+    const char *buildbot_version; /* the revision of Buildbot's schema; NULL: our own */
+    const char *warning;          /* what an operator should know; NULL: nothing */
+    const char *path; /* the file's absolute path; NULL for a database in memory or a server */
 };
 
 /* Tells what is known of the database. Result: lent, valid until the store is freed. */
@@ -300,17 +299,16 @@ DBK_API const struct dbk_info *dbk_get_info(const struct dbk_store *store);
 
 /* Counters of a store since it was opened; all ever rising but the first three. */
 struct dbk_stats {
-    int64_t waiting_count; /* operations not begun */
-    int64_t running_count; /* operations begun */
-    int64_t ready_count;   /* operations finished and not dispatched */
-    int64_t read_count;    /* reads finished */
-    int64_t write_count;   /* writes finished */
-    int64_t failed_count;  /* operations that ended with an error other than DBK_NOT_FOUND */
-    int64_t commit_count;  /* transactions that wrote */
-    int64_t retry_count;   /* transactions that were begun again */
-    int64_t
-        checkpoint_count; /* SQLite: how often the write-ahead log was moved into the database */
-    int64_t lock_wait_ms; /* time spent waiting for other writers */
+    int64_t waiting_count;    /* operations not begun */
+    int64_t running_count;    /* operations begun */
+    int64_t ready_count;      /* operations finished and not dispatched */
+    int64_t read_count;       /* reads finished */
+    int64_t write_count;      /* writes finished */
+    int64_t failed_count;     /* operations that ended with an error other than DBK_NOT_FOUND */
+    int64_t commit_count;     /* transactions that wrote */
+    int64_t retry_count;      /* transactions that were begun again */
+    int64_t checkpoint_count; /* SQLite: write-ahead logs moved into the database */
+    int64_t lock_wait_ms;     /* time spent waiting for other writers */
 };
 
 /* Fills *out_stats with the counters as they are now. Any thread. stats_size: sizeof(*out_stats). */
@@ -446,11 +444,10 @@ DBK_API int dbk_spec_parse(const char *text, struct dbk_spec **out_spec,
 
 /* What a list call says of the page that it gives. */
 struct dbk_page {
-    size_t count;        /* records in this page */
-    int64_t total;       /* all that match; DBK_NONE when it was not wanted */
-    bool is_total_exact; /* false: there are at least `total` */
-    const char
-        *next_cursor; /* goes on after this page; NULL when it was not full or had no limit */
+    size_t count;            /* records in this page */
+    int64_t total;           /* all that match; DBK_NONE when it was not wanted */
+    bool is_total_exact;     /* false: there are at least `total` */
+    const char *next_cursor; /* goes on after this page; NULL when it was not full */
 };
 
 /* ----------------------------------------------------------------------------------- builds ---- */
