@@ -3,11 +3,13 @@
 #   CONFIGURE   further options of `meson setup`, for example CONFIGURE=-Dtests=false
 #   PREFIX      where `make install` puts things (default /usr/local)
 #   DESTDIR     a directory before PREFIX, for packagers
+#   BENCH       options of `make bench`, for example BENCH='--only get_build'
 #   ASK=no      do not look for missing packages (tools/setup)
 
 CONFIGURE ?=
 PREFIX ?=
 ASK ?= yes
+BENCH ?=
 
 # ninja configures again by itself when a meson.build changes; packages that came since it cannot see.
 configure = if ! test -f $(1)/build.ninja; then $(2) meson setup $(1) $(CONFIGURE) $(3); \
@@ -63,11 +65,11 @@ soak: ## the tests that take hours
 	@$(call run_tests,build,--suite soak --timeout-multiplier 0)
 	@tools/test-report build/$(testlog)
 
-bench: ## measure; the figures are printed
+bench: ## measure daybook beside a bare SQLite program (BENCH=--quick for less); build/bench/bench.json
 	@$(call setup,run)
-	@$(call configure,build/bench,,--buildtype release)
-	@ninja -C build/bench
-	@meson test -C build/bench --no-rebuild --benchmark --verbose --timeout-multiplier 0
+	@$(call configure,build)
+	@ninja -C build bench/bench
+	@build/bench/bench $(BENCH)
 
 format: ## rewrite the C files as .clang-format says
 	@$(call setup,test)

@@ -89,7 +89,8 @@ void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2), no
 /* A record's share of the sum. */
 static inline uint64_t bench_sum(int64_t id, int64_t number, const char *text, size_t len)
 {
-    return (uint64_t)id * 31 + (uint64_t)number * 7 + len + (len ? (unsigned char)text[len - 1] : 0);
+    return (uint64_t)id * 31 + (uint64_t)number * 7 + len +
+           (len ? (unsigned char)text[len - 1] : 0);
 }
 
 /* ----------------------------------------------------------------------------- the two sides ---- */

@@ -37,8 +37,9 @@ void bench_random_init(struct bench_random *random, uint64_t seed)
 struct bench_draw bench_draw(struct bench_random *random, const struct bench_work *work)
 {
     static const char *const texts[] = {
-        "building",      "compiling 214 files", "running the tests (17 of 60)", "build successful",
-        "step 3: linking", "uploading",         "waiting for a lock",           "failed: 2 tests"};
+        "building",           "compiling 214 files", "running the tests (17 of 60)",
+        "build successful",   "step 3: linking",     "uploading",
+        "waiting for a lock", "failed: 2 tests"};
     uint64_t bits = next(random);
     int64_t build_index = (int64_t)((bits >> 16) % (uint64_t)work->build_count);
     return (struct bench_draw){

@@ -5,6 +5,7 @@
  * for several rounds; the figure is the median of the rounds' ratios.
  */
 #include "report.h"
+#include "statements.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ROUNDS = 7, ROUNDS_QUICK = 3, QUICKER = 8, HANDOVERS = 20000 };
+enum { ROUNDS = 7, ROUNDS_QUICK = 3, QUICKER = 8, HANDOVERS = 5000, LOOK = 64 };
 
 #define RATE(operation, at_once, operations, wanted)                                               \
     {                                                                                              \
@@ -40,9 +41,8 @@ static struct bench_case cases[] = {
     RATE(BENCH_GET_STEP, 64, 150000, 0.7),
     RATE(BENCH_GET_BUILDS, 64, 4000, 0.8),
     ALONE(BENCH_GET_BUILDS, 3000, PLACEMENT_TOGETHER),
-    ALONE(BENCH_GET_BUILDS, 3000, PLACEMENT_APART),
     ALONE(BENCH_GET_BUILD, 20000, PLACEMENT_TOGETHER),
-    ALONE(BENCH_GET_BUILD, 20000, PLACEMENT_APART),
+    ALONE(BENCH_GET_BUILD, 5000, PLACEMENT_APART),
     ALONE(BENCH_ADD_BUILD, 1500, PLACEMENT_TOGETHER),
     ALONE(BENCH_ADD_BUILD, 1500, PLACEMENT_APART),
 };
@@ -75,10 +75,10 @@ static void print_help(void)
 static struct options read_options(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"quick", no_argument, NULL, 'q'},       {"only", required_argument, NULL, 'o'},
+        {"quick", no_argument, NULL, 'q'},        {"only", required_argument, NULL, 'o'},
         {"rounds", required_argument, NULL, 'r'}, {"json", required_argument, NULL, 'j'},
         {"folder", required_argument, NULL, 'f'}, {"side", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     struct options options = {.rounds = 0};
     int letter;
     while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1)
@@ -139,12 +139,12 @@ static bool is_wanted(const struct bench_case *one, const struct options *option
     return !options->only || strstr(name, options->only);
 }
 
-/* The work of a round; round -1 warms both sides up. */
+/* The work of a round; round -1 warms both sides up, round -2 looks at their statements. */
 static struct bench_work work_of(const struct bench_case *one, int round)
 {
     struct bench_work work = one->work;
-    work.first = (round + 1) * work.count;
-    work.seed = (uint64_t)round + 2;
+    work.first = (round + 2) * work.count;
+    work.seed = (uint64_t)(round + 3);
     return work;
 }
 
@@ -166,6 +166,30 @@ static void run_side(struct bench_case *one, const struct files *files, bool is_
     ours_close(ours);
 }
 
+/* Does a little on both sides and compares the statements that they run. */
+static void compare_statements(const struct bench_case *one, const struct files *files)
+{
+    struct statements bare_statements = {.count = 0}, ours_statements = {.count = 0};
+    struct bench_work work = work_of(one, -2);
+    struct bench_sample sample;
+    work.count = LOOK;
+    statements_watch();
+    struct bare *bare = bare_open(files->bare);
+    statements_record(&bare_statements);
+    bare_run(bare, &work, &sample);
+    statements_record(NULL);
+    struct ours *ours = ours_open(files->ours);
+    statements_record(&ours_statements);
+    ours_run(ours, &work, &sample);
+    statements_record(NULL);
+    bare_close(bare);
+    ours_close(ours);
+    statements_unwatch();
+    statements_compare(&bare_statements, &ours_statements);
+    statements_fini(&bare_statements);
+    statements_fini(&ours_statements);
+}
+
 /* The last checkpoint of one side must not run in the other's turn. */
 static void settle(void)
 {
@@ -174,6 +198,7 @@ static void settle(void)
 
 static void run_rounds(struct bench_case *one, const struct files *files, int rounds)
 {
+    compare_statements(one, files);
     placement_of_threads(one->placement);
     struct bare *bare = bare_open(files->bare);
     struct ours *ours = ours_open(files->ours);

@@ -77,7 +77,8 @@ static void on_done(void *user, const struct dbk_error *error)
     finished(user, 0);
 }
 
-static void on_added_build(void *user, const struct dbk_error *error, int64_t buildid, int64_t number)
+static void on_added_build(void *user, const struct dbk_error *error, int64_t buildid,
+                           int64_t number)
 {
     check(error);
     finished(user, bench_sum(buildid, number, NULL, 0));

@@ -38,7 +38,17 @@ static double ratio_of(const struct bench_case *one, int round)
     return ours_rate / bare_rate;
 }
 
-enum figure { RATIO, BARE_RATE, OURS_RATE, BARE_CPU, OURS_CPU, BARE_SWITCHES, SWITCHES, BATCH, HANDOVER };
+enum figure {
+    RATIO,
+    BARE_RATE,
+    OURS_RATE,
+    BARE_CPU,
+    OURS_CPU,
+    BARE_SWITCHES,
+    SWITCHES,
+    BATCH,
+    HANDOVER
+};
 
 static double figure_of(const struct bench_case *one, enum figure figure, int round)
 {
@@ -104,7 +114,10 @@ void report_line(const struct bench_case *one)
     printf("%-22s %5s %10.0f %10.0f %6.2f %6.2f-%6.2f  %s%.2f %-5s %7s %7.2f %7.1f %7.1f\n",
            bench_op_name(one->work.op), report_outstanding(one), figure(one, BARE_RATE).median,
            figure(one, OURS_RATE).median, ratio.median, ratio.min, ratio.max,
-           one->is_most ? "<= " : ">= ", one->mark, is_met(one) ? "ok" : one->is_most ? "ABOVE" : "BELOW",
+           one->is_most ? "<= " : ">= ", one->mark,
+           is_met(one)    ? "ok"
+           : one->is_most ? "ABOVE"
+                          : "BELOW",
            batch_text, figure(one, SWITCHES).median, figure(one, BARE_CPU).median,
            figure(one, OURS_CPU).median);
     fflush(stdout);
@@ -126,9 +139,10 @@ static void print_notes(const struct bench_case *cases, int count)
         if (!one->rounds || !one->is_most || is_said[one->placement])
             continue;
         is_said[one->placement] = true;
-        printf("\n%s: one at a time, %s; the ratio is daybook's time to\nthat of the bare call and a "
-               "bare hand-over to a thread and back (%.1f us)",
-               report_outstanding(one), words[one->placement], figure(one, HANDOVER).median);
+        printf(
+            "\n%s: one at a time, %s; the ratio is daybook's time to\nthat of the bare call and a "
+            "bare hand-over to a thread and back (%.1f us)",
+            report_outstanding(one), words[one->placement], figure(one, HANDOVER).median);
     }
     printf("\nother programs took up to %.0f %% of the processors%s\n", foreign * 100,
            foreign > 0.1 ? ": too much to trust these figures" : "");
@@ -154,15 +168,15 @@ static json_t *case_json(const struct bench_case *one)
     json_t *ratios = json_array();
     for (int i = 0; i < one->rounds; i++)
         json_array_append_new(ratios, json_real(ratio_of(one, i)));
-    json_t *object = json_pack(
-        "{s:s, s:i, s:s, s:I, s:I, s:f, s:s, s:b, s:o, s:o, s:o, s:o}", "operation",
-        bench_op_name(one->work.op), "outstanding", one->work.outstanding, "at_once",
-        report_outstanding(one), "builds", (json_int_t)one->work.build_count, "operations_a_round",
-        (json_int_t)one->ours[0].operations, "mark", one->mark, "mark_is",
-        one->is_most ? "at most" : "at least", "met", is_met(one), "ratio",
-        spread_json(figure(one, RATIO)), "ratios", ratios, "bare_per_second",
-        spread_json(figure(one, BARE_RATE)), "daybook_per_second",
-        spread_json(figure(one, OURS_RATE)));
+    json_t *object =
+        json_pack("{s:s, s:i, s:s, s:I, s:I, s:f, s:s, s:b, s:o, s:o, s:o, s:o}", "operation",
+                  bench_op_name(one->work.op), "outstanding", one->work.outstanding, "at_once",
+                  report_outstanding(one), "builds", (json_int_t)one->work.build_count,
+                  "operations_a_round", (json_int_t)one->ours[0].operations, "mark", one->mark,
+                  "mark_is", one->is_most ? "at most" : "at least", "met", is_met(one), "ratio",
+                  spread_json(figure(one, RATIO)), "ratios", ratios, "bare_per_second",
+                  spread_json(figure(one, BARE_RATE)), "daybook_per_second",
+                  spread_json(figure(one, OURS_RATE)));
     json_object_set_new(object, "other_programs", json_real(one->foreign));
     json_object_set_new(object, "bare_cpu_us", json_real(figure(one, BARE_CPU).median));
     json_object_set_new(object, "daybook_cpu_us", json_real(figure(one, OURS_CPU).median));

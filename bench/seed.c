@@ -28,10 +28,11 @@ static const struct {
     {SERIES " INSERT INTO buildrequests (buildsetid, builderid, submitted_at)"
             " SELECT 1, i % 16 + 1, 1700000000 FROM n",
      BENCH_REQUESTS},
-    {SERIES " INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid,"
-            " started_at, complete_at, locks_duration_s, state_string, results)"
-            " SELECT i / 16 + 1, i % 16 + 1, i % 1000 + 1, i % 16 + 1, 1, 1700000000 + i * 10,"
-            " 1700000000 + i * 10 + 60 + i % 7, 0, 'build successful', iif(i / 16 % 5, 0, 2) FROM n",
+    {SERIES
+     " INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid,"
+     " started_at, complete_at, locks_duration_s, state_string, results)"
+     " SELECT i / 16 + 1, i % 16 + 1, i % 1000 + 1, i % 16 + 1, 1, 1700000000 + i * 10,"
+     " 1700000000 + i * 10 + 60 + i % 7, 0, 'build successful', iif(i / 16 % 5, 0, 2) FROM n",
      0},
 };
 

@@ -105,7 +105,8 @@
  *
  * Structs that the library gives are made by the library alone and only ever grow at their end; lists
  * are arrays of pointers. Structs that you give begin with their size (the _INIT macros fill it), so
- * that a program built against an older header goes on working.
+ * that a program built against an older header goes on working. The small ones that come in arrays
+ * (dbk_codebase, dbk_url, dbk_new_property, dbk_new_data) and dbk_error never change.
  */
 #ifndef DAYBOOK_H
 #define DAYBOOK_H
@@ -272,12 +273,14 @@ typedef void dbk_done_fn(void *user, const struct dbk_error *error);
 
 /*
  * Closes the store: refuses new work, cancels what was not begun, finishes what was. Every callback
- * still comes through dispatch; `done` is the last one, and the store is freed when it returns.
- * May be called from a callback. Result: DBK_OK, or DBK_CLOSED if it was called before.
+ * still comes through dispatch; `done` is the last one, and the store is freed when it returns. The
+ * descriptor of dbk_fd() is valid until then: take it out of your loop in `done`. Other threads must
+ * have stopped calling by then. May be called from a callback. Result: DBK_OK, or DBK_CLOSED if it was called before.
  */
 DBK_API int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user);
 
-/* Closes the store and dispatches until it is freed. Not for callbacks. NULL is fine. Result: DBK_OK. */
+/* Closes the store and dispatches until it is freed. Not for callbacks. NULL is fine. Result: DBK_OK, or
+ * DBK_CLOSED in a child that was forked. */
 DBK_API int dbk_close_wait(struct dbk_store *store);
 
 /* What is known of the database behind a store. */
@@ -357,7 +360,8 @@ typedef void dbk_count_fn(void *user, const struct dbk_error *error, int64_t cou
 
 /*
  * A spec says what a list call filters, orders and pages by; all of it runs in the database.
- * NULL stands for an empty one. A spec is copied at submit, so that it may be used again or freed.
+ * NULL stands for an empty one. A spec is copied at submit, so that it may be used again or freed. One
+ * that refused something is refused by every call, so that a filter that failed is never left out.
  *
  * Fields are the names of the record's members below (`results`, `builderid`, ...), and `complete`
  * where there is a complete_at. Several values mean any of them for EQ, IN and CONTAINS, none of
@@ -723,8 +727,8 @@ typedef void dbk_build_data_list_fn(void *user, const struct dbk_error *error,
                                     const struct dbk_page *page);
 
 /*
- * Sets a value of a build, in place of one of that name.
- * Args: value may be NULL when value_len is 0. Errors: DBK_NOT_FOUND (the build), DBK_TOO_LARGE.
+ * Sets a value of a build, in place of one of that name. Other writers wait while it is written: a large
+ * one takes seconds. Args: value may be NULL when value_len is 0. Errors: DBK_NOT_FOUND (the build), DBK_TOO_LARGE.
  * Buildbot: setBuildData.
  */
 DBK_API int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *name,

@@ -20,10 +20,10 @@ static bool fails_now(void)
     return left == 0;
 }
 
-void dbki_alloc_fail_after(int64_t count, int is_lasting)
+int64_t dbki_alloc_fail_after(int64_t count, int is_lasting)
 {
     atomic_store(&is_lasting_failure, is_lasting);
-    atomic_store(&countdown, count);
+    return atomic_exchange(&countdown, count);
 }
 
 void *dbki_malloc(size_t size)

@@ -13,7 +13,10 @@ void *dbki_calloc(size_t count, size_t size);
 void *dbki_realloc(void *memory, size_t size);
 void dbki_free(void *memory);
 
-/* Tests: the allocation after `count` more ones fails, and all that follow if is_lasting; -1: none does. */
-void dbki_alloc_fail_after(int64_t count, int is_lasting);
+/*
+ * Tests: the allocation after `count` more ones fails, and all that follow if is_lasting; -1: none does.
+ * Result: what was left of the count before: above 0 if no allocation has failed yet.
+ */
+int64_t dbki_alloc_fail_after(int64_t count, int is_lasting);
 
 #endif

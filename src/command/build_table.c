@@ -27,7 +27,7 @@ void build_table_add(struct table *table, const struct dbk_build *build, const c
 {
     char text[TEXT_SHORT_SIZE];
     char *name = NULL;
-    if (asprintf(&name, "%s/%" PRId64, builder, build->number) < 0)
+    if (asprintf(&name, "%s/%s", builder, text_number(build->number, text)) < 0)
         memory_need(NULL);
     table_row(table);
     table_cell(table, name, NULL);

@@ -131,7 +131,8 @@ static void add_entry(struct table *table, const struct builder_entry *entry, bo
         return;
     }
     const struct dbk_build *last = entry->builds[0];
-    snprintf(text, sizeof(text), "#%" PRId64, last->number);
+    char number[TEXT_SHORT_SIZE];
+    snprintf(text, sizeof(text), "#%.40s", text_number(last->number, number));
     table_cell(table, text, NULL);
     table_cell(table, text_results(last->results, last->started_at, last->complete_at, text),
                text_results_color(last->results));

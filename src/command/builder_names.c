@@ -4,6 +4,7 @@
 #include "builder_names.h"
 
 #include "message.h"
+#include "text.h"
 #include "waiting.h"
 
 #include <inttypes.h>
@@ -31,7 +32,7 @@ static size_t find_place(const struct builder_names *names, int64_t id)
 void builder_names_want(struct builder_names *names, int64_t builderid)
 {
     size_t place = find_place(names, builderid);
-    if (place < names->count && names->ids[place] == builderid)
+    if (builderid == DBK_NONE || (place < names->count && names->ids[place] == builderid))
         return;
     size_t size = (names->count + 1) * sizeof(*names->ids);
     names->ids = memory_need(realloc(names->ids, size));
@@ -54,7 +55,7 @@ static void take_names(void *user, const struct dbk_error *error,
         size_t place = find_place(read->names, builders[i]->id);
         if (place < read->names->count && read->names->ids[place] == builders[i]->id &&
             !read->names->names[place])
-            read->names->names[place] = memory_need(strdup(builders[i]->name));
+            read->names->names[place] = memory_need(strdup(text_or_empty(builders[i]->name)));
     }
     waiting_note(&read->waiting, error);
 }
@@ -85,8 +86,7 @@ const char *builder_names_get(const struct builder_names *names, int64_t builder
     size_t place = find_place(names, builderid);
     if (place < names->count && names->ids[place] == builderid && names->names[place])
         return names->names[place];
-    snprintf(out, BUILDER_NAME_SIZE, "%" PRId64, builderid);
-    return out;
+    return text_number(builderid, out);
 }
 
 void builder_names_fini(struct builder_names *names)

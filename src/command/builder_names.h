@@ -4,6 +4,8 @@
 #ifndef BUILDER_NAMES_H
 #define BUILDER_NAMES_H
 
+#include "text.h"
+
 #include <daybook.h>
 
 struct builder_names {
@@ -18,7 +20,7 @@ void builder_names_want(struct builder_names *names, int64_t builderid);
 int builder_names_read(struct builder_names *names, struct dbk_store *store);
 
 /* Gives a name; of a builder that is not there its id in decimal, which is kept in out. */
-#define BUILDER_NAME_SIZE 24
+#define BUILDER_NAME_SIZE TEXT_SHORT_SIZE
 const char *builder_names_get(const struct builder_names *names, int64_t builderid,
                               char out[BUILDER_NAME_SIZE]);
 

@@ -2,8 +2,8 @@
  * The head and the tail of an output: see capture.h.
  *
  * Byte number i lies at i while i < max, and later in the ring [head_max, max) at
- * head_max + (i - head_max) % (max - head_max). For i < max both are the same place, so nothing moves when
- * the ring begins to turn.
+ * head_max + (i - head_max) % (max - head_max). For i < max both are the same place, so nothing
+ * moves when the ring begins to turn.
  */
 #include "capture.h"
 
@@ -47,7 +47,7 @@ static void capture_grow(struct capture *capture, size_t len)
         capture->bytes = bytes;
         capture->size = size;
     } else {
-        /* Goes on with what there is. The ring did not turn yet, so the halves may still be moved. */
+        /* Goes on with what there is. The ring did not turn yet, so the halves may move. */
         capture->max = capture->size < CAPTURE_MIN ? 0 : capture->size;
         capture->head_max = capture->max / 2;
     }

@@ -1,6 +1,6 @@
 /*
- * What a step printed, kept in bounded memory: the first and the last bytes, with a line between them
- * that says how many are missing. Not for passing output on (relay.h) nor for writing it down
+ * What a step printed, kept in bounded memory: the first and the last bytes, with a line between
+ * them that says how many are missing. Not for passing output on (relay.h) nor for writing it down
  * (recorder.h).
  */
 #ifndef CAPTURE_H

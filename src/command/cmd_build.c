@@ -47,7 +47,7 @@ static void print_head(const struct build_view *view)
     int64_t now = text_now();
     const char *color = view->is_coloured ? text_results_color(build->results) : "";
     text_print(stdout, view->named->builder);
-    printf("/%" PRId64 "  %s%s%s\n", build->number, color,
+    printf("/%s  %s%s%s\n", text_number(build->number, b), color,
            text_results(build->results, build->started_at, build->complete_at, a),
            *color ? TEXT_COLOR_END : "");
     if (build->state_string && *build->state_string)
@@ -349,7 +349,8 @@ const struct subcommand subcommand_build = {
     .usage = usage,
     .about =
         "BUILD is BUILDER/NUMBER, BUILDER/last, BUILDER/last-failed, BUILDER (its last), or a\n"
-        "build's id.",
+        "build's id. Digits alone are always an id: the last build of a builder that is called 12\n"
+        "is 12/last.",
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .operand_min = 1,
     .operand_max = 1,

@@ -18,6 +18,9 @@
 
 #define RESULTS_MAX 32
 
+/* Bytes that are shown of what is no result. */
+#define WORD_SHOWN_MAX 80
+
 /* Adds results of a list "failure,4". Result: 0, or EXIT_USAGE after a message. */
 static int read_results(const struct arguments *arguments, const char *text, int64_t *results,
                         size_t *count)
@@ -31,7 +34,7 @@ static int read_results(const struct arguments *arguments, const char *text, int
             return usage_error(arguments,
                                "\"%.*s\" is no result: success, warnings, failure, skipped, "
                                "exception, retry, cancelled, or 0 to 6",
-                               (int)len, text);
+                               len < WORD_SHOWN_MAX ? (int)len : WORD_SHOWN_MAX, text);
         if (*count == RESULTS_MAX)
             return usage_error(arguments, "--results names too many");
         results[(*count)++] = value;

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* What is read from a file or stdin is no longer than a value may be on any database. */
-#define PUT_SIZE_MAX INT64_C(1000000000)
+#define PUT_SIZE_MAX INT64_C(999000000)
 
 struct data_listing {
     struct waiting waiting;
@@ -92,8 +92,8 @@ static int tell_no_data(struct dbk_store *store, const struct named_build *build
                                                  &near.waiting.call, take_near, &near));
     waiting_wait(&near.waiting);
     const char *a = nearest_get(&near.nearest, 0), *b = nearest_get(&near.nearest, 1);
-    message_print("%s/%" PRId64 " has no data \"%s\"%s%s%s%s", build->builder, build->build->number,
-                  name, a ? "; near are: " : "", a ? a : "", b ? ", " : "", b ? b : "");
+    message_print("%s has no data \"%s\"%s%s%s%s", named_build_text(build), message_word(name),
+                  a ? "; near are: " : "", message_word(a), b ? ", " : "", message_word(b));
     nearest_fini(&near.nearest);
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
@@ -107,9 +107,12 @@ struct data_target {
 static int file_failed(const char *what, const char *path)
 {
     int reason = errno;
-    message_print("%s cannot be %s: %s", path ? path : "the output", what, strerror(reason));
+    message_print("%s cannot be %s: %s", path ? message_word(path) : "the output", what,
+                  strerror(reason));
     if (reason == ENOENT)
         return dbk_status_exit_code(DBK_NOT_FOUND);
+    if (reason == EISDIR || reason == ENOTDIR || reason == ENAMETOOLONG || reason == ELOOP)
+        return EXIT_USAGE;
     if (reason == ENOSPC || reason == EDQUOT)
         return dbk_status_exit_code(DBK_FULL);
     return dbk_status_exit_code(reason == EACCES || reason == EPERM ? DBK_DENIED : DBK_INTERNAL);
@@ -182,8 +185,8 @@ static int spool_input(struct data_input *input)
     if (got < 0)
         exit_code = file_failed("read", input->path);
     else if (input->length > PUT_SIZE_MAX) {
-        message_print("%s is longer than a value may be (%" PRId64 " bytes)", input->path,
-                      PUT_SIZE_MAX);
+        message_print("%s is longer than a value may be (%" PRId64 " bytes)",
+                      message_word(input->path), PUT_SIZE_MAX);
         exit_code = dbk_status_exit_code(DBK_TOO_LARGE);
     } else if (got > 0 || fflush(spool)) {
         exit_code = file_failed("kept", input->path);
@@ -254,11 +257,11 @@ static int remove_data(const struct arguments *arguments, struct dbk_store *stor
 }
 
 static const struct verb verbs[] = {
-    {"list", "", 0, 0, list_data},
-    {"get", "NAME [FILE]", 1, 2, get_data},
-    {"put", "NAME [FILE]", 1, 2, put_data},
-    {"rm", "NAME", 1, 1, remove_data},
-    {NULL, NULL, 0, 0, NULL},
+    {"list", "", 0, 0, true, NULL, list_data},
+    {"get", "NAME [FILE]", 1, 2, false, "output", get_data},
+    {"put", "NAME [FILE]", 1, 2, false, "source", put_data},
+    {"rm", "NAME", 1, 1, false, NULL, remove_data},
+    {NULL, NULL, 0, 0, false, NULL, NULL},
 };
 
 static int cmd_data(const struct arguments *arguments)

@@ -4,6 +4,7 @@
 #include "message.h"
 #include "options.h"
 #include "store_open.h"
+#include "text.h"
 
 #include <stdio.h>
 
@@ -25,9 +26,12 @@ static int cmd_init(const struct arguments *arguments)
     const char *place = info->path ? info->path : info->url;
     int exit_code = 0;
     if (is_created) {
-        printf("created %s\n", place);
+        fputs("created ", stdout);
+        text_print(stdout, place);
+        putchar('\n');
     } else if (info->is_own) {
-        printf("%s is already a daybook store\n", place);
+        text_print(stdout, place);
+        puts(" is already a daybook store");
     } else {
         message_print("%s is a Buildbot database: it can be read as it is, and needs no init",
                       place);

@@ -28,7 +28,8 @@ struct log_steps {
     struct waiting waiting;
     struct dbk_step **steps;
     size_t count;
-    size_t recorded_count; /* data whose names begin with LOG_PREFIX */
+    char **recorded; /* the names of data that begin with LOG_PREFIX, sorted */
+    size_t recorded_count;
 };
 
 struct log_output {
@@ -52,12 +53,31 @@ static void take_steps(void *user, const struct dbk_error *error,
     waiting_note(&list->waiting, error);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_recorded(const struct log_steps *list, const char *name)
+{
+    return list->recorded_count &&
+           bsearch(&name, list->recorded, list->recorded_count, sizeof(char *), compare_names);
+}
+
 static void take_recorded(void *user, const struct dbk_error *error,
                           const struct dbk_build_data *const *data, const struct dbk_page *page)
 {
     struct log_steps *list = user;
-    for (size_t i = 0; !error && i < page->count; i++)
-        list->recorded_count += !strncmp(data[i]->name, LOG_PREFIX, strlen(LOG_PREFIX));
+    if (!error) {
+        list->recorded = memory_need(calloc(page->count + 1, sizeof(char *)));
+        for (size_t i = 0; i < page->count; i++) {
+            const char *name = text_or_empty(data[i]->name);
+            if (!strncmp(name, LOG_PREFIX, strlen(LOG_PREFIX)))
+                list->recorded[list->recorded_count++] = memory_need(strdup(name));
+        }
+        if (list->recorded_count)
+            qsort(list->recorded, list->recorded_count, sizeof(char *), compare_names);
+    }
     waiting_note(&list->waiting, error);
 }
 
@@ -76,6 +96,9 @@ static void log_steps_fini(struct log_steps *list)
     for (size_t i = 0; i < list->count; i++)
         dbk_step_free(list->steps[i]);
     free(list->steps);
+    for (size_t i = 0; i < list->recorded_count; i++)
+        free(list->recorded[i]);
+    free(list->recorded);
 }
 
 /* Keeps the steps that is_kept holds for. */
@@ -100,7 +123,7 @@ static bool is_failed(const struct dbk_step *step, const char *name)
 
 static bool is_named(const struct dbk_step *step, const char *name)
 {
-    return !strcmp(step->name, name);
+    return !strcmp(text_or_empty(step->name), name);
 }
 
 static bool has_number(const struct dbk_step *step, const char *name)
@@ -126,9 +149,9 @@ static int choose_step(struct log_steps *list, const struct named_build *build, 
         keep_steps(list, has_number, name);
     } else {
         const char *a = nearest_get(&nearest, 0), *b = nearest_get(&nearest, 1);
-        message_print("%s/%" PRId64 " has no step \"%s\"%s%s%s%s%s", build->builder,
-                      build->build->number, name, a ? "; near are: " : "", a ? a : "",
-                      b ? ", " : "", b ? b : "", a ? "" : "; `daybook steps` lists them");
+        message_print("%s has no step \"%s\"%s%s%s%s%s", named_build_text(build),
+                      message_word(name), a ? "; near are: " : "", message_word(a), b ? ", " : "",
+                      message_word(b), a ? "" : "; `daybook steps` lists them");
     }
     nearest_fini(&nearest);
     return is_there || is_number ? 0 : dbk_status_exit_code(DBK_NOT_FOUND);
@@ -165,20 +188,24 @@ static void print_header(struct log_output *output, const struct dbk_step *step)
         printf(" (%s)\n", result);
 }
 
-/* Prints the output of one step. */
+/* Prints the output of one step. The database is asked only for what it is known to have: a build may
+ * have very many steps. */
 static int print_step(struct dbk_store *store, struct log_output *output,
-                      const struct dbk_step *step, bool *out_is_found)
+                      const struct log_steps *list, const struct dbk_step *step, bool *out_is_found)
 {
     char *name = NULL;
-    if (asprintf(&name, LOG_PREFIX "%s", step->name) < 0)
+    int exit_code = 0;
+    if (asprintf(&name, LOG_PREFIX "%s", text_or_empty(step->name)) < 0)
         memory_need(NULL);
     output->last_byte = '\n';
     if (output->has_headers)
         print_header(output, step);
-    log_filter_init(&output->filter, stdout, output->arguments->is_coloured);
-    int exit_code =
-        data_read(store, output->build->build->id, name, write_piece, output, out_is_found);
-    log_filter_finish(&output->filter);
+    if (is_recorded(list, name)) {
+        log_filter_init(&output->filter, stdout, output->arguments->is_coloured);
+        exit_code =
+            data_read(store, output->build->build->id, name, write_piece, output, out_is_found);
+        log_filter_finish(&output->filter);
+    }
     if (output->has_headers && output->last_byte != '\n')
         putchar('\n');
     free(name);
@@ -190,8 +217,8 @@ static int tell_no_output(const struct dbk_store *store, const struct named_buil
                           const struct log_steps *list)
 {
     bool is_one = list->count == 1;
-    message_print("no output is recorded of %s/%" PRId64 "%s%s%s", build->builder,
-                  build->build->number, is_one ? ", step " : "", is_one ? list->steps[0]->name : "",
+    message_print("no output is recorded of %s%s%s%s", named_build_text(build),
+                  is_one ? ", step " : "", is_one ? message_word(list->steps[0]->name) : "",
                   dbk_get_info(store)->is_own ? "" : " (Buildbot's own logs are not read)");
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
@@ -204,7 +231,7 @@ static int print_steps(struct dbk_store *store, struct log_output *output,
     output->has_headers = list->count > 1;
     for (size_t i = 0; list->recorded_count && i < list->count; i++) {
         bool is_found = false;
-        int exit_code = print_step(store, output, list->steps[i], &is_found);
+        int exit_code = print_step(store, output, list, list->steps[i], &is_found);
         if (exit_code)
             return exit_code;
         is_any_found |= is_found;
@@ -219,7 +246,7 @@ static void tell_build(const struct named_build *build)
     const struct dbk_build *b = build->build;
     text_results(b->results, b->started_at, b->complete_at, result);
     text_when(b->complete_at == DBK_NONE ? b->started_at : b->complete_at, text_now(), when);
-    message_print("%s/%" PRId64 ", %s, %s", build->builder, b->number, result, when);
+    message_print("%s, %s, %s", named_build_text(build), result, when);
 }
 
 static int print_build(const struct arguments *arguments, struct dbk_store *store,
@@ -234,8 +261,7 @@ static int print_build(const struct arguments *arguments, struct dbk_store *stor
     if (!exit_code && arguments_has(arguments, "failed")) {
         keep_steps(&list, is_failed, NULL);
         if (!list.count) {
-            message_print("no step of %s/%" PRId64 " has failed", build->builder,
-                          build->build->number);
+            message_print("no step of %s has failed", named_build_text(build));
             exit_code = EXIT_NO;
         }
     }

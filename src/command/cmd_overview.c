@@ -85,7 +85,9 @@ const struct subcommand subcommand_overview = {
         ". running; the newest on the right.\n"
         "\n"
         "Builds are named BUILDER/NUMBER, BUILDER/last, BUILDER/last-failed, BUILDER (its last)\n"
-        "or by their id. The exit code is 0; 1 when the answer is no; 2 for a wrong use; 3 when\n"
+        "or by their id, which digits alone always are: the last build of a builder that is "
+        "called\n"
+        "12 is 12/last. The exit code is 0; 1 when the answer is no; 2 for a wrong use; 3 when\n"
         "something is not there; more for what can go wrong with the database.",
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "record_json.h"
 #include "table.h"
+#include "text.h"
 #include "verbs.h"
 #include "waiting.h"
 
@@ -82,14 +83,14 @@ static void print_property(void *user, const struct dbk_error *error,
     struct property_lookup *lookup = user;
     for (size_t i = 0; !error && i < page->count && !lookup->is_found; i++) {
         nearest_add(&lookup->nearest, properties[i]->name);
-        if (strcmp(properties[i]->name, lookup->name) != 0)
+        if (strcmp(text_or_empty(properties[i]->name), lookup->name) != 0)
             continue;
         struct json_writer json;
         lookup->is_found = true;
         json_init(&json, stdout);
         if (lookup->arguments->is_json)
             record_json_property(&json, properties[i]);
-        else if (properties[i]->is_json)
+        else if (properties[i]->is_json && properties[i]->value)
             json_value(&json, properties[i]->value);
         else
             json_text(&json, properties[i]->value);
@@ -110,9 +111,8 @@ static int get_property(const struct arguments *arguments, struct dbk_store *sto
     int exit_code = waiting_finish(&lookup.waiting);
     if (!exit_code && !lookup.is_found) {
         const char *near = nearest_get(&lookup.nearest, 0);
-        message_print("%s/%lld has no property \"%s\"%s%s", build->builder,
-                      (long long)build->build->number, lookup.name, near ? "; near is: " : "",
-                      near ? near : "");
+        message_print("%s has no property \"%s\"%s%s", named_build_text(build),
+                      message_word(lookup.name), near ? "; near is: " : "", message_word(near));
         exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
     }
     nearest_fini(&lookup.nearest);
@@ -126,7 +126,7 @@ static int set_property(const struct arguments *arguments, struct dbk_store *sto
     struct waiting waiting;
     if (!dbk_is_json(operands[1])) {
         return usage_error(arguments, "\"%s\" is not JSON; text stands in double quotes: '\"...\"'",
-                           operands[1]);
+                           message_word(operands[1]));
     }
     waiting_init(&waiting, store);
     waiting_add(&waiting, dbk_set_build_property(store, build->build->id, operands[0], operands[1],
@@ -136,10 +136,10 @@ static int set_property(const struct arguments *arguments, struct dbk_store *sto
 }
 
 static const struct verb verbs[] = {
-    {"list", "", 0, 0, list_properties},
-    {"get", "NAME", 1, 1, get_property},
-    {"set", "NAME JSON", 2, 2, set_property},
-    {NULL, NULL, 0, 0, NULL},
+    {"list", "", 0, 0, true, NULL, list_properties},
+    {"get", "NAME", 1, 1, true, NULL, get_property},
+    {"set", "NAME JSON", 2, 2, false, "source", set_property},
+    {NULL, NULL, 0, 0, false, NULL, NULL},
 };
 
 static int cmd_properties(const struct arguments *arguments)

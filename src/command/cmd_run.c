@@ -1,9 +1,9 @@
 /*
- * `daybook run`: runs commands and records a build of them. Here stand its options, and what it says
- * before and after; runner.c runs, record.c and recorder.c record.
+ * `daybook run`: runs commands and records a build of them. Here stand its options, and what it
+ * says before and after; runner.c runs, record.c and recorder.c record.
  *
- * The command comes first: whatever is wrong with the store, it runs, and its exit status is ours. Only
- * a wrong use is refused, before anything runs.
+ * The command comes first: whatever is wrong with the store, it runs, and its exit status is ours.
+ * Only a wrong use is refused, before anything runs.
  */
 #include "facts.h"
 #include "json_writer.h"
@@ -55,8 +55,6 @@ static void run_fini(struct run *run)
     free(run->builder);
     facts_fini(&run->facts);
 }
-
-/* ----------------------------------------------------------------------------------- options ---- */
 
 static int read_builder(struct run *run)
 {
@@ -229,8 +227,6 @@ static int run_init(struct run *run, const struct arguments *arguments)
     return read_properties(run);
 }
 
-/* ----------------------------------------------------------------------------------- the run ---- */
-
 /* Opens the store for a recorder that has a use for it. */
 static void open_store(const struct arguments *arguments, struct recorder *recorder)
 {
@@ -297,7 +293,7 @@ static void tell_end(const struct recorder *recorder, const struct runner_outcom
     }
 }
 
-/* Opens descriptors 0, 1 and 2 where the caller left them closed: nothing else may get their numbers. */
+/* Opens descriptors 0, 1 and 2 where the caller left them closed: nothing else may be them. */
 static void fill_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -313,6 +309,7 @@ static int cmd_run(const struct arguments *arguments)
     struct record record;
     static struct recorder recorder; /* as long as a store that does not answer */
     struct runner_outcome outcome;
+    signals_init();
     fill_descriptors();
     int wrong = run_init(&run, arguments);
     if (wrong) {

@@ -4,6 +4,7 @@
 #include "data_read.h"
 
 #include "message.h"
+#include "text.h"
 #include "waiting.h"
 
 /* Bytes of a piece. A database may have to pass over all that lies before it, so it is not small.
@@ -41,7 +42,7 @@ static int take_piece(struct data_reading *reading, const struct dbk_build_data 
     reading->is_ended = data->value_len < PIECE_SIZE;
     if (!data->value_len && !is_first)
         return 0;
-    return reading->sink(reading->user, data->value, data->value_len, data->length);
+    return reading->sink(reading->user, text_or_empty(data->value), data->value_len, data->length);
 }
 
 static void piece_done(void *user, const struct dbk_error *error, const struct dbk_build_data *data)

@@ -1,6 +1,6 @@
 /*
- * The environment of a step's command: ours, and what names the running build for commands that a script
- * runs.
+ * The environment of a step's command: ours, and what names the running build for commands that a
+ * script runs.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
@@ -15,8 +15,8 @@ struct environment {
 };
 
 /*
- * Makes an environment with DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP. Those of a run around this one
- * are not passed on.
+ * Makes an environment with DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP. Those of a run around this
+ * one are not passed on.
  * Args: db is NULL to leave DAYBOOK_DB as it is; ids are DBK_NONE where they are not known.
  */
 void environment_init(struct environment *environment, const char *db, int64_t buildid,

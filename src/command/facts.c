@@ -1,6 +1,6 @@
 /*
- * What is known before a run: see facts.h. All of it happens before the command starts, so that a lack of
- * memory ends `daybook run` with a message before anything was done.
+ * What is known before a run: see facts.h. All of it happens before the command starts, so that a
+ * lack of memory ends `daybook run` with a message before anything was done.
  */
 #include "facts.h"
 

@@ -1,7 +1,7 @@
 /*
- * What is known of a run before it begins: where, by whom, of which revision; and the build's properties
- * that tell it. Texts are made valid UTF-8 within the store's limits, whatever the system holds. Not for
- * what the run then does (record.h).
+ * What is known of a run before it begins: where, by whom, of which revision; and the build's
+ * properties that tell it. Texts are made valid UTF-8 within the store's limits, whatever the
+ * system holds. Not for what the run then does (record.h).
  */
 #ifndef FACTS_H
 #define FACTS_H
@@ -26,15 +26,15 @@ struct facts {
 void facts_init(struct facts *facts);
 void facts_fini(struct facts *facts);
 
-/* Adds a property whose value is JSON text, or a text; one that is there already is replaced. name must
- * outlive the facts. */
+/* Adds a property whose value is JSON text, or a text; one that is there already is replaced.
+ * name must outlive the facts. */
 void facts_add_json(struct facts *facts, const char *name, const char *value);
 void facts_add_text(struct facts *facts, const char *name, const char *text);
 
-/* Adds what facts_init() found out: host, user, directory, and of git repository, branch, revision. */
+/* Adds what facts_init() found: host, user, directory; of git repository, branch, revision. */
 void facts_add_found(struct facts *facts);
 
-/* Copies text as valid UTF-8 of at most characters_max; bytes that are none become U+FFFD. Yours. */
+/* Copies text as valid UTF-8 of at most characters_max; other bytes become U+FFFD. Yours. */
 char *facts_text(const char *text, size_t characters_max);
 
 /* Whether text is valid UTF-8, not empty, and has at most characters_max. */

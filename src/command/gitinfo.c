@@ -47,7 +47,7 @@ static pid_t start(const char *const *argv, int *out_fd)
     return pid;
 }
 
-/* Reads to the end, or until the deadline. Result: whether the end was reached; *out_len bytes are there. */
+/* Reads *out_len bytes to the end, or until the deadline. Result: whether the end was reached. */
 static bool read_answer(int fd, int64_t deadline_ms, char *answer, size_t *out_len)
 {
     size_t len = 0;
@@ -116,7 +116,7 @@ void gitinfo_strip_credentials(char *url)
     size_t len = strcspn(host, "/?#");
     char *at = memrchr(host, '@', len);
     char *colon = memchr(host, ':', len);
-    /* A secret with a slash in it, as it should not be written: what stands for the port is no number. */
+    /* A secret with a slash in it, ill-written: what stands where the port would is no number. */
     if (!at && colon && *host != '[' &&
         strspn(colon + 1, "0123456789") != len - (size_t)(colon + 1 - host))
         at = strrchr(host, '@');

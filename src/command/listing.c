@@ -20,13 +20,24 @@ static int add_item(struct dbk_spec *spec, const char *name, const char *value)
     return dbk_spec_add(spec, name, value, &error) == DBK_OK ? 0 : message_error(&error);
 }
 
+/* Whether it says something else in a spec's text form than what is filtered. */
+static bool is_spec_word(const char *name)
+{
+    static const char *const words[] = {"limit", "offset", "total", "order", "field", "cursor"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (!strcmp(name, words[i]))
+            return true;
+    return false;
+}
+
 static int add_filters(const struct arguments *arguments, struct dbk_spec *spec)
 {
     for (const struct given_option *g = NULL; (g = arguments_next(arguments, "filter", g));) {
         size_t name_len = strcspn(g->value, "=");
         const char *value = g->value[name_len] ? g->value + name_len + 1 : NULL;
         char *name = memory_need(strndup(g->value, name_len));
-        int exit_code = add_item(spec, name, value);
+        int exit_code = is_spec_word(name) ? usage_error(arguments, "%s is no field", name)
+                                           : add_item(spec, name, value);
         free(name);
         if (exit_code)
             return exit_code;
@@ -63,14 +74,32 @@ static int add_bounds(const struct arguments *arguments, int64_t limit, struct d
         memory_need(NULL);
     if (arguments_has(arguments, "total") && dbk_spec_total(spec, DBK_TOTAL_EXACT, 0))
         memory_need(NULL);
-    return cursor && *cursor ? add_item(spec, "cursor", cursor) : 0;
+    return cursor ? add_item(spec, "cursor", cursor) : 0;
+}
+
+/* Refuses what would be left aside silently. Result: 0, or EXIT_USAGE after a message. */
+static int check_options(const struct arguments *arguments)
+{
+    bool is_page = arguments_has(arguments, "page");
+    const char *cursor = arguments_value(arguments, "cursor");
+    if (is_page && !arguments->is_json)
+        return usage_error(arguments, "--page needs --json");
+    if (arguments_has(arguments, "total") && arguments->is_json && !is_page)
+        return usage_error(arguments, "--total needs --page where there is --json");
+    /* A loop over pages whose cursor is missing would begin again for ever. */
+    if (cursor && !*cursor)
+        return usage_error(arguments, "--cursor is empty: leave it out for the first page");
+    return 0;
 }
 
 int listing_spec(const struct arguments *arguments, const char *order, int64_t limit,
                  struct dbk_spec **out_spec)
 {
+    int exit_code = check_options(arguments);
+    if (exit_code)
+        return exit_code;
     struct dbk_spec *spec = memory_need(dbk_spec_new());
-    int exit_code = add_filters(arguments, spec);
+    exit_code = add_filters(arguments, spec);
     if (!exit_code)
         exit_code = add_order(arguments, order, spec);
     if (!exit_code)

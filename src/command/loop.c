@@ -17,15 +17,13 @@
 /* From the signal that ends the run to SIGKILL. */
 #define KILL_AFTER_MS 5000
 
-/* What a command left in the background may hold its output open: it is read until it is silent for so
- * long, at most for the second. What was there when the command ended is read in any case. */
+/* What a command left in the background may hold its output open: it is read until it is silent
+ * for so long, at most for the second. What was there at the command's end is read in any case. */
 #define SILENCE_MS 200
 #define DRAIN_MAX_MS 1000
 
-/* How often the loop looks for what nobody tells it: that we came to the foreground, that a group is gone. */
+/* How often the loop looks for what nobody tells: that we came to the foreground. */
 #define LOOK_MS 250
-
-/* ----------------------------------------------------------------------------------- signals ---- */
 
 /* A signal that ends programs came for us: it is meant for the command. */
 static void take_end(struct loop *loop, int signo, bool is_from_terminal)
@@ -93,8 +91,6 @@ static void take_signals(struct loop *loop)
     }
 }
 
-/* -------------------------------------------------------------------------------- one turn of it ---- */
-
 static void take_output(struct loop *loop, enum loop_stream stream)
 {
     struct relay *relay = &loop->relays[stream];
@@ -108,7 +104,7 @@ static void take_output(struct loop *loop, enum loop_stream stream)
 
 static void take_input(struct loop *loop)
 {
-    ssize_t count = read(STDIN_FILENO, loop->input, sizeof(loop->input));
+    ssize_t count = terminal_read(loop->terminal, loop->input, sizeof(loop->input));
     if (count <= 0) {
         loop->is_input_open = count < 0 && (errno == EINTR || errno == EAGAIN);
         return;
@@ -205,9 +201,7 @@ void loop_turn(struct loop *loop, int timeout_ms)
     recorder_work(loop->recorder);
 }
 
-/* --------------------------------------------------------------------------------- a command ---- */
-
-/* Reads what the command printed before it ended, and for a moment what others print in its place. */
+/* Reads what the command printed before it ended, and for a moment what others print. */
 static void drain(struct loop *loop)
 {
     uint64_t wanted[LOOP_STREAM_COUNT];
@@ -299,8 +293,6 @@ int loop_start(struct loop *loop, char *const *argv, char *const *environment)
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------- the loop ---- */
-
 /* Whether two descriptors lead to the same place, so that one pipe can keep the order of both. */
 static bool is_same_place(int one, int other)
 {
@@ -308,8 +300,9 @@ static bool is_same_place(int one, int other)
     return !fstat(one, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Without a terminal to send ctrl-C and ctrl-Z to all of us, the command gets a group of its own, that
- * signals may reach all of it. With one it stays in ours, and shells manage it as they manage us. */
+/* Without a terminal to send ctrl-C and ctrl-Z to all of us, the command gets a group of its
+ * own, that signals may reach all of it. With one it stays in ours, and shells manage it as they
+ * manage us. */
 static bool has_controlling_terminal(void)
 {
     int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);

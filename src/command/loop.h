@@ -1,6 +1,6 @@
 /*
- * The event loop of a run: one command at a time, with its output, keys and signals, and the store, all
- * at once. Not for what a run's steps are, nor how their ends are judged (runner.h).
+ * The event loop of a run: one command at a time, with its output, keys and signals, and the store,
+ * all at once. Not for what a run's steps are, nor how their ends are judged (runner.h).
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -44,14 +44,14 @@ struct loop {
 int loop_init(struct loop *loop, struct recorder *recorder, struct terminal *terminal);
 void loop_fini(struct loop *loop);
 
-/* Waits until something happens, at most timeout_ms (-1: without end), and does what it asks for. */
+/* Waits until something happens, at most timeout_ms (-1: without end), and does what is due. */
 void loop_turn(struct loop *loop, int timeout_ms);
 
 /* Starts a command. Result: 0; an errno when it cannot be executed. */
 int loop_start(struct loop *loop, char *const *argv, char *const *environment);
 
-/* Turns until the command has ended and its output was passed on; with a signal to end the run, until
- * all that it started has ended. Then loop->wait_status tells how. */
+/* Turns until the command has ended and its output was passed on; with a signal to end the run,
+ * until all that it started has ended. Then loop->wait_status tells how. */
 void loop_watch(struct loop *loop);
 
 #endif

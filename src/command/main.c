@@ -34,9 +34,9 @@ int subcommand_unknown(const char *name)
         nearest_add(&nearest, subcommands[i]->name);
     const char *near = nearest_get(&nearest, 0);
     if (near)
-        message_print("there is no subcommand %s; did you mean %s?", name, near);
+        message_print("there is no subcommand %s; did you mean %s?", message_word(name), near);
     else
-        message_print("there is no subcommand %s (see `daybook --help`)", name);
+        message_print("there is no subcommand %s (see `daybook --help`)", message_word(name));
     nearest_fini(&nearest);
     return EXIT_USAGE;
 }
@@ -57,6 +57,11 @@ static int run(const struct subcommand *command, int argc, char **argv, struct a
     case OPTIONS_OK:
         break;
     }
+    /* They may have stood before a subcommand that does not take them. */
+    if (arguments->is_json && !(command->common & COMMON_JSON))
+        return usage_error(arguments, "`%s` has no --json", command->name);
+    if (arguments->db && !(command->common & COMMON_DB))
+        return usage_error(arguments, "`%s` has no --db", command->name);
     if (command != &subcommand_overview || !arguments->operand_count)
         return command->run(arguments);
     const struct subcommand *chosen = subcommand_find(arguments->operands[0]);

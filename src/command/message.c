@@ -13,6 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD_MAX 80
+#define WORDS_HELD 4
+
+const char *message_word(const char *text)
+{
+    /* Four bytes for a character, and the end. */
+    static char words[WORDS_HELD][WORD_MAX * 4 + sizeof("...")];
+    static unsigned next;
+    const char *end = text_or_empty(text);
+    for (size_t count = 0; *end; count++) {
+        uint32_t point;
+        size_t len = text_decode(end, &point);
+        if (count == WORD_MAX) {
+            char *word = words[next++ % WORDS_HELD];
+            snprintf(word, sizeof(words[0]), "%.*s...", (int)(end - text), text);
+            return word;
+        }
+        end += len ? len : 1;
+    }
+    return text_or_empty(text);
+}
+
 void message_print(const char *format, ...)
 {
     char text[2048];

@@ -11,6 +11,12 @@
 /* Prints "daybook: " and the text as one line; control characters are shown, not sent. */
 void message_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * A text of somebody else's (an argument, a name) for a message: cut behind 80 characters. NULL is "".
+ * Result: static, until the fourth call from this one on.
+ */
+const char *message_word(const char *text);
+
 /* Prints a library's error. Result: the exit code that stands for its status. */
 int message_error(const struct dbk_error *error);
 

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "message.h"
 #include "nearest.h"
+#include "text.h"
 #include "waiting.h"
 
 #include <errno.h>
@@ -37,6 +38,15 @@ void named_build_fini(struct named_build *build)
     *build = (struct named_build){0};
 }
 
+const char *named_build_text(const struct named_build *build)
+{
+    static char text[512];
+    char number[TEXT_SHORT_SIZE];
+    snprintf(text, sizeof(text), "%s/%s", message_word(build->builder),
+             text_number(build->build->number, number));
+    return text;
+}
+
 /* Reads an id or a number: digits alone. Result: DBK_NONE if it is none. */
 static int64_t read_digits(const char *text)
 {
@@ -59,7 +69,7 @@ static void take_builder(void *user, const struct dbk_error *error,
     struct builder_lookup *lookup = user;
     if (!error && builder) {
         lookup->builder->id = builder->id;
-        lookup->builder->name = memory_need(strdup(builder->name));
+        lookup->builder->name = memory_need(strdup(text_or_empty(builder->name)));
     }
     waiting_note(&lookup->waiting, error);
 }
@@ -133,12 +143,14 @@ static int tell_no_builder(struct dbk_store *store, const char *text)
     const char *b = nearest_get(&lookup.nearest, 1);
     const char *c = nearest_get(&lookup.nearest, 2);
     if (a)
-        message_print("there is no builder \"%s\"; near are: %s%s%s%s%s", text, a, b ? ", " : "",
-                      b ? b : "", c ? ", " : "", c ? c : "");
+        message_print("there is no builder \"%s\"; near are: %s%s%s%s%s", message_word(text),
+                      message_word(a), b ? ", " : "", message_word(b), c ? ", " : "",
+                      message_word(c));
     else if (lookup.seen_count)
-        message_print("there is no builder \"%s\"; `daybook builders` lists those that are", text);
+        message_print("there is no builder \"%s\"; `daybook builders` lists those that are",
+                      message_word(text));
     else
-        message_print("there is no builder \"%s\": nothing is recorded yet", text);
+        message_print("there is no builder \"%s\": nothing is recorded yet", message_word(text));
     nearest_fini(&lookup.nearest);
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
@@ -238,13 +250,14 @@ static int tell_no_build(struct dbk_store *store, const struct named_builder *bu
     if (exit_code)
         return exit_code;
     exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
+    const char *name = message_word(builder->name);
     if (!last) {
-        message_print("%s has no builds yet", builder->name);
+        message_print("%s has no builds yet", name);
     } else if (selector.number != DBK_NONE) {
-        message_print("%s has no build %" PRId64 "; its last is %s/%" PRId64, builder->name,
-                      selector.number, builder->name, last->number);
+        message_print("%s has no build %" PRId64 "; its last is %s/%" PRId64, name, selector.number,
+                      name, last->number);
     } else {
-        message_print("no build of %s has failed", builder->name);
+        message_print("no build of %s has failed", name);
         exit_code = EXIT_NO;
     }
     dbk_build_free(last);
@@ -279,9 +292,10 @@ static int add_builder_name(struct dbk_store *store, struct dbk_build *build,
         dbk_build_free(build);
         return exit_code;
     }
-    if (!builder.name) /* an orphan of an old database */
-        if (asprintf(&builder.name, "%" PRId64, build->builderid) < 0)
-            memory_need(NULL);
+    if (!builder.name) { /* an orphan of an old database */
+        char id[TEXT_SHORT_SIZE];
+        builder.name = memory_need(strdup(text_number(build->builderid, id)));
+    }
     *out_build = (struct named_build){build, builder.name};
     return 0;
 }
@@ -314,8 +328,8 @@ static int tell_no_match(struct dbk_store *store, const char *text)
     struct named_builder builder;
     int exit_code = look_up_builder(store, prefix, LOOK_UP_ANY, &builder);
     if (!exit_code && builder.name) {
-        message_print("%s has no build \"%s\": a build is a number, last or last-failed", prefix,
-                      slash + 1);
+        message_print("%s has no build \"%s\": a build is a number, last or last-failed",
+                      message_word(prefix), message_word(slash + 1));
         exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
     } else if (!exit_code) {
         exit_code = tell_no_builder(store, read_selector(slash + 1).is_valid ? prefix : text);
@@ -339,10 +353,34 @@ static int split_name(struct dbk_store *store, const char *text, enum build_choi
         if (exit_code || builder->name)
             return exit_code;
     }
-    /* Perhaps the whole is a builder's name. Digits are a build's id, and no builder's. */
+    /* Perhaps the whole is a builder's name. */
     *selector = (struct selector){true, DBK_NONE, choice};
-    enum look_up how = read_digits(text) == DBK_NONE ? LOOK_UP_ANY : LOOK_UP_NAME;
-    return look_up_builder(store, text, how, builder);
+    return look_up_builder(store, text, LOOK_UP_ANY, builder);
+}
+
+/* Finds a build by its id. Digits alone never mean the last build of a builder that is called so: what
+ * they name would change once there is a build of that id. */
+static int find_by_id(struct dbk_store *store, const char *text, int64_t id,
+                      struct named_build *out_build)
+{
+    struct dbk_build *build;
+    struct named_builder builder = {0};
+    int exit_code = get_build(store, DBK_NONE, id, &build);
+    if (exit_code)
+        return exit_code;
+    if (build)
+        return add_builder_name(store, build, out_build);
+    exit_code = look_up_builder(store, text, LOOK_UP_NAME, &builder);
+    if (exit_code)
+        return exit_code;
+    if (builder.name)
+        message_print("there is no build with the id %" PRId64
+                      "; the last build of the builder %s is %s/last",
+                      id, text, text);
+    else
+        message_print("there is no build with the id %" PRId64, id);
+    named_builder_fini(&builder);
+    return dbk_status_exit_code(DBK_NOT_FOUND);
 }
 
 int name_find_chosen_build(struct dbk_store *store, const char *text, enum build_choice choice,
@@ -351,14 +389,8 @@ int name_find_chosen_build(struct dbk_store *store, const char *text, enum build
     if (!text)
         return find_last_of_all(store, choice, out_build);
     int64_t id = read_digits(*text == '#' ? text + 1 : text);
-    if (id != DBK_NONE) {
-        struct dbk_build *build;
-        int exit_code = get_build(store, DBK_NONE, id, &build);
-        if (exit_code)
-            return exit_code;
-        if (build)
-            return add_builder_name(store, build, out_build);
-    }
+    if (id != DBK_NONE)
+        return find_by_id(store, text, id, out_build);
     struct named_builder builder = {0};
     struct selector selector;
     int exit_code = split_name(store, text, choice, &builder, &selector);
@@ -366,10 +398,7 @@ int name_find_chosen_build(struct dbk_store *store, const char *text, enum build
         return exit_code;
     if (builder.name)
         return select_build(store, &builder, selector, out_build);
-    if (id == DBK_NONE)
-        return tell_no_match(store, text);
-    message_print("there is no build with the id %" PRId64, id);
-    return dbk_status_exit_code(DBK_NOT_FOUND);
+    return tell_no_match(store, text);
 }
 
 int name_find_build(struct dbk_store *store, const char *text, struct named_build *out_build)

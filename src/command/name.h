@@ -4,6 +4,7 @@
  *     nightly/12   nightly/last   nightly/last-failed   nightly (its last)   17 or #17 (by id)
  *
  * A builder is named by its name, or by its id where no builder has that name. Names may hold "/".
+ * Digits alone are a build's id, also where a builder is called so: its last build is 17/last.
  * All of it blocks, and says on stderr what is not there and what is near.
  */
 #ifndef NAME_H
@@ -20,6 +21,9 @@ struct named_build {
     struct dbk_build *build;
     char *builder; /* its builder's name */
 };
+
+/* "BUILDER/NUMBER" for a message. Result: static, until the next call. */
+const char *named_build_text(const struct named_build *build);
 
 /* Which build a builder's bare name means. */
 enum build_choice { BUILD_LAST, BUILD_LAST_FAILED };

@@ -67,6 +67,8 @@ void nearest_fini(struct nearest *nearest)
 void nearest_add(struct nearest *nearest, const char *name)
 {
     char a[COMPARED_MAX + 1], b[COMPARED_MAX + 1];
+    if (!name)
+        return;
     size_t a_len = fold(a, nearest->target), b_len = fold(b, name);
     size_t distance = edit_distance(a, a_len, b, b_len);
     size_t longest = a_len > b_len ? a_len : b_len;

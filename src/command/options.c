@@ -22,6 +22,9 @@
 /* getopt's value of the first option of a table: above all letters. */
 #define OPTION_VALUE_BASE 256
 
+/* Bytes that are shown of an option that there is not. */
+#define SHOWN_MAX 80
+
 const struct command_option common_options[] = {
     {"db", 0, OPTION_VALUE, "URL",
      "the database: a URL or a path (else DAYBOOK_DB, else daybook.sqlite)"},
@@ -119,6 +122,7 @@ static void explain_option(const struct reader *reader, const struct arguments *
         return;
     }
     size_t len = strcspn(given, "=");
+    int shown_len = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
     const char *near = NULL;
     int begun_count = 0;
     struct nearest nearest;
@@ -130,12 +134,12 @@ static void explain_option(const struct reader *reader, const struct arguments *
     }
     near = nearest_get(&nearest, 0);
     if (begun_count > 1)
-        usage_error(arguments, "%.*s is the beginning of several options", (int)len, given);
+        usage_error(arguments, "%.*s is the beginning of several options", shown_len, given);
     else if (near)
-        usage_error(arguments, "there is no option %.*s; did you mean --%s?", (int)len, given,
+        usage_error(arguments, "there is no option %.*s; did you mean --%s?", shown_len, given,
                     near);
     else
-        usage_error(arguments, "there is no option %.*s", (int)len, given);
+        usage_error(arguments, "there is no option %.*s", shown_len, given);
     nearest_fini(&nearest);
 }
 
@@ -157,7 +161,9 @@ static bool set_color(struct arguments *arguments, const char *when)
     else if (!strcmp(when, "auto"))
         arguments->is_coloured = text_terminal_is_coloured();
     else
-        return usage_error(arguments, "--color is auto, always or never, not %s", when), false;
+        return usage_error(arguments, "--color is auto, always or never, not %s",
+                           message_word(when)),
+               false;
     return true;
 }
 
@@ -195,7 +201,8 @@ static enum options_outcome check_operands(const struct arguments *arguments)
         return OPTIONS_WRONG;
     }
     if (command->operand_max >= 0 && arguments->operand_count > command->operand_max) {
-        usage_error(arguments, "unexpected: \"%s\"", arguments->operands[command->operand_max]);
+        usage_error(arguments, "unexpected: \"%s\"",
+                    message_word(arguments->operands[command->operand_max]));
         return OPTIONS_WRONG;
     }
     return OPTIONS_OK;
@@ -286,9 +293,9 @@ int arguments_number(const struct arguments *arguments, const char *name, int64_
     if (value && (!read_number(value, &number, &end) || *end || number < min || number > max)) {
         if (max == INT64_MAX)
             return usage_error(arguments, "--%s is a whole number from %lld on, not \"%s\"", name,
-                               (long long)min, value);
+                               (long long)min, message_word(value));
         return usage_error(arguments, "--%s is a whole number from %lld to %lld, not \"%s\"", name,
-                           (long long)min, (long long)max, value);
+                           (long long)min, (long long)max, message_word(value));
     }
     *out_number = number;
     return 0;
@@ -323,7 +330,7 @@ int arguments_size(const struct arguments *arguments, const char *name, int64_t 
             return usage_error(arguments,
                                "--%s is a number of bytes from %lld to %lld (k, M, G at its end), "
                                "not \"%s\"",
-                               name, (long long)min, (long long)max, value);
+                               name, (long long)min, (long long)max, message_word(value));
         size *= factor;
     }
     *out_size = size;

@@ -1,8 +1,8 @@
 /*
  * Starting and watching a command: see process.h.
  *
- * Between fork and exec only what is safe in a signal handler is called: other threads may have held any
- * lock at the moment of the fork.
+ * Between fork and exec only what is safe in a signal handler is called: other threads may have
+ * held any lock at the moment of the fork.
  */
 #include "process.h"
 
@@ -108,7 +108,7 @@ static _Noreturn void child_exec(const struct process_spec *spec, const struct e
     _exit(127);
 }
 
-/* Leads the terminal's session, starts the command in a group of its own and tells what becomes of it. */
+/* Leads the terminal's session, starts the command in its own group, tells what becomes of it. */
 static _Noreturn void monitor_run(const struct process_spec *spec, const struct ends *ends)
 {
     static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
@@ -134,7 +134,7 @@ static _Noreturn void monitor_run(const struct process_spec *spec, const struct 
     /* Here too: nobody knows which of the two runs first. */
     setpgid(pid, pid);
     tcsetpgrp(ends->terminal[1], pid);
-    /* Nothing of others' is kept open: neither the store, nor pipes whose readers wait for their end. */
+    /* Nothing of others' is kept open: neither the store, nor pipes that somebody reads. */
     dup2(ends->terminal[1], 0);
     dup2(ends->report[1], 1);
     close_range(2, ~0U, 0);
@@ -146,7 +146,7 @@ static _Noreturn void monitor_run(const struct process_spec *spec, const struct 
             report_send(1, REPORT_STOPPED, status);
             continue;
         }
-        /* When a session's leader ends, its foreground group is hung up: let that be the leader's. */
+        /* When a session's leader ends, its foreground group is hung up: let that be its own. */
         tcsetpgrp(0, getpgrp());
         report_send(1, REPORT_ENDED, status);
         _exit(0);
@@ -234,7 +234,7 @@ static enum process_news monitor_check(struct process *process, int *out_status)
         reap(process->monitor_pid);
         return PROCESS_ENDED;
     }
-    /* Somebody killed it. With it went the session; nobody will ever tell us the command's status. */
+    /* Somebody killed it. With it went the session, and the command's status. */
     while (waitpid(process->monitor_pid, out_status, 0) < 0 && errno == EINTR)
         ;
     kill(-process->pid, SIGKILL);

@@ -1,10 +1,10 @@
 /*
- * A command as a process: started with pipes or on a terminal of its own, told signals, watched until it
- * ends. Not for its output beyond the descriptors that it comes from (relay.h).
+ * A command as a process: started with pipes or on a terminal of its own, told signals, watched
+ * until it ends. Not for its output beyond the descriptors that it comes from (relay.h).
  *
- * On a terminal of its own the command is not our child but that of a monitor, which leads the terminal's
- * session. So the command may be stopped and continued (a session's leader cannot), and what it leaves
- * in the background is not hung up when it ends.
+ * On a terminal of its own the command is not our child but that of a monitor, which leads the
+ * terminal's session. So the command may be stopped and continued (a session's leader cannot), and
+ * what it leaves in the background is not hung up when it ends.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -36,18 +36,19 @@ struct process {
 
 enum process_news { PROCESS_NO_NEWS, PROCESS_STOPPED, PROCESS_ENDED };
 
-/* Starts a command. Result: 0; -1 and *out_errno when it could not be executed: nothing is left then. */
+/* Starts a command. Result: 0; -1 and *out_errno when it could not be executed. */
 int process_start(const struct process_spec *spec, struct process *process, int *out_errno);
 
-/* Asks for news, without waiting; on SIGCHLD and when report_fd is readable. *out_status is as waitpid()
- * gives it. */
+/* Asks for news, without waiting; on SIGCHLD and when report_fd is readable. *out_status is as
+ * waitpid() gives it. */
 enum process_news process_check(struct process *process, int *out_status);
 
-/* Sends a signal to the command's group; to the command alone if it has none of its own; to nobody once
- * it has ended. */
+/* Sends a signal to the command's group; to the command alone if it has none of its own; to
+ * nobody once it has ended. */
 void process_signal(const struct process *process, int signo);
 
-/* Whether somebody of the group of a command that ended is still there; signals them unless signo is 0. */
+/* Whether somebody of the group of a command that ended is still there; signals them unless
+ * signo is 0. */
 bool process_signal_rest(const struct process *process, int signo);
 
 /* Gives the command's terminal our terminal's size. */

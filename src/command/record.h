@@ -1,6 +1,6 @@
 /*
- * The record of one run, in memory: what is known beforehand, and what happens as it happens. It stays
- * whole until the end, whatever becomes of the store. Not for bringing it there (recorder.h).
+ * The record of one run, in memory: what is known beforehand, and what happens as it happens. It
+ * stays whole until the end, whatever becomes of the store. Not for bringing it there (recorder.h).
  */
 #ifndef RECORD_H
 #define RECORD_H

@@ -12,12 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An operation that was not begun by then is given up, and tried again. Less than what the caller waits
- * for at the end, so that it is the library that says what is wrong. */
+/* An operation that was not begun by then is given up, and tried again. Less than what the
+ * caller waits for at the end, so that it is the library that says what is wrong. */
 #define OPERATION_TIMEOUT_MS 4000
 
-/* What a running step printed is stored after 10 s, and from then on each time that it has run for a
- * tenth longer, at least every 5 minutes: a crash loses little, and a long chatty step costs little. */
+/* What a running step printed is stored after 10 s, and from then on each time that it has run
+ * for a tenth longer, at least every 5 minutes: a crash loses little, and a long chatty step
+ * costs little. */
 #define LOG_INTERVAL_MIN_MS 10000
 #define LOG_INTERVAL_MAX_MS 300000
 
@@ -68,8 +69,6 @@ void recorder_fail(struct recorder *recorder, const struct dbk_error *error)
     recorder->error = *error;
     recorder->is_failed = true;
 }
-
-/* -------------------------------------------------------------------------------- what is due ---- */
 
 /* Whether anything may still be delivered. */
 static bool is_open(const struct recorder *recorder)
@@ -135,8 +134,6 @@ static enum part due(const struct recorder *recorder, size_t *out_step)
         return PART_BUILD_STATE;
     return recorder->is_finish_stored ? PART_NONE : PART_BUILD_FINISH;
 }
-
-/* ----------------------------------------------------------------------------------- answers ---- */
 
 /* Takes note of an error: what may be tried again will be. */
 static void note_error(struct recorder *recorder, const struct dbk_error *error)
@@ -209,8 +206,6 @@ static void done_answered(void *user, const struct dbk_error *error)
     if (note_answer(recorder, error))
         *recorder->pending_flag = true;
 }
-
-/* ---------------------------------------------------------------------------------- delivery ---- */
 
 static void deliver_parents(struct recorder *recorder)
 {
@@ -352,8 +347,6 @@ void recorder_work(struct recorder *recorder)
     }
     recorder->at = 0;
 }
-
-/* ---------------------------------------------------------------------------- the loop's side ---- */
 
 int recorder_fd(const struct recorder *recorder)
 {

@@ -1,11 +1,11 @@
 /*
- * Brings the record of a run into a store while it grows. Nothing here waits: a store that is slow or
- * fails costs the run nothing but its record. Not for what is recorded (record.h), nor for opening the
- * store.
+ * Brings the record of a run into a store while it grows. Nothing here waits: a store that is slow
+ * or fails costs the run nothing but its record. Not for what is recorded (record.h), nor for
+ * opening the store.
  *
- * The record is what should be in the store; beside each part stands whether it is there. So what a slow
- * store could not take in time is passed over (a step that has ended is never "running"), an operation
- * that may be retried is tried again, and what was not delivered is still at hand at the end.
+ * The record is what should be in the store; beside each part stands whether it is there. So what a
+ * slow store could not take in time is passed over (a step that has ended is never "running"), an
+ * operation that may be retried is tried again, and what was not delivered is at hand at the end.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -76,7 +76,7 @@ void recorder_work(struct recorder *recorder);
 /* Whether all that is known so far is delivered, or never will be. */
 bool recorder_is_settled(const struct recorder *recorder);
 
-/* Gives up what is not delivered: the reason is the last error, or that the store did not answer. */
+/* Gives up what is not delivered: the reason is the last error, or that nobody answered. */
 void recorder_give_up(struct recorder *recorder);
 
 /* Begins to close the store; recorder->store is NULL when that is done. */

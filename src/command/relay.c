@@ -1,9 +1,9 @@
 /*
  * Passing output on: see relay.h.
  *
- * Our stdout is shared with others, so it must not be made non-blocking: that is a property of the open
- * file, not of the descriptor. A pipe or terminal is opened a second time instead. Where that is not
- * possible, a pipe that polls as writable takes PIPE_BUF bytes without blocking.
+ * Our stdout is shared with others, so it must not be made non-blocking: that is a property of the
+ * open file, not of the descriptor. A pipe or terminal is opened a second time instead. Where that
+ * is not possible, a pipe that polls as writable takes PIPE_BUF bytes without blocking.
  */
 #include "relay.h"
 

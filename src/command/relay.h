@@ -1,7 +1,7 @@
 /*
- * One stream of the command's output on its way to ours: what was read and is not written yet. It reads
- * on only when all of that is written, so that a slow reader slows the command down as it would without
- * us, and it never blocks. Not for keeping the output (capture.h).
+ * One stream of the command's output on its way to ours: what was read and is not written yet. It
+ * reads on only when all of that is written, so that a slow reader slows the command down as it
+ * would without us, and it never blocks. Not for keeping the output (capture.h).
  */
 #ifndef RELAY_H
 #define RELAY_H

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* How long the first step's start waits for the store, whose ids the command's environment names. */
+/* How long a step's start waits for the store, whose ids the command's environment names. */
 #define START_PATIENCE_MS 1000
 
-/* How long the record may take after the last command ended, and some more for each byte of a log. */
+/* How long the record may take after the last command ended, and some more for long logs. */
 #define SETTLE_MAX_MS 5000
 #define SETTLE_BYTES_PER_MS 20000
 

@@ -1,6 +1,6 @@
 /*
- * Runs the steps of a run one after the other, judges how they end and notes it in the record. Not for
- * what the user asked for (cmd_run.c), nor for what happens while a command runs (loop.h).
+ * Runs the steps of a run one after the other, judges how they end and notes it in the record. Not
+ * for what the user asked for (cmd_run.c), nor for what happens while a command runs (loop.h).
  */
 #ifndef RUNNER_H
 #define RUNNER_H
@@ -34,8 +34,8 @@ struct runner_outcome {
     char detail[2 * RECORD_STATE_SIZE]; /* of the first failure: "test: exit status 2"; or empty */
 };
 
-/* Runs the steps, and finishes record and recorder; the store is closed, or left alone if it does not
- * answer. Result: 0, or an errno when nothing could be run. */
+/* Runs the steps, and finishes record and recorder; the store is closed, or left alone if it
+ * does not answer. Result: 0, or an errno when nothing could be run. */
 int runner_run(const struct runner_plan *plan, struct recorder *recorder,
                struct runner_outcome *out_outcome);
 

@@ -13,8 +13,8 @@
 static const int collected[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                 SIGCHLD, SIGCONT, SIGWINCH, SIGTSTP};
 
-/* Signals that are ignored here. Writing to what nobody reads gives an error instead; a terminal may be
- * put in order from the background. */
+/* Signals that are ignored here. Writing to what nobody reads gives an error instead; a terminal
+ * may be put in order from the background. */
 static const int ignored[] = {SIGPIPE, SIGTTOU};
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -25,6 +25,13 @@ static struct {
     struct sigaction ignored[COUNT(ignored)];
     struct sigaction child;
 } before;
+
+void signals_init(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (size_t i = 0; i < COUNT(ignored); i++)
+        sigaction(ignored[i], &ignore, &before.ignored[i]);
+}
 
 int signals_begin(bool is_stop_wanted)
 {
@@ -41,9 +48,6 @@ int signals_begin(bool is_stop_wanted)
     int fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return -1;
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; i < COUNT(ignored); i++)
-        sigaction(ignored[i], &ignore, &before.ignored[i]);
     /* Where SIGCHLD is ignored, children leave no status to wait for. */
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGCHLD, &standard, &before.child);

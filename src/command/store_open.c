@@ -5,8 +5,11 @@
 
 #include "message.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *store_url(const struct arguments *arguments)
 {
@@ -14,6 +17,90 @@ const char *store_url(const struct arguments *arguments)
     if (arguments->db)
         return arguments->db;
     return named && *named ? named : "daybook.sqlite";
+}
+
+/* Where a URL's authority begins; NULL for a plain path. */
+static const char *find_authority(const char *url)
+{
+    const char *mark = strstr(url, "://");
+    return mark ? mark + 3 : NULL;
+}
+
+/* The URL without its password: what stands between the first ":" and the last "@" of the authority, and
+ * the values of `password` options. Result: yours, free(). */
+static char *hide_password(const char *url)
+{
+    static const char option[] = "password=";
+    char *shown = memory_need(strdup(url));
+    char *start = (char *)find_authority(shown);
+    if (!start)
+        return shown;
+    /* A password may hold a "/" that should have been escaped. */
+    size_t len = strcspn(start, "?");
+    char *at = memrchr(start, '@', len);
+    char *colon = memchr(start, ':', len);
+    if (at && colon && colon < at)
+        memmove(colon, at, strlen(at) + 1);
+    for (char *found = strchr(start, '?'); found && (found = strcasestr(found, option));) {
+        found += strlen(option);
+        const char *end = found + strcspn(found, "&");
+        memmove(found, end, strlen(end) + 1);
+    }
+    return shown;
+}
+
+/* Takes the password out of a sentence that may name the URL. */
+static void hide_password_in(struct dbk_error *error, const char *url)
+{
+    char *shown = hide_password(url);
+    if (strcmp(shown, url) != 0) {
+        char *at;
+        char rest[sizeof(error->message)];
+        while ((at = strstr(error->message, url))) {
+            snprintf(rest, sizeof(rest), "%s", at + strlen(url));
+            snprintf(at, sizeof(error->message) - (size_t)(at - error->message), "%s%s", shown,
+                     rest);
+        }
+        /* A part of it may be there still. */
+        const char *authority = find_authority(url);
+        char *user = memory_need(strndup(authority, strcspn(authority, ":@/?") + 1));
+        if ((strlen(user) > 1 && strstr(error->message, user)) ||
+            strcasestr(error->message, "password="))
+            snprintf(error->message, sizeof(error->message), "%s", dbk_status_text(error->status));
+        free(user);
+    }
+    free(shown);
+}
+
+/* Whether no file can have that name: to try again would not help. */
+static bool is_no_path(const char *url)
+{
+    struct stat about;
+    const char *authority = find_authority(url);
+    const char *begin = url;
+    if (authority) {
+        begin = authority + strcspn(authority, "/?");
+        begin += *begin == '/';
+    }
+    char *path = memory_need(strndup(begin, authority ? strcspn(begin, "?") : strlen(begin)));
+    bool is_none = lstat(path, &about) && (errno == ENAMETOOLONG || errno == ENOTDIR);
+    free(path);
+    return is_none;
+}
+
+/* Refuses a database in memory: it would end with the command, and with it what was recorded. */
+static int refuse_memory(struct dbk_store **store, struct dbk_error *out_error)
+{
+    const struct dbk_info *info = dbk_get_info(*store);
+    if (info->path || strcmp(info->engine, "sqlite") != 0)
+        return DBK_OK;
+    dbk_close_wait(*store);
+    *store = NULL;
+    *out_error = (struct dbk_error){.status = DBK_INVALID, .outcome = DBK_NOT_DONE};
+    snprintf(out_error->message, sizeof(out_error->message),
+             "a database in memory would be gone with this command; name a file, as in "
+             "sqlite:////var/lib/daybook.sqlite");
+    return DBK_INVALID;
 }
 
 int store_try_open(const struct arguments *arguments, enum store_use use,
@@ -34,6 +121,15 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
         status = dbk_open(url, &options, out_store, out_error);
         is_created = status == DBK_OK;
     }
+    if (status == DBK_OK)
+        status = refuse_memory(out_store, out_error);
+    if ((status == DBK_UNREACHABLE || status == DBK_NOT_FOUND) && is_no_path(url)) {
+        out_error->status = DBK_INVALID;
+        out_error->is_retryable = false;
+        status = DBK_INVALID;
+    }
+    if (status != DBK_OK)
+        hide_password_in(out_error, url);
     if (out_is_created)
         *out_is_created = is_created;
     return status;
@@ -41,10 +137,11 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
 
 void store_tell_created(const struct arguments *arguments)
 {
-    const char *url = store_url(arguments);
+    char *url = hide_password(store_url(arguments));
     /* A name without a directory is one here. */
     bool is_bare = !strstr(url, "://") && !strchr(url, '/');
-    message_print("created %s%s", is_bare ? "./" : "", url);
+    message_print("created %s%s", is_bare ? "./" : "", message_word(url));
+    free(url);
 }
 
 static void tell_missing(const struct arguments *arguments, const struct dbk_error *error)
@@ -58,10 +155,12 @@ static void tell_missing(const struct arguments *arguments, const struct dbk_err
 
 int store_open_failed(const struct arguments *arguments, const struct dbk_error *error)
 {
-    const char *url = store_url(arguments);
+    char *url = hide_password(store_url(arguments));
     if (strstr(error->message, url))
-        return message_error(error);
-    message_print("%s: %s", url, error->message);
+        message_error(error);
+    else
+        message_print("%s: %s", message_word(url), error->message);
+    free(url);
     return dbk_status_exit_code(error->status);
 }
 

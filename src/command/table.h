@@ -1,5 +1,5 @@
 /*
- * Tables, fitted to the terminal; elsewhere nothing is cut. Not for records of many lines.
+ * Tables, fitted to the terminal; elsewhere nothing is cut, and very long cells stick out. Not for records of many lines.
  *
  *     struct table *table = table_new(arguments->is_coloured);
  *     table_column(table, "BUILD", TABLE_LEFT);

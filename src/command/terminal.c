@@ -48,6 +48,8 @@ void terminal_take(struct terminal *terminal)
         raw.c_oflag &=
             ~(tcflag_t)OPOST; /* what comes out was processed by the command's terminal */
     terminal->is_taken = !tcsetattr(STDOUT_FILENO, TCSANOW, &raw);
+    if (terminal->has_input && ioctl(STDIN_FILENO, FIONREAD, &terminal->typed_ahead))
+        terminal->typed_ahead = 0;
     if (!at_exit) {
         at_exit = terminal;
         atexit(give_back_at_exit);
@@ -59,4 +61,14 @@ void terminal_give_back(struct terminal *terminal)
     if (terminal->is_taken)
         tcsetattr(STDOUT_FILENO, TCSANOW, &terminal->modes);
     terminal->is_taken = terminal->are_modes_kept = false;
+}
+
+ssize_t terminal_read(struct terminal *terminal, char *bytes, size_t size)
+{
+    ssize_t count = read(STDIN_FILENO, bytes, size);
+    /* A ctrl-D that was typed while lines were edited has become a zero byte. */
+    for (ssize_t i = 0; i < count && terminal->typed_ahead > 0; i++, terminal->typed_ahead--)
+        if (!bytes[i])
+            bytes[i] = (char)terminal->modes.c_cc[VEOF];
+    return count;
 }

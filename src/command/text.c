@@ -62,8 +62,14 @@ bool text_is_control(uint32_t point)
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029;
 }
 
+const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
 char *text_escape(const char *text, bool are_lines_kept)
 {
+    text = text_or_empty(text);
     /* The longest form of a character is 8 times its bytes: \u{2028} is 8 for 3, \xHH is 4 for 1.
      */
     char *escaped = memory_need(malloc(strlen(text) * 4 + 1));
@@ -134,7 +140,7 @@ static int64_t days_between(int64_t at, int64_t now)
 
 const char *text_when(int64_t at, int64_t now, char out[TEXT_SHORT_SIZE])
 {
-    if (at == DBK_NONE || at > now || now - at > INT64_C(86400) * 365)
+    if (at == DBK_NONE || at > now || at < now - INT64_C(86400) * 365)
         goto date;
     int64_t age = now - at;
     int64_t days = days_between(at, now);
@@ -183,12 +189,18 @@ const char *text_span(int64_t started_at, int64_t complete_at, int64_t now,
                       char out[TEXT_SHORT_SIZE])
 {
     int64_t end = complete_at == DBK_NONE ? now : complete_at;
-    return text_took(started_at == DBK_NONE ? DBK_NONE : end - started_at, out);
+    int64_t seconds;
+    /* The database's times may be any numbers. */
+    if (started_at == DBK_NONE || __builtin_sub_overflow(end, started_at, &seconds))
+        seconds = DBK_NONE;
+    return text_took(seconds, out);
 }
 
 const char *text_size(int64_t size, char out[TEXT_SHORT_SIZE])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    if (size == DBK_NONE)
+        return text_number(size, out);
     if (size < 1024) {
         snprintf(out, TEXT_SHORT_SIZE, "%" PRId64 " B", size);
         return out;

@@ -38,9 +38,12 @@ bool text_is_direction_mark(uint32_t point);
 /*
  * Copies text so that a terminal shows it and obeys nothing in it: control characters and bytes
  * that are no UTF-8 become \xHH, invisible marks that turn the direction of writing become
- * \u{HHHH}. Newlines and tabs are kept if are_lines_kept. Result: yours, free().
+ * \u{HHHH}. Newlines and tabs are kept if are_lines_kept. NULL is "". Result: yours, free().
  */
 char *text_escape(const char *text, bool are_lines_kept);
+
+/* The text, or "" for none: a damaged database may lack what every record has. */
+const char *text_or_empty(const char *text);
 
 /* Prints text in that form on one line. NULL prints nothing. */
 void text_print(FILE *file, const char *text);
@@ -62,7 +65,7 @@ const char *text_took(int64_t seconds, char out[TEXT_SHORT_SIZE]);
 const char *text_span(int64_t started_at, int64_t complete_at, int64_t now,
                       char out[TEXT_SHORT_SIZE]);
 
-/* "812 B", "1.5 KiB", "20 MiB". Result: out. */
+/* "812 B", "1.5 KiB", "20 MiB"; "-" for none. Result: out. */
 const char *text_size(int64_t size, char out[TEXT_SHORT_SIZE]);
 
 /* A number; "-" for none. Result: out. */

@@ -3,6 +3,7 @@
  */
 #include "verbs.h"
 
+#include "message.h"
 #include "options.h"
 #include "store_open.h"
 
@@ -28,7 +29,7 @@ static int tell_no_verb(const struct arguments *arguments, const struct verb *ve
                                      : " or ",
                  verbs[i].name);
     return usage_error(arguments, "there is no `%s %s`, but %s", arguments->command->name,
-                       arguments->operands[0], list);
+                       message_word(arguments->operands[0]), list);
 }
 
 /* Checks how many operands follow the build. Result: 0, or EXIT_USAGE after a message. */
@@ -36,10 +37,33 @@ static int check_operands(const struct arguments *arguments, const struct verb *
                           char **operands, int count)
 {
     if (count > verb->operand_max)
-        return usage_error(arguments, "unexpected: \"%s\"", operands[verb->operand_max]);
+        return usage_error(arguments, "unexpected: \"%s\"",
+                           message_word(operands[verb->operand_max]));
     if (count < verb->operand_min)
         return usage_error(arguments, "something is missing: daybook %s %s BUILD %s",
                            arguments->command->name, verb->name, verb->usage);
+    return 0;
+}
+
+/* Checks that none of the options is for another verb. Result: 0, or EXIT_USAGE after a message. */
+static int check_options(const struct arguments *arguments, const struct verb *verbs,
+                         const struct verb *verb)
+{
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const char *name = arguments->given[i].option->name;
+        const struct verb *owner = verbs;
+        while (owner->name && (!owner->option || strcmp(owner->option, name) != 0))
+            owner++;
+        if (!owner->name)
+            owner = verbs;
+        if (owner != verb)
+            return usage_error(arguments, "--%s is for `%s %s`, not for `%s %s`", name,
+                               arguments->command->name, owner->name, arguments->command->name,
+                               verb->name);
+    }
+    if (arguments->is_json && !verb->has_json)
+        return usage_error(arguments, "`%s %s` has no --json", arguments->command->name,
+                           verb->name);
     return 0;
 }
 
@@ -56,6 +80,8 @@ int verbs_run(const struct arguments *arguments, const struct verb *verbs)
     if (!verb)
         return tell_no_verb(arguments, verbs);
     int exit_code = check_operands(arguments, verb, operands + 1, count - 1);
+    if (!exit_code)
+        exit_code = check_options(arguments, verbs, verb);
     if (exit_code)
         return exit_code;
     struct dbk_store *store;

@@ -13,6 +13,9 @@ struct verb {
     const char *usage; /* its operands behind BUILD */
     int operand_min;   /* operands behind BUILD */
     int operand_max;
+    bool has_json; /* takes --json */
+    const char
+        *option; /* the one that is its own; NULL: none. What is no verb's own is the first's */
     int (*run)(const struct arguments *arguments, struct dbk_store *store,
                const struct named_build *build, char **operands);
 };

@@ -85,6 +85,8 @@ int dbk_get_builds(struct dbk_store *store, int64_t builderid, int64_t buildrequ
 {
     struct dbki_condition conditions[5];
     int count = 0;
+    if (complete != DBK_NONE && complete != 0 && complete != 1)
+        return dbki_refuse(call, DBK_INVALID, "complete must be 0, 1 or DBK_NONE");
     if (builderid != DBK_NONE)
         conditions[count++] = (struct dbki_condition){"t.builderid = ?", dbki_int(builderid), true};
     if (buildrequestid != DBK_NONE)

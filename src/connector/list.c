@@ -415,6 +415,8 @@ static void make(struct maker *maker)
     }
     for (int i = 0; spec && i < spec->filter_count; i++)
         add_filter(maker, &spec->filters[i]);
+    if (spec && spec->is_refused)
+        refuse(maker, "the spec was given something that it refused%s%s", "", "");
     make_keys(maker, spec);
     if (maker->status)
         return;

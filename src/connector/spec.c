@@ -22,6 +22,14 @@ static bool is_text(const char *text)
     return text && dbki_text_is_valid(text, strlen(text), NULL);
 }
 
+/* Remembers that something was refused: a list that was to be filtered by it must not be given unfiltered. */
+static int note(struct dbk_spec *spec, int status)
+{
+    if (status && spec)
+        spec->is_refused = true;
+    return status;
+}
+
 struct dbk_spec *dbk_spec_new(void)
 {
     struct dbk_spec *spec = dbki_calloc(1, sizeof *spec);
@@ -103,8 +111,8 @@ static void drop_last_filter(struct dbk_spec *spec)
     dbki_free(filter->field);
 }
 
-int dbk_spec_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
-                        const int64_t *values, size_t count)
+static int take_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                           const int64_t *values, size_t count)
 {
     struct dbki_filter *filter;
     if (!values || !count)
@@ -119,8 +127,14 @@ int dbk_spec_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compa
     return status;
 }
 
-int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
-                         const char *const *values, size_t count)
+int dbk_spec_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                        const int64_t *values, size_t count)
+{
+    return note(spec, take_filter_int(spec, field, compare, values, count));
+}
+
+static int take_filter_text(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                            const char *const *values, size_t count)
 {
     struct dbki_filter *filter;
     if (!values || !count)
@@ -135,6 +149,12 @@ int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_comp
     return status;
 }
 
+int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
+                         const char *const *values, size_t count)
+{
+    return note(spec, take_filter_text(spec, field, compare, values, count));
+}
+
 static int add_text(char **texts, int *count, int max, const char *text)
 {
     if (!is_text(text) || !*text || *count == max)
@@ -146,17 +166,27 @@ static int add_text(char **texts, int *count, int max, const char *text)
     return DBK_OK;
 }
 
-int dbk_spec_order(struct dbk_spec *spec, const char *field)
+static int take_order(struct dbk_spec *spec, const char *field)
 {
     return spec ? add_text(spec->order, &spec->order_count, DBKI_ORDER_MAX, field) : DBK_INVALID;
 }
 
-int dbk_spec_field(struct dbk_spec *spec, const char *field)
+int dbk_spec_order(struct dbk_spec *spec, const char *field)
+{
+    return note(spec, take_order(spec, field));
+}
+
+static int take_field(struct dbk_spec *spec, const char *field)
 {
     return spec ? add_text(spec->chosen, &spec->chosen_count, DBKI_CHOSEN_MAX, field) : DBK_INVALID;
 }
 
-int dbk_spec_limit(struct dbk_spec *spec, int64_t limit)
+int dbk_spec_field(struct dbk_spec *spec, const char *field)
+{
+    return note(spec, take_field(spec, field));
+}
+
+static int take_limit(struct dbk_spec *spec, int64_t limit)
 {
     if (!spec || limit < 0)
         return DBK_INVALID;
@@ -164,7 +194,12 @@ int dbk_spec_limit(struct dbk_spec *spec, int64_t limit)
     return DBK_OK;
 }
 
-int dbk_spec_offset(struct dbk_spec *spec, int64_t offset)
+int dbk_spec_limit(struct dbk_spec *spec, int64_t limit)
+{
+    return note(spec, take_limit(spec, limit));
+}
+
+static int take_offset(struct dbk_spec *spec, int64_t offset)
 {
     if (!spec || offset < 0)
         return DBK_INVALID;
@@ -172,9 +207,14 @@ int dbk_spec_offset(struct dbk_spec *spec, int64_t offset)
     return DBK_OK;
 }
 
-int dbk_spec_cursor(struct dbk_spec *spec, const char *cursor)
+int dbk_spec_offset(struct dbk_spec *spec, int64_t offset)
 {
-    if (!spec || !is_text(cursor))
+    return note(spec, take_offset(spec, offset));
+}
+
+static int take_cursor(struct dbk_spec *spec, const char *cursor)
+{
+    if (!spec || !is_text(cursor) || !cursor[0])
         return DBK_INVALID;
     char *copy = copy_text(cursor);
     if (!copy)
@@ -184,7 +224,12 @@ int dbk_spec_cursor(struct dbk_spec *spec, const char *cursor)
     return DBK_OK;
 }
 
-int dbk_spec_total(struct dbk_spec *spec, enum dbk_total total, int64_t up_to)
+int dbk_spec_cursor(struct dbk_spec *spec, const char *cursor)
+{
+    return note(spec, take_cursor(spec, cursor));
+}
+
+static int take_total(struct dbk_spec *spec, enum dbk_total total, int64_t up_to)
 {
     if (!spec || (int)total < DBK_TOTAL_NONE || (int)total > DBK_TOTAL_UP_TO ||
         (total == DBK_TOTAL_UP_TO && up_to < 1))
@@ -192,6 +237,11 @@ int dbk_spec_total(struct dbk_spec *spec, enum dbk_total total, int64_t up_to)
     spec->total = total;
     spec->total_up_to = up_to;
     return DBK_OK;
+}
+
+int dbk_spec_total(struct dbk_spec *spec, enum dbk_total total, int64_t up_to)
+{
+    return note(spec, take_total(spec, total, up_to));
 }
 
 /* ------------------------------------------------------------------------------- text form ---- */
@@ -303,8 +353,8 @@ static int add_filter(struct dbk_spec *spec, const char *name, const char *value
     return status;
 }
 
-int dbk_spec_add(struct dbk_spec *spec, const char *name, const char *value,
-                 struct dbk_error *out_error)
+static int take_add(struct dbk_spec *spec, const char *name, const char *value,
+                    struct dbk_error *out_error)
 {
     int status;
     int64_t count = 0;
@@ -332,6 +382,12 @@ int dbk_spec_add(struct dbk_spec *spec, const char *name, const char *value,
         dbki_error_set(out_error, (enum dbk_status)status, "'%.40s' cannot take '%.80s'", name,
                        value ? value : "");
     return status;
+}
+
+int dbk_spec_add(struct dbk_spec *spec, const char *name, const char *value,
+                 struct dbk_error *out_error)
+{
+    return note(spec, take_add(spec, name, value, out_error));
 }
 
 int dbk_spec_parse(const char *text, struct dbk_spec **out_spec, struct dbk_error *out_error)

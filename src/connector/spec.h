@@ -20,9 +20,10 @@ struct dbk_spec {
     int order_count;
     char *chosen[DBKI_CHOSEN_MAX];
     int chosen_count;
-    char *cursor;   /* NULL: none */
-    int64_t limit;  /* DBK_NONE: none */
-    int64_t offset; /* 0: none */
+    char *cursor;    /* NULL: none */
+    int64_t limit;   /* DBK_NONE: none */
+    int64_t offset;  /* 0: none */
+    bool is_refused; /* something that it was given */
     enum dbk_total total;
     int64_t total_up_to;
 };

@@ -7,7 +7,6 @@
  */
 #include "every_call.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -253,32 +252,6 @@ static long long read_status(const char *tid, const char *label, int base)
     if (file)
         fclose(file);
     return number;
-}
-
-static bool is_librarys(const char *tid)
-{
-    char path[64], name[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", tid);
-    FILE *file = fopen(path, "r");
-    if (file && fgets(name, sizeof name, file))
-        name[strcspn(name, "\n")] = '\0';
-    if (file)
-        fclose(file);
-    return !strncmp(name, "daybook-", 8);
-}
-
-/* Calls visit for each thread of the library. Result: how many there are. */
-static int for_each_thread(void (*visit)(const char *tid, void *user), void *user)
-{
-    int count = 0;
-    DIR *folder = opendir("/proc/self/task");
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (entry->d_name[0] != '.' && is_librarys(entry->d_name)) {
-            visit(entry->d_name, user);
-            count++;
-        }
-    closedir(folder);
-    return count;
 }
 
 static void count_unblocked(const char *tid, void *user)

@@ -1,6 +1,7 @@
 /* See support.h. */
 #include "support.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -318,4 +319,30 @@ int64_t now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_librarys(const char *tid)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", tid);
+    FILE *file = fopen(path, "r");
+    if (file && fgets(name, sizeof name, file))
+        name[strcspn(name, "\n")] = '\0';
+    if (file)
+        fclose(file);
+    return !strncmp(name, "daybook-", 8);
+}
+
+int for_each_thread(void (*visit)(const char *tid, void *user), void *user)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/task");
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.' && is_librarys(entry->d_name)) {
+            if (visit)
+                visit(entry->d_name, user);
+            count++;
+        }
+    closedir(folder);
+    return count;
 }

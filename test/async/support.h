@@ -92,4 +92,7 @@ void get_state(struct dbk_store *store, int64_t buildid, struct answer *answer);
 
 int64_t now_ms(void);
 
+/* Calls visit, if it is not NULL, for each thread of the library. Result: how many there are. */
+int for_each_thread(void (*visit)(const char *tid, void *user), void *user);
+
 #endif

@@ -34,7 +34,7 @@ class Run:
 
 
 def environment(**changes):
-    unwanted = ("DAYBOOK_DB", "NO_COLOR", "LC_ALL")
+    unwanted = ("DAYBOOK_DB", "DAYBOOK_BUILD", "DAYBOOK_STEP", "NO_COLOR", "LC_ALL")
     env = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith("GIT_")}
     env.update(LANG="C.UTF-8", TZ="UTC", TERM="xterm", GIT_CEILING_DIRECTORIES="/")
     env.update(changes)

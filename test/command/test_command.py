@@ -58,6 +58,55 @@ class TestUse(StoreCase):
         self.daybook("init")
         self.assertEqual(self.daybook("--json", "builds").json, [])
 
+    def test_what_would_be_ignored_is_2(self):
+        self.daybook("init")
+        for words in (["builds", "--page"], ["builds", "--json", "--total"],
+                      ["builds", "--cursor", ""], ["builds", "-f", "limit=1"],
+                      ["builds", "-f", "order=number"], ["builds", "-f", "cursor=x"],
+                      ["--json", "init"], ["--json", "log"], ["--db", "x", "help"],
+                      ["data", "get", "1", "n", "--limit", "3"], ["data", "1", "-o", "file"],
+                      ["data", "put", "1", "n", "-o", "file"], ["data", "rm", "1", "n", "--json"],
+                      ["data", "get", "1", "n", "--json"], ["properties", "1", "--source", "x"],
+                      ["properties", "get", "1", "n", "--source", "x"],
+                      ["properties", "set", "1", "n", "1", "-f", "name=x"]):
+            done = self.daybook(*words, code=2)
+            self.assertEqual(done.out, "", words)
+            self.assertEqual(done.err.count("\n"), 1, done.err)
+
+    def test_long_arguments_are_cut_in_messages(self):
+        self.daybook("init")
+        long = "[" + "ü" * 10000
+        for words in ([long], ["builds", "a", long], ["builds", "--" + long], ["builds", long],
+                      ["builds", "--limit", long], ["builds", "-r", long], ["build", long],
+                      ["build", "x/" + long], ["builds", "--color", long],
+                      ["properties", "set", "y", "a", long], ["data", long, "y", "z"],
+                      ["builds", "--db", long], ["init", long]):
+            done = run(self.folder, *words)
+            self.assertIn(done.code, (2, 3), words[0])
+            self.assertLess(len(done.err), 700, words[0])
+            self.assertEqual(done.err.count("\n"), 1, done.err)
+
+    def test_what_can_be_no_path_is_2(self):
+        for path in ("x" * 5000, "y/" * 2500, "z" * 300, "sqlite:///" + "x" * 5000):
+            self.daybook("builds", "--db", path, code=2)
+            self.daybook("init", path, code=2)
+        with open(os.path.join(self.folder, "file"), "wb"):
+            pass
+        self.daybook("builds", "--db", "file/below", code=2)
+
+    def test_passwords_are_not_printed(self):
+        for url in ("mysql://root:hunter2@127.0.0.1/x", "sqlite://user:hunter2@host/x",
+                    "mysql://root:a@hunter2@127.0.0.1/x", "mysql://root:a/hunter2@127.0.0.1/x",
+                    "sqlite:///x?password=hunter2&mode=ro", "mysql://h/x?Password=hunter2",
+                    "mysql://u:" + "hunter2" * 200 + "@h/x", "sqlite://:hunter2@h"):
+            for words in (["builds"], ["init"], ["run", "--builder", "b", "--", "true"]):
+                done = run(self.folder, *words, DAYBOOK_DB=url)
+                self.assertNotIn("hunter2", done.out + done.err, words)
+                self.assertEqual(done.err.count("\n"), 1, done.err)
+                self.assertEqual(done.code, 0 if words[0] == "run" else 2, done.err)
+        self.assertIn("mysql://root@127.0.0.1/x",
+                      run(self.folder, "builds", "--db", "mysql://root:pw@127.0.0.1/x").err)
+
     def test_a_missing_database_is_3_and_says_what_to_type(self):
         for words in ([], ["builds"], ["log"], ["data", "x"]):
             done = self.daybook(*words, code=3, DAYBOOK_DB="nowhere.sqlite")
@@ -98,6 +147,22 @@ class TestInit(StoreCase):
         with open(os.path.join(self.folder, "empty"), "wb"):
             pass
         self.assertIn("created", self.daybook("init", "empty").out)
+
+    def test_a_database_in_memory_is_refused(self):
+        for url in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
+            for words in (["init", url], ["builds", "--db", url], ["--db", url]):
+                done = self.daybook(*words, code=2)
+                self.assertIn("memory", done.err)
+                self.assertEqual(done.out, "")
+            done = self.daybook("run", "--db", url, "--builder", "b", "--", "true")
+            self.assertIn("not recorded", done.err)
+
+    def test_a_hostile_path_is_shown_and_not_sent(self):
+        path = os.path.join(self.folder, "a\033[31m\nb")
+        for _ in range(2):
+            out = self.daybook("init", path).out
+            self.assertIn("a\\x1b[31m\\x0ab", out)
+            self.assertEqual(out.count("\n"), 1)
 
     def test_an_empty_store_says_what_to_type_next(self):
         self.daybook("init", "new.sqlite")
@@ -143,6 +208,35 @@ class TestLists(StoreCase):
     def test_overview_names_what_its_limit_left_out(self):
         text = self.daybook("--limit", "1").out
         self.assertIn("1 of 2 builders", text)
+
+    def test_a_very_long_cell_does_not_widen_the_rows_of_others(self):
+        name = "long" * 250
+        self.sql("UPDATE builders SET name = ? WHERE name = 'nightly'", name)
+        for words in ([], ["builds"], ["builders"], ["--color=always"]):
+            lines = self.daybook(*words).out.splitlines()
+            self.assertTrue(any(name in line for line in lines))
+            for line in lines:
+                if name not in line:
+                    self.assertLess(len(line), 220, words)
+        self.sql("UPDATE builders SET name = 'nightly' WHERE name = ?", name)
+
+    def test_columns_in_a_pipe_are_aligned(self):
+        self.sql("UPDATE builders SET name = '日本' WHERE name = 'Prüfung/日本'")
+        lines = self.daybook("builders").out.splitlines()
+        self.sql("UPDATE builders SET name = 'Prüfung/日本' WHERE name = '日本'")
+        column = lines[0].index("LAST ")
+        self.assertEqual(column, next(line.index("#") for line in lines if "nightly" in line))
+        # Each of the two characters takes two columns.
+        self.assertEqual(column - 2, next(line.index("#") for line in lines if "日本" in line))
+
+    def test_times_of_any_size_are_no_durations(self):
+        before = self.sql("SELECT started_at, complete_at FROM builds WHERE id = 1")[0]
+        for times in ((2**63 - 1, 1 - 2**63), (1 - 2**63, 2**63 - 1)):
+            self.sql("UPDATE builds SET started_at = ?, complete_at = ? WHERE id = 1", *times)
+            rows = self.table(self.daybook("builds", "-f", "id=1").out)
+            self.assertEqual(rows[1][4], "-")
+            self.daybook("build", "1")
+        self.sql("UPDATE builds SET started_at = ?, complete_at = ? WHERE id = 1", *before)
 
     def test_names_beyond_ascii_are_shown_without_a_locale(self):
         self.assertIn("Prüfung/日本", run(self.folder, LANG="C", LC_CTYPE="C").out)
@@ -191,14 +285,13 @@ class TestLists(StoreCase):
         self.assertEqual(self.daybook("builds", "-r", "retry", "--total").out, "no builds\n")
 
     def test_pages_by_cursor(self):
-        seen, cursor = [], ""
+        seen, more = [], []
         for _ in range(5):
-            page = self.daybook("builds", "--json", "--page", "--total", "--limit", "2", "--cursor",
-                                cursor).json
+            page = self.daybook("builds", "--json", "--page", "--total", "--limit", "2", *more).json
             self.assertEqual(page["total"], 4)
             seen += [build["id"] for build in page["builds"]]
-            cursor = page["next_cursor"]
-            if not cursor:
+            more = ["--cursor", page["next_cursor"]]
+            if not page["next_cursor"]:
                 break
         self.assertEqual(seen, sorted(seen, reverse=True))
         self.assertEqual(len(seen), 4)
@@ -273,6 +366,15 @@ class TestNames(StoreCase):
 
     def test_no_failed_build_is_the_answer_no(self):
         self.assertIn("failed", self.daybook("build", "docs/html/last-failed", code=1).err)
+
+    def test_digits_are_an_id_also_where_a_builder_is_called_so(self):
+        self.build("3", ("a", "true"))
+        self.build("777", ("a", "true"))
+        self.assertEqual(self.build_of("3"), ("docs/html", 1))
+        self.assertEqual(self.build_of("3/last"), ("3", 1))
+        self.assertIn("777/last", self.daybook("log", "777", code=3).err)
+        self.assertEqual(self.build_of("777/last"), ("777", 1))
+        self.assertIn("12/last", self.daybook("build", "--help").out)
 
     def test_build_shows_all_parts(self):
         record = self.daybook("build", "nightly/1", "--json").json

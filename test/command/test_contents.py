@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -107,6 +108,9 @@ class TestData(StoreCase):
         self.daybook("data", "put", "b/1", "x", "no-such-file", code=3)
         self.daybook("data", "put", "b/1", "x", stdin=b"x")
         self.daybook("data", "get", "b/1", "x", "no-such-folder/x", code=3)
+        for path in (".", "/proc/version/x", "x" * 300):
+            self.daybook("data", "put", "b/1", "x", path, code=2)
+            self.daybook("data", "get", "b/1", "x", path, code=2)
 
     def test_bytes_are_not_thrown_at_a_terminal(self):
         self.daybook("data", "put", "b/1", "binary", stdin=b"\0\1\2")
@@ -189,6 +193,70 @@ class TestHostileText(StoreCase):
         self.assertEqual(self.daybook("builds", "--json").json[0]["state_string"], "a\ufffdb")
         self.assertIn("a\\xffb", self.daybook("builds").out)
         self.sql("UPDATE builds SET state_string = ?", self.STATE)
+
+
+class TestDamage(StoreCase):
+    """NULL where the schema has none: a database that others have repaired."""
+
+    COLUMNS = {"builds": ("state_string", "number", "started_at"),
+               "steps": ("name", "state_string", "urls_json", "hidden"), "builders": ("name",),
+               "build_data": ("name", "source", "length", "value"),
+               "build_properties": ("value", "source"), "workers": ("name", "info"),
+               "sourcestamps": ("repository", "codebase", "project"), "daybook_events": ("kind",)}
+
+    @classmethod
+    def record(cls):
+        cls.build("b", ("a", "echo out"), options=("--property", "x=1"))
+        path = os.path.join(cls.folder, "daybook.sqlite")
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            for table in cls.COLUMNS:
+                connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') "
+                                   "WHERE name = ?", (table,))
+        connection.close()
+        for table, columns in cls.COLUMNS.items():
+            for column in columns:
+                cls.sql(f"UPDATE {table} SET {column} = NULL")
+
+    def test_no_subcommand_breaks_down(self):
+        for words in ([], ["builds"], ["builders"], ["build", "1"], ["steps", "1"], ["log", "1"],
+                      ["log"], ["log", "1", "a"], ["data", "1"], ["data", "get", "1", "log/a"],
+                      ["properties", "1"], ["properties", "get", "1", "x"], ["events"],
+                      ["build", "b"], ["builds", "b"]):
+            for more in ([], ["--json"]):
+                if more and words[:1] in (["log"], ["data"]):
+                    continue
+                done = run(self.folder, *words, *more)
+                self.assertIn(done.code, (0, 3), f"{words}: {done.err}")
+                self.assertNotIn("(null)", done.out + done.err)
+
+    def test_ids_and_numbers_that_are_missing_are_no_numbers(self):
+        before = self.sql("SELECT builderid FROM builds")[0][0]
+        self.sql("UPDATE builds SET builderid = NULL")
+        for words in (["builds"], ["builds", "--json"], ["build", "1"], ["steps", "1"],
+                      ["data", "get", "1", "none"], ["log", "1", "none"], ["log", "--failed"],
+                      ["properties", "get", "1", "none"]):
+            done = run(self.folder, *words)
+            self.assertIn(done.code, (0, 1, 3), f"{words}: {done.err}")
+            self.assertNotIn("9223372036854775808", done.out + done.err)
+        self.sql("UPDATE builds SET builderid = ?", before)
+
+
+class TestManySteps(StoreCase):
+    @classmethod
+    def record(cls):
+        cls.build("b", ("a", "echo out"))
+        cls.sql("INSERT INTO steps (number, name, buildid, state_string, urls_json, hidden) "
+                "WITH RECURSIVE n(n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM n WHERE n < 20000) "
+                "SELECT n, 's' || n, 1, '', '[]', 0 FROM n")
+
+    def test_log_asks_only_for_what_was_recorded(self):
+        before_s = os.times().children_system + os.times().children_user
+        out = self.daybook("log", "b").out
+        used_s = os.times().children_system + os.times().children_user - before_s
+        self.assertTrue(out.startswith("== a (success)\nout\n== s10 "), out[:80])
+        self.assertEqual(out.count("\n"), 2 + 19991)
+        self.assertLess(used_s, 1.0)
 
 
 class TestBuildbot(StoreCase):

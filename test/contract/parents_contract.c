@@ -125,10 +125,23 @@ static void find_by_name__wrong_names_are_refused(void **state)
 static void find_by_name__long_name_is_cut_in_the_message_between_characters(void **state)
 {
     (void)state;
-    FIND(0, text_of(1000, "ü"), false);
+    FIND(0, text_of(256, "ü"), false);
     assert_failed(DBK_NOT_FOUND, "üü'");
-    FIND(0, text_of(1000, "ü"), true); /* a builder's may be as long as any text */
-    assert_ok();
+}
+
+static void find_by_name__builders_and_masters_have_1_to_256_characters(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NAMED_COUNT; i++) {
+        if (!strcmp(NAMED[i].noun, "worker"))
+            continue;
+        FIND(i, text_of(257, "ü"), true);
+        assert_refused(DBK_INVALID, "257");
+        FIND(i, "", true);
+        assert_refused(DBK_INVALID, "name");
+        FIND(i, text_of(256, "ü"), true);
+        assert_ok();
+    }
 }
 
 static void find_builder_id__new_one_has_no_description(void **state)
@@ -799,6 +812,7 @@ static const struct CMUnitTest BOTH[] = {
     TEST(find_by_name__only_adding_leaves_an_event),
     TEST(find_by_name__submitted_together_get_one_id),
     TEST(find_by_name__wrong_names_are_refused),
+    TEST(find_by_name__builders_and_masters_have_1_to_256_characters),
     TEST(find_by_name__long_name_is_cut_in_the_message_between_characters),
     TEST(find_builder_id__new_one_has_no_description),
     TEST(find_worker_id__name_has_1_to_50_characters),

@@ -54,7 +54,7 @@ static void compare_with_jansson(const char *text, size_t size, bool is_json)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* A copy of that very size, so that a byte read behind it is seen. */
-    char *text = malloc(size ? size : 1);
+    char *text = calloc(1, size ? size : 1);
     MUST(text);
     if (size)
         memcpy(text, data, size);

@@ -12,7 +12,7 @@ static void check_parsed(const char *text, struct dbki_url *url)
 {
     MUST(url->scheme && url->authority && url->path && url->shown);
     MUST(url->scheme[0] || strstr(text, "://") == text);
-    MUST(is_valid(url->shown) || !is_valid(text));
+    MUST(is_valid(url->shown));
     MUST(strlen(url->shown) <= strlen(text));
     MUST(url->option_count >= 0 && url->option_count <= DBKI_URL_OPTIONS_MAX);
     for (int i = 0; i < url->option_count; i++)

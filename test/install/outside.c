@@ -63,11 +63,12 @@ int main(void)
     builder = settle(store, &seen, dbk_find_builder_id(store, "b", true, &call, got_id, &seen));
     master = settle(store, &seen, dbk_find_master_id(store, "m", true, &call, got_id, &seen));
     buildset = settle(store, &seen, dbk_add_buildset(store, &new_buildset, &call, got_id, &seen));
-    request = settle(store, &seen,
-                     dbk_add_buildrequest(store, buildset, builder, 0, false, &call, got_id, &seen));
-    build = settle(store, &seen,
-                   dbk_add_build(store, builder, request, DBK_NONE, master, "outside", &call, added,
-                                 &seen));
+    request =
+        settle(store, &seen,
+               dbk_add_buildrequest(store, buildset, builder, 0, false, &call, got_id, &seen));
+    build = settle(
+        store, &seen,
+        dbk_add_build(store, builder, request, DBK_NONE, master, "outside", &call, added, &seen));
     settle(store, &seen, dbk_get_build(store, build, &call, got_build, &seen));
     dbk_close_wait(store);
     return seen.number == 1 ? 0 : 1;

@@ -98,6 +98,24 @@ static void text_cut__ends_text_that_was_cut_within_a_character(void **state)
     assert_string_equal(text, "ab");
 }
 
+static void text_repair__puts_a_question_mark_for_each_wrong_byte(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"a\xC3\xA4\xF0\x9F\x98\x80", "a\xC3\xA4\xF0\x9F\x98\x80"},
+        {"\xFF", "?"},
+        {"a\xE9z", "a?z"},
+        {"\xF0\x9F\x98", "???"},
+        {"\xED\xA0\x80\xC3", "????"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *text = test_copy(rows[i][0]);
+        dbki_text_repair(text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
 static void text_int__reads_decimal_numbers_alone(void **state)
 {
     (void)state;
@@ -143,6 +161,7 @@ int main(void)
         cmocka_unit_test(text_prefix__counts_characters),
         cmocka_unit_test(text_cut__keeps_whole_characters),
         cmocka_unit_test(text_cut__ends_text_that_was_cut_within_a_character),
+        cmocka_unit_test(text_repair__puts_a_question_mark_for_each_wrong_byte),
         cmocka_unit_test(text_int__reads_decimal_numbers_alone),
     };
     return test_run("text", tests, COUNT_OF(tests));

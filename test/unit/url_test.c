@@ -94,7 +94,10 @@ static void url__wrong_ones_are_refused_with_a_sentence(void **state)
     } rows[] = {
         {NULL, "no database"},
         {"", "no database"},
-        {"\xFF.sqlite", "UTF-8"},
+        {"sqlite:///\xFF", "UTF-8"},
+        {"sqlite:///a?x=\xC3", "UTF-8"},
+        {"sqlite:///a?mode=ro&mode=rw", "twice"},
+        {"sqlite:///a?x=1&writes=none&x=1", "'x' twice"},
         {"sqlite:///%", "escape"},
         {"sqlite:///%2", "escape"},
         {"sqlite:///%zz", "escape"},
@@ -105,7 +108,7 @@ static void url__wrong_ones_are_refused_with_a_sentence(void **state)
         {"sqlite:///a?mode=RO", "RO"},
         {"sqlite:///a?mode=", "ro or rw"},
         {"sqlite:///a?writes=all", "none, existing or master"},
-        {"sqlite:///a?a=1&a=2&a=3&a=4&a=5&a=6&a=7&a=8&a=9&a=10&a=11&a=12&a=13&a=14&a=15&a=16&a=17",
+        {"sqlite:///a?a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9&j=10&k=11&l=12&m=13&n=14&o=15&p=16&q=17",
          "16"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -115,6 +118,16 @@ static void url__wrong_ones_are_refused_with_a_sentence(void **state)
         if (!strstr(error.message, rows[i].word))
             fail_msg("no '%s' in: %s", rows[i].word, error.message);
     }
+}
+
+static void url__plain_path_holds_any_bytes_and_is_shown_as_text(void **state)
+{
+    (void)state;
+    struct dbki_url url;
+    assert_int_equal(dbki_url_parse("caf\xE9/\xF0\x9F.sqlite", &url, NULL), 0);
+    assert_string_equal(url.path, "caf\xE9/\xF0\x9F.sqlite");
+    assert_string_equal(url.shown, "caf?/??.sqlite");
+    dbki_url_fini(&url);
 }
 
 static void url__password_is_not_shown(void **state)
@@ -208,6 +221,7 @@ int main(void)
         cmocka_unit_test(url__options_are_decoded),
         cmocka_unit_test(url__mode_and_writes_have_their_words),
         cmocka_unit_test(url__wrong_ones_are_refused_with_a_sentence),
+        cmocka_unit_test(url__plain_path_holds_any_bytes_and_is_shown_as_text),
         cmocka_unit_test(url__password_is_not_shown),
         cmocka_unit_test(url__unknown_scheme_names_those_there_are),
         cmocka_unit_test(url__out_of_memory_is_said_at_each_allocation),

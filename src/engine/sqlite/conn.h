@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64 };
 
@@ -29,7 +30,9 @@ struct conn {
     struct turn turn;
     bool is_writer;
     bool is_in_transaction;
-    int wal_pages; /* in the write-ahead log after our last commit */
+    char *log_path;  /* of a writer's write-ahead log; NULL: none */
+    ino_t log_inode; /* 0: not known yet */
+    int wal_pages;   /* in the write-ahead log after our last commit */
     uint64_t uses;
     bool (*is_stopped)(void *user);
     void *user;

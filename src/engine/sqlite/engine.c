@@ -158,6 +158,7 @@ static void conn_close(struct dbki_conn *head)
     dbki_sqlite_forget_statements(conn);
     sqlite3_close(conn->db);
     dbki_turn_close(&conn->turn);
+    dbki_free(conn->log_path);
     dbki_free(conn->head.path);
     dbki_free(conn);
 }
@@ -195,7 +196,8 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
         status = dbki_sqlite_exec(conn,
                                   "PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
                                   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
-                                  "PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF",
+                                  "PRAGMA secure_delete=FAST; PRAGMA journal_size_limit=16777216; "
+                                  "PRAGMA foreign_keys=OFF",
                                   error);
         sqlite3_busy_timeout(conn->db, 0);
         if (status == DBK_BUSY)
@@ -222,6 +224,17 @@ static int check_options(const struct dbki_url *url, struct dbk_error *error)
                 "SQLite databases have no option '%.40s'; there is mode and writes",
                 url->options[i].name);
     return DBK_OK;
+}
+
+static char *add_suffix(const char *path, const char *suffix)
+{
+    size_t len = strlen(path), suffix_size = strlen(suffix) + 1;
+    char *joined = dbki_malloc(len + suffix_size);
+    if (joined) {
+        memcpy(joined, path, len);
+        memcpy(joined + len, suffix, suffix_size);
+    }
+    return joined;
 }
 
 static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -259,10 +272,40 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
         if (is_writer) {
             dbki_turn_open(&conn->turn, path);
             dbki_checkpoint_watch(conn);
+            conn->log_path = add_suffix(path, "-wal");
+            if (!conn->log_path) {
+                conn_close(&conn->head);
+                return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+            }
         }
     }
     *out_conn = &conn->head;
     return DBK_OK;
+}
+
+/*
+ * Whether the file that is open is still the one at its path, and its log the one beside it. A file that was
+ * removed or replaced would take every write and keep none; with another log, two processes would write
+ * over each other.
+ */
+static bool is_in_place(struct conn *conn)
+{
+    int has_moved = 0;
+    struct stat log;
+    if (!conn->head.path)
+        return true;
+    if (sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK &&
+        has_moved)
+        return false;
+    return !conn->log_inode || (stat(conn->log_path, &log) == 0 && conn->log_inode == log.st_ino);
+}
+
+/* After a commit: which file the log is. */
+static void note_log(struct conn *conn)
+{
+    struct stat log;
+    if (conn->log_path && !conn->log_inode && conn->wal_pages && stat(conn->log_path, &log) == 0)
+        conn->log_inode = log.st_ino;
 }
 
 static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_wait *wait,
@@ -274,6 +317,11 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
     struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
     struct dbki_group *groups[] = {&group};
     int failed, tries = 0;
+    if (mode == DBKI_WRITE && !is_in_place(conn))
+        return dbki_error_set(error, DBK_UNREACHABLE,
+                              "%s or its -wal file was removed or replaced while it was open: what "
+                              "is written now would be lost; open it anew",
+                              conn->head.path);
     if (mode == DBKI_WRITE && !dbki_turn_take(&conn->turn, wait))
         return dbki_error_set(error, DBK_TIMEOUT, "other processes kept writing to the database");
     for (;;) {
@@ -325,6 +373,7 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
             error->outcome = DBK_UNKNOWN;
         return status;
     }
+    note_log(conn);
     conn->is_in_transaction = false;
     dbki_turn_leave(&conn->turn);
     return DBK_OK;
