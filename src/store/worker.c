@@ -211,8 +211,11 @@ static int commit(struct dbki_worker *worker, struct dbki_op *const *ops, int co
 static void fail_all(struct dbki_op **ops, int count, const struct dbk_error *error)
 {
     for (int i = 0; i < count; i++)
-        if (ops[i]->error.status == DBK_OK)
+        if (ops[i]->error.status == DBK_OK) {
             ops[i]->error = *error;
+            if (ops[i]->is_partly_done) /* in an earlier turn */
+                ops[i]->error.outcome = DBK_DONE;
+        }
 }
 
 /* Completes what was committed; what has more turns to come goes back to the end of its queue. */

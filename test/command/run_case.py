@@ -63,6 +63,13 @@ class Case(unittest.TestCase):
     def file(self, name):
         return os.path.join(self.folder, name)
 
+    def lasting(self):
+        """A command that prints "begun", and then lasts. A shell would not do where SIGINT is sent:
+        dash loses one that comes while it starts a command."""
+        with open(self.file("text"), "w", encoding="ascii") as file:
+            file.write("begun\n")
+        return ["tail", "-f", "text"]
+
     def open_gate(self):
         """Lets what reads from the FIFO "gate" go on."""
         with open(self.file("gate"), "w", encoding="ascii") as gate:

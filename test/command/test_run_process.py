@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""`daybook run` as a process among others: output, descriptors, environment, signals.
-"""
+"""`daybook run` as a process among others: output, descriptors, environment, signals."""
 
 import os
 import random
@@ -98,8 +97,8 @@ class Output(Case):
     def test_closed_descriptors_are_no_harm(self):
         for closing in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
             script = f'"$0" run --step s "echo out; echo err >&2" {closing}'
-            done = subprocess.run(["sh", "-c", script, PROGRAM], cwd=self.folder, env=environment(), check=False,
-                                  capture_output=True, timeout=DEADLINE_S)
+            done = subprocess.run(["sh", "-c", script, PROGRAM], cwd=self.folder, check=False,
+                                  env=environment(), capture_output=True, timeout=DEADLINE_S)
             self.assertEqual(done.returncode, 0, closing)
             self.assertEqual(sorted(self.log("s").split()), [b"err", b"out"], closing)
         self.assertEqual(self.query("PRAGMA integrity_check")[0][0], "ok")
@@ -191,7 +190,8 @@ class Signals(Case):
 
     def test_the_command_gets_it_and_the_build_is_cancelled(self):
         for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            child = self.begin("sleep 60; echo not reached")
+            child = self.start("--", *self.lasting())
+            self.assertEqual(child.stdout.readline(), b"begun\n")
             child.send_signal(signo)
             self.expect_cancelled(child, signo)
             os.unlink(self.path)

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""`daybook run` on a terminal: the command has one of its own, and a shell manages the job.
-"""
+"""`daybook run` on a terminal: the command has one of its own, and a shell manages the job."""
 
 import os
 import shutil
@@ -62,7 +61,7 @@ class Terminal(Case):
         self.assertIn(b"early\n", self.log("cat"))
 
     def test_ctrl_c_cancels(self):
-        screen = self.screen("-k", "--step", "a", "echo begun; sleep 60",
+        screen = self.screen("-k", "--step", "a", "exec " + " ".join(self.lasting()),
                              "--step", "b", "echo more")
         modes = screen.modes()
         screen.expect("begun")
@@ -180,7 +179,7 @@ class Shell(Case):
         self.assertEqual(self.log("sh"), b"begun\nwent on\n")
 
     def test_ctrl_c_with_pipes_cancels(self):
-        self.screen.send(f"{PROGRAM} run -- sh -c 'echo be''gun; sleep 60' | cat\n")
+        self.screen.send(f"{PROGRAM} run -- {' '.join(self.lasting())} | cat\n")
         self.screen.expect("begun")
         self.screen.send("\x03")
         wait_until(lambda: self.build()["complete_at"], "the end")

@@ -249,9 +249,9 @@ static void cursor__that_was_changed_is_refused(void **state)
     /* An empty one would begin again with the first page, in a loop without end. */
     struct dbk_spec *empty = parse_spec(order);
     assert_int_equal(dbk_spec_cursor(empty, ""), DBK_INVALID);
-    assert_int_equal(ASK(&a, f->store, on_builds, dbk_get_builds, DBK_NONE, DBK_NONE, DBK_NONE,
-                         DBK_NONE, empty),
-                     DBK_INVALID);
+    assert_int_equal(
+        ASK(&a, f->store, on_builds, dbk_get_builds, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, empty),
+        DBK_INVALID);
     const char *const bad[] = {"1", "x", "1.", "2", ".", "....", "\xC3\xA4"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct dbk_spec *spec = parse_spec(order);
