@@ -24,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BUILDER_NAME_MAX 256
 #define STEP_NAME_MAX 50
 #define PROPERTY_NAME_MAX 256
 #define LOG_MAX_DEFAULT (1 << 20)
@@ -59,10 +60,12 @@ static void run_fini(struct run *run)
 static int read_builder(struct run *run)
 {
     const char *given = arguments_value(run->arguments, "builder");
-    if (given && !facts_is_name(given, SIZE_MAX))
-        return usage_error(run->arguments, "--builder is a name in UTF-8, not \"%s\"", given);
+    if (given && !facts_is_name(given, BUILDER_NAME_MAX))
+        return usage_error(run->arguments,
+                           "--builder is a name in UTF-8 of 1 to %d characters, not \"%.80s\"",
+                           BUILDER_NAME_MAX, given);
     const char *here = facts_last_part(run->facts.directory);
-    run->builder = facts_text(given ? given : *here ? here : "root", SIZE_MAX);
+    run->builder = facts_text(given ? given : *here ? here : "root", BUILDER_NAME_MAX);
     return 0;
 }
 

@@ -13,9 +13,9 @@
 static const int collected[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
                                 SIGCHLD, SIGCONT, SIGWINCH, SIGTSTP};
 
-/* Signals that are ignored here. Writing to what nobody reads gives an error instead; a terminal
- * may be put in order from the background. */
-static const int ignored[] = {SIGPIPE, SIGTTOU};
+/* Signals that are ignored here. Writing to what nobody reads, or past the limit of a file's size, gives
+ * an error instead; a terminal may be put in order from the background. Children get them back. */
+static const int ignored[] = {SIGPIPE, SIGTTOU, SIGXFSZ};
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
