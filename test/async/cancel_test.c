@@ -101,8 +101,8 @@ static void cancel__running_write_ends_with_its_true_result(void **state)
     inner_gate_open();
     await(fixture.store, &answer, 1);
     assert_false(answer.is_error);
-    assert_int_equal(file_int(fixture.path, "SELECT state_string = 'gated' FROM builds WHERE id = 1"),
-                     1);
+    assert_int_equal(
+        file_int(fixture.path, "SELECT state_string = 'gated' FROM builds WHERE id = 1"), 1);
 }
 
 static void cancel__waiting_read_ends_and_the_running_one_gives_its_result(void **state)
@@ -184,7 +184,8 @@ static void cancel__from_other_threads_hits_each_operation_once(void **state)
         errors += answers[i].is_error;
     }
     assert_int_equal(errors, cancelled);
-    assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM daybook_events"), OPS - cancelled);
+    assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM daybook_events"),
+                     OPS - cancelled);
 }
 
 /*
@@ -290,8 +291,8 @@ static void deadline__that_passed_while_nobody_dispatched_leaves_no_effect(void 
     await(fixture.store, &late, 1);
     assert_false(next.is_error);
     assert_ended(&late, DBK_TIMEOUT, "setting a build's state string");
-    assert_int_equal(file_int(fixture.path, "SELECT state_string = 'seeded' FROM builds WHERE id = 1"),
-                     1);
+    assert_int_equal(
+        file_int(fixture.path, "SELECT state_string = 'seeded' FROM builds WHERE id = 1"), 1);
 }
 
 static void deadline__of_a_running_write_gives_its_true_result(void **state)
@@ -307,8 +308,8 @@ static void deadline__of_a_running_write_gives_its_true_result(void **state)
     inner_gate_open();
     await(fixture.store, &answer, 1);
     assert_false(answer.is_error);
-    assert_int_equal(file_int(fixture.path, "SELECT state_string = 'gated' FROM builds WHERE id = 1"),
-                     1);
+    assert_int_equal(
+        file_int(fixture.path, "SELECT state_string = 'gated' FROM builds WHERE id = 1"), 1);
 }
 
 static void deadline__of_a_finished_write_gives_its_true_result(void **state)
@@ -356,8 +357,8 @@ static void deadline__ends_a_long_read_that_runs(void **state)
     struct dbk_call call = DBK_CALL_INIT;
     call.timeout_ms = 200;
     int64_t start_ms = now_ms();
-    assert_int_equal(
-        dbk_get_triggered_builds(fixture.store, 1, NULL, &call, on_builds, &endless), DBK_OK);
+    assert_int_equal(dbk_get_triggered_builds(fixture.store, 1, NULL, &call, on_builds, &endless),
+                     DBK_OK);
     await(fixture.store, &endless, 1);
     assert_true(now_ms() - start_ms >= 199);
     assert_ended(&endless, DBK_TIMEOUT, "listing triggered builds");

@@ -198,7 +198,8 @@ static void close__may_be_called_from_a_callback(void **state)
     for (int i = 0; i < OPS; i++) {
         if (i == OPS / 2)
             assert_int_equal(
-                dbk_set_build_state_string(fixture.store, 1, "new", NULL, close_here, &closing), DBK_OK);
+                dbk_set_build_state_string(fixture.store, 1, "new", NULL, close_here, &closing),
+                DBK_OK);
         set_state(fixture.store, 1, "new", &answers[i]);
     }
     await_close(&closing.closed);

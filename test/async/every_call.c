@@ -8,20 +8,21 @@
 /* Build 8 is a finished one with all that a build can have; it is also another one's child. */
 void every_call_prepare(const char *path)
 {
-    file_exec(path,
-              "UPDATE builds SET complete_at = 10, results = 0 WHERE id = 8;"
-              "INSERT INTO steps (number, name, buildid, started_at, state_string, urls_json, hidden)"
-              " VALUES (0, 'step', 8, 5, 'running', '[{\"name\": \"log\", \"url\": \"http://log\"}]', 0),"
-              " (1, 'other', 8, 6, 'running', '[]', 0);"
-              "INSERT INTO build_properties (buildid, name, value, source)"
-              " VALUES (8, 'one', '1', 'test'), (8, 'two', '\"2\"', 'test'), (7, 'one', '[]', 'test');"
-              "INSERT INTO build_data (buildid, name, value, length, source)"
-              " VALUES (8, 'data', x'64617461', 4, 'test'), (7, 'data', x'64617461', 4, 'test');"
-              "INSERT INTO changes (author, comments, when_timestamp, sourcestampid)"
-              " VALUES ('author', 'comments', 1, 1);"
-              "UPDATE buildsets SET parent_buildid = 1;"
-              "INSERT INTO daybook_events (at, kind, verb, builderid, buildid)"
-              " VALUES (1, 'build', 'new', 8, 8), (2, 'build', 'finished', 8, 8);");
+    file_exec(
+        path,
+        "UPDATE builds SET complete_at = 10, results = 0 WHERE id = 8;"
+        "INSERT INTO steps (number, name, buildid, started_at, state_string, urls_json, hidden)"
+        " VALUES (0, 'step', 8, 5, 'running', '[{\"name\": \"log\", \"url\": \"http://log\"}]', 0),"
+        " (1, 'other', 8, 6, 'running', '[]', 0);"
+        "INSERT INTO build_properties (buildid, name, value, source)"
+        " VALUES (8, 'one', '1', 'test'), (8, 'two', '\"2\"', 'test'), (7, 'one', '[]', 'test');"
+        "INSERT INTO build_data (buildid, name, value, length, source)"
+        " VALUES (8, 'data', x'64617461', 4, 'test'), (7, 'data', x'64617461', 4, 'test');"
+        "INSERT INTO changes (author, comments, when_timestamp, sourcestampid)"
+        " VALUES ('author', 'comments', 1, 1);"
+        "UPDATE buildsets SET parent_buildid = 1;"
+        "INSERT INTO daybook_events (at, kind, verb, builderid, buildid)"
+        " VALUES (1, 'build', 'new', 8, 8), (2, 'build', 'finished', 8, 8);");
 }
 
 /* ---------------------------------------------------------------------- what they are made with ---- */
@@ -147,7 +148,8 @@ static int record_build(struct dbk_store *store, const struct dbk_call *call, st
     static const struct dbk_url url = {"log", "http://log"};
     struct dbk_new_step step = DBK_NEW_STEP_INIT;
     const struct dbk_new_step *const steps[] = {&step, &step};
-    const struct dbk_new_data data = {.name = "data", .value = "data", .value_len = 4, .source = "test"};
+    const struct dbk_new_data data = {
+        .name = "data", .value = "data", .value_len = 4, .source = "test"};
     struct dbk_new_build build = DBK_NEW_BUILD_INIT;
     step.name = "step";
     step.urls = &url;

@@ -178,8 +178,8 @@ static void follow__in_memory(void **state)
     assert_int_equal(dbk_open("sqlite://", NULL, &fixture.store, NULL), DBK_OK);
     follow(&follower, NULL, 0);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(dbk_find_builder_id(fixture.store, test_format("builder %d", i), true, NULL,
-                                             on_id, &answers[i]),
+        assert_int_equal(dbk_find_builder_id(fixture.store, test_format("builder %d", i), true,
+                                             NULL, on_id, &answers[i]),
                          DBK_OK);
     await(fixture.store, answers, 20);
     await_events(&follower, 20);

@@ -258,7 +258,8 @@ static void count_unblocked(const char *tid, void *user)
 {
     unsigned long long blocked = (unsigned long long)read_status(tid, "SigBlk:", 16);
     for (int number = 1; number <= 64; number++) {
-        bool is_ours = number != SIGKILL && number != SIGSTOP && (number < 32 || number >= SIGRTMIN);
+        bool is_ours =
+            number != SIGKILL && number != SIGSTOP && (number < 32 || number >= SIGRTMIN);
         *(int *)user += is_ours && !(blocked >> (number - 1) & 1);
     }
 }
@@ -269,7 +270,8 @@ static void threads__block_all_signals(void **state)
     (void)state;
     assert_int_equal(for_each_thread(count_unblocked, &unblocked), 3); /* two readers, a writer */
     assert_int_equal(unblocked, 0);
-    assert_int_equal(read_status("self", "SigBlk:", 16), -1); /* and that is how a wrong name reads */
+    assert_int_equal(read_status("self", "SigBlk:", 16),
+                     -1); /* and that is how a wrong name reads */
 }
 
 static void threads__leave_the_openers_signal_mask_alone(void **state)

@@ -68,15 +68,17 @@ static void order__writes_of_one_build_are_done_as_submitted(void **state)
         snprintf(name, sizeof name, "%05d-a", i);
         set_state(store, buildid, value, next++);
         assert_int_equal(
-            dbk_set_build_property(store, buildid, name, value, "test", NULL, on_done, next++), DBK_OK);
+            dbk_set_build_property(store, buildid, name, value, "test", NULL, on_done, next++),
+            DBK_OK);
         name[6] = 'b';
         assert_int_equal(
-            dbk_set_build_data(store, buildid, name, value, 1, "test", NULL, on_done, next++), DBK_OK);
+            dbk_set_build_data(store, buildid, name, value, 1, "test", NULL, on_done, next++),
+            DBK_OK);
         assert_int_equal(
             dbk_set_build_property(store, buildid, "same", value, "test", NULL, on_done, next++),
             DBK_OK);
-        assert_int_equal(
-            dbk_add_step(store, buildid, value, "state", NULL, on_added_step, next++), DBK_OK);
+        assert_int_equal(dbk_add_step(store, buildid, value, "state", NULL, on_added_step, next++),
+                         DBK_OK);
     }
     await(store, answers, OPS);
     assert_all_done(answers, OPS);
@@ -85,8 +87,9 @@ static void order__writes_of_one_build_are_done_as_submitted(void **state)
     file_exec(fixture.path, "DELETE FROM daybook_events WHERE name = 'same'");
     assert_int_equal(file_int(fixture.path, OUT_OF_ORDER), 0);
     assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM daybook_events"), OPS - ROUNDS);
-    assert_int_equal(file_int(fixture.path, "SELECT sum(state_string) FROM builds WHERE id IN (1, 2)"),
-                     ROUNDS - 1 + ROUNDS - 2);
+    assert_int_equal(
+        file_int(fixture.path, "SELECT sum(state_string) FROM builds WHERE id IN (1, 2)"),
+        ROUNDS - 1 + ROUNDS - 2);
     assert_int_equal(file_int(fixture.path, "SELECT sum(value) FROM build_properties"
                                             " WHERE name = 'same'"),
                      ROUNDS - 1 + ROUNDS - 2);
@@ -97,19 +100,20 @@ static void order__writes_of_one_step_are_done_as_submitted(void **state)
     enum { ROUNDS = 1000, KINDS = 3, OPS = ROUNDS * KINDS };
     struct answer *answers = test_take(OPS * sizeof *answers), step = {0};
     (void)state;
-    assert_int_equal(
-        dbk_add_step(fixture.store, 1, "step", "state", NULL, on_added_step, &step), DBK_OK);
+    assert_int_equal(dbk_add_step(fixture.store, 1, "step", "state", NULL, on_added_step, &step),
+                     DBK_OK);
     await(fixture.store, &step, 1);
     for (int i = 0; i < ROUNDS; i++) {
         char value[16];
         struct answer *answer = &answers[i * KINDS];
         snprintf(value, sizeof value, "%d", i);
         assert_int_equal(
-            dbk_set_step_state_string(fixture.store, step.id, value, NULL, on_done, &answer[0]), DBK_OK);
+            dbk_set_step_state_string(fixture.store, step.id, value, NULL, on_done, &answer[0]),
+            DBK_OK);
         assert_int_equal(
             dbk_start_step(fixture.store, step.id, i, i % 2, NULL, on_done, &answer[1]), DBK_OK);
-        assert_int_equal(dbk_add_url(fixture.store, step.id, value, value, NULL, on_done, &answer[2]),
-                         DBK_OK);
+        assert_int_equal(
+            dbk_add_url(fixture.store, step.id, value, value, NULL, on_done, &answer[2]), DBK_OK);
     }
     await(fixture.store, answers, OPS);
     assert_all_done(answers, OPS);
@@ -119,10 +123,11 @@ static void order__writes_of_one_step_are_done_as_submitted(void **state)
                                             " WHERE value ->> 'name' = CAST(key AS TEXT)"),
                      ROUNDS);
     /* One event each, "started" and "updated" in turns of three. */
-    assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM (SELECT verb,"
-                                            " (row_number() OVER (ORDER BY position) - 1) % 3 AS turn"
-                                            " FROM daybook_events WHERE kind = 'step' AND verb <> 'new')"
-                                            " WHERE (verb = 'started') <> (turn = 1)"),
+    assert_int_equal(file_int(fixture.path,
+                              "SELECT count(*) FROM (SELECT verb,"
+                              " (row_number() OVER (ORDER BY position) - 1) % 3 AS turn"
+                              " FROM daybook_events WHERE kind = 'step' AND verb <> 'new')"
+                              " WHERE (verb = 'started') <> (turn = 1)"),
                      0);
 }
 
@@ -159,8 +164,8 @@ static void *submit_builds(void *user)
 static void run_submitters(struct submitter *submitters, int count)
 {
     for (int i = 0; i < count; i++)
-        assert_int_equal(
-            pthread_create(&submitters[i].thread, NULL, submit_builds, &submitters[i]), 0);
+        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_builds, &submitters[i]),
+                         0);
     for (int i = 0; i < count; i++) {
         void *refused;
         pthread_join(submitters[i].thread, &refused);
@@ -253,7 +258,8 @@ static void check_batch(const char *bad)
 {
     int count = (int)strlen(bad), last_good = -1, good = 0;
     struct answer *answers = test_take((size_t)count * sizeof *answers);
-    file_exec(fixture.path, "DELETE FROM daybook_events; UPDATE builds SET state_string = 'before'");
+    file_exec(fixture.path,
+              "DELETE FROM daybook_events; UPDATE builds SET state_string = 'before'");
     run_batch(bad, count, answers);
     for (int i = 0; i < count; i++) {
         assert_int_equal(answers[i].count, 1);
@@ -301,12 +307,13 @@ static void group__one_that_fails_does_not_disturb_the_order_of_numbers(void **s
     enum { OPS = 300 };
     struct answer *answers = test_take(OPS * sizeof *answers);
     (void)state;
-    file_exec(fixture.path, "CREATE TRIGGER bad BEFORE INSERT ON builds WHEN new.state_string = 'bad'"
-                            " BEGIN SELECT RAISE(ABORT, 'refused by the test'); END");
+    file_exec(fixture.path,
+              "CREATE TRIGGER bad BEFORE INSERT ON builds WHEN new.state_string = 'bad'"
+              " BEGIN SELECT RAISE(ABORT, 'refused by the test'); END");
     write_gate_close(&fixture);
     for (int i = 0; i < OPS; i++)
-        assert_int_equal(dbk_add_build(fixture.store, 1, 1, 1, 1, i % 10 == 7 ? "bad" : "good", NULL,
-                                       on_added_build, &answers[i]),
+        assert_int_equal(dbk_add_build(fixture.store, 1, 1, 1, 1, i % 10 == 7 ? "bad" : "good",
+                                       NULL, on_added_build, &answers[i]),
                          DBK_OK);
     write_gate_open();
     await(fixture.store, answers, OPS);
@@ -347,7 +354,8 @@ static void group__properties_are_set_all_or_none(void **state)
     file_exec(fixture.path, "CREATE TRIGGER bad BEFORE INSERT ON build_properties"
                             " WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'refused'); END");
     assert_int_equal(
-        dbk_set_build_properties(fixture.store, 1, properties, 3, NULL, on_done, &answers[0]), DBK_OK);
+        dbk_set_build_properties(fixture.store, 1, properties, 3, NULL, on_done, &answers[0]),
+        DBK_OK);
     set_state(fixture.store, 1, "beside", &answers[1]);
     await(fixture.store, answers, 2);
     assert_int_equal(answers[0].error.status, DBK_CONFLICT);

@@ -50,8 +50,9 @@ static void read__sees_the_write_whose_callback_ran(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         struct echo echo = {0};
         snprintf(echo.text, sizeof echo.text, "%d", i);
-        assert_int_equal(dbk_set_build_state_string(fixture.store, 1, echo.text, NULL, read_back, &echo),
-                         DBK_OK);
+        assert_int_equal(
+            dbk_set_build_state_string(fixture.store, 1, echo.text, NULL, read_back, &echo),
+            DBK_OK);
         await(fixture.store, &echo.write, 1);
         await(fixture.store, echo.reads, 3);
         for (int j = 0; j < 3; j++)
@@ -132,7 +133,8 @@ static void read__sees_the_write_whose_callback_ran_on_another_thread(void **sta
     for (int i = 0; i < ROUNDS && is_right; i++) {
         char text[16];
         snprintf(text, sizeof text, "%d", i);
-        is_right = dbk_set_build_state_string(fixture.store, 1, text, NULL, hand_done, &handover) == 0;
+        is_right =
+            dbk_set_build_state_string(fixture.store, 1, text, NULL, hand_done, &handover) == 0;
         take_over(&handover, 2 * i + 1);
         is_right = is_right && !handover.text[0] &&
                    dbk_get_build(fixture.store, 1, NULL, hand_build, &handover) == 0;
@@ -152,17 +154,19 @@ static void *change_builds(void *user)
     for (int i = 1; !atomic_load(&is_over) && is_right; i++)
         is_right =
             sqlite3_exec(db,
-                         i % 2 ? "BEGIN IMMEDIATE;"
-                                 "INSERT INTO builds (number, builderid, buildrequestid, masterid,"
-                                 " started_at, locks_duration_s, state_string)"
-                                 " SELECT max(number) + 1, 1, 1, 1, 1, 0, '' FROM builds;"
-                                 "INSERT INTO build_properties SELECT max(id), 'generation', '0', ''"
-                                 " FROM builds"
-                               : "BEGIN IMMEDIATE;"
-                                 "DELETE FROM builds WHERE id = (SELECT max(id) FROM builds)",
+                         i % 2
+                             ? "BEGIN IMMEDIATE;"
+                               "INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                               " started_at, locks_duration_s, state_string)"
+                               " SELECT max(number) + 1, 1, 1, 1, 1, 0, '' FROM builds;"
+                               "INSERT INTO build_properties SELECT max(id), 'generation', '0', ''"
+                               " FROM builds"
+                             : "BEGIN IMMEDIATE;"
+                               "DELETE FROM builds WHERE id = (SELECT max(id) FROM builds)",
                          NULL, NULL, NULL) == SQLITE_OK &&
-            sqlite3_exec(db, "UPDATE build_properties SET value = (SELECT max(value + 0) + 1 FROM"
-                             " build_properties); COMMIT",
+            sqlite3_exec(db,
+                         "UPDATE build_properties SET value = (SELECT max(value + 0) + 1 FROM"
+                         " build_properties); COMMIT",
                          NULL, NULL, NULL) == SQLITE_OK;
     atomic_store(&is_over, true);
     return is_right ? NULL : db;
@@ -205,18 +209,20 @@ static void read__is_one_snapshot_with_its_total_and_properties(void **state)
     int64_t last_generation = 0, last_total = 0;
     int generations = 0, totals = 0, mixed = 0, errors = 0;
     (void)state;
-    assert_int_equal(dbk_spec_parse("total=exact&field=number&field=properties", &spec, NULL), DBK_OK);
+    assert_int_equal(dbk_spec_parse("total=exact&field=number&field=properties", &spec, NULL),
+                     DBK_OK);
     file_exec(fixture.path,
               "INSERT INTO build_properties SELECT id, 'generation', '0', '' FROM builds");
     sqlite3 *db = raw_open(fixture.path);
     raw_exec(db, "PRAGMA synchronous = OFF");
     atomic_store(&is_over, false);
     assert_int_equal(pthread_create(&writer, NULL, change_builds, db), 0);
-    while ((generations < CHANGES || totals < CHANGES) && !mixed && !errors && !atomic_load(&is_over)) {
+    while ((generations < CHANGES || totals < CHANGES) && !mixed && !errors &&
+           !atomic_load(&is_over)) {
         struct snapshot snapshots[AT_ONCE] = {{.is_mixed = false}};
         for (int i = 0; i < AT_ONCE; i++)
-            assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, spec,
-                                            NULL, take_snapshot, &snapshots[i]),
+            assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE,
+                                            spec, NULL, take_snapshot, &snapshots[i]),
                              DBK_OK);
         for (int i = 0; i < AT_ONCE; i++) {
             await(fixture.store, &snapshots[i].answer, 1);
@@ -257,9 +263,8 @@ static void read__that_takes_long_does_not_hold_up_those_beside_it(void **state)
     (void)state;
     gate_builds(&fixture);
     inner_gate_close();
-    assert_int_equal(dbk_get_build_properties(fixture.store, 1, NULL, NULL,
-                                              on_properties, &pair.own),
-                     DBK_OK);
+    assert_int_equal(
+        dbk_get_build_properties(fixture.store, 1, NULL, NULL, on_properties, &pair.own), DBK_OK);
     await(fixture.store, &pair.own, 1);
     read_slow_and_quick(&pair, NULL); /* outside of any callback */
     inner_gate_await();
@@ -283,7 +288,8 @@ static void read__that_takes_long_does_not_hold_up_those_of_the_same_callback(vo
     (void)state;
     gate_builds(&fixture);
     inner_gate_close();
-    assert_int_equal(dbk_get_build_properties(fixture.store, 1, NULL, NULL, begin_pair, &pair), DBK_OK);
+    assert_int_equal(dbk_get_build_properties(fixture.store, 1, NULL, NULL, begin_pair, &pair),
+                     DBK_OK);
     await(fixture.store, &pair.quick, 1);
     assert_int_equal(pair.slow.count, 0);
     inner_gate_open();
@@ -304,12 +310,11 @@ static void *submit_mixed(void *user)
     struct submitter *submitter = user;
     for (int i = 0; i < OPS_EACH; i++) {
         struct answer *answer = &submitter->answers[i];
-        int status =
-            i % 3 == 0
-                ? dbk_get_build(fixture.store, 1, NULL, on_build, answer)
-            : i % 3 == 1
-                ? dbk_set_build_state_string(fixture.store, 1 + i % SEEDED, "new", NULL, on_done, answer)
-                : dbk_get_build_properties(fixture.store, 1, NULL, NULL, on_properties, answer);
+        int status = i % 3 == 0   ? dbk_get_build(fixture.store, 1, NULL, on_build, answer)
+                     : i % 3 == 1 ? dbk_set_build_state_string(fixture.store, 1 + i % SEEDED, "new",
+                                                               NULL, on_done, answer)
+                                  : dbk_get_build_properties(fixture.store, 1, NULL, NULL,
+                                                             on_properties, answer);
         if (status)
             return submitter;
     }
@@ -323,8 +328,8 @@ static void threads__many_submit_and_one_dispatches(void **state)
     (void)state;
     for (int i = 0; i < THREADS; i++) {
         submitters[i].answers = test_take(OPS_EACH * sizeof(struct answer));
-        assert_int_equal(
-            pthread_create(&submitters[i].thread, NULL, submit_mixed, &submitters[i]), 0);
+        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_mixed, &submitters[i]),
+                         0);
     }
     /* This thread dispatches while they submit. dbk_wait() would return whenever it is ahead of them. */
     for (int dispatched = 0; dispatched < THREADS * OPS_EACH; dispatched += dispatch(fixture.store))

@@ -322,12 +322,14 @@ static void arguments__are_copied_before_submit_returns(void **state)
     *property = (struct dbk_new_property){name, value, source};
     *call = (struct dbk_call)DBK_CALL_INIT;
     call->timeout_ms = 1000000;
-    assert_int_equal(dbk_spec_filter_text(spec, "name", DBK_EQ, (const char *[]){"name"}, 1), DBK_OK);
+    assert_int_equal(dbk_spec_filter_text(spec, "name", DBK_EQ, (const char *[]){"name"}, 1),
+                     DBK_OK);
     write_gate_close(&fixture);
     assert_int_equal(
-        dbk_set_build_properties(fixture.store, 1, property, 1, call, on_done, &answers[0]), DBK_OK);
-    assert_int_equal(
-        dbk_set_build_state_string(fixture.store, 2, text, call, on_done, &answers[1]), DBK_OK);
+        dbk_set_build_properties(fixture.store, 1, property, 1, call, on_done, &answers[0]),
+        DBK_OK);
+    assert_int_equal(dbk_set_build_state_string(fixture.store, 2, text, call, on_done, &answers[1]),
+                     DBK_OK);
     assert_int_equal(
         dbk_set_build_data(fixture.store, 3, name, value, 7, source, call, on_done, &answers[2]),
         DBK_OK);
@@ -348,8 +350,8 @@ static void arguments__are_copied_before_submit_returns(void **state)
         assert_false(answers[i].is_error);
 
     struct answer read[4] = {{0}};
-    assert_int_equal(dbk_get_build_properties(fixture.store, 1, spec, NULL, on_properties, &read[0]),
-                     DBK_OK);
+    assert_int_equal(
+        dbk_get_build_properties(fixture.store, 1, spec, NULL, on_properties, &read[0]), DBK_OK);
     dbk_spec_free(spec);
     assert_int_equal(dbk_get_properties_of(fixture.store, ids, 3, NULL, on_properties, &read[1]),
                      DBK_OK);
@@ -389,9 +391,9 @@ static void results__are_lent_and_dup_keeps_them(void **state)
     struct answer written = {0};
     struct keeper build = {0}, data = {0};
     (void)state;
-    assert_int_equal(dbk_set_build_data(fixture.store, 1, "data", "bytes", 5, "test", NULL, on_done,
-                                        &written),
-                     DBK_OK);
+    assert_int_equal(
+        dbk_set_build_data(fixture.store, 1, "data", "bytes", 5, "test", NULL, on_done, &written),
+        DBK_OK);
     await(fixture.store, &written, 1);
     assert_int_equal(dbk_get_build(fixture.store, 1, NULL, keep_build, &build), DBK_OK);
     assert_int_equal(dbk_get_build_data(fixture.store, 1, "data", NULL, keep_data, &data), DBK_OK);
@@ -461,7 +463,8 @@ static void clock__is_read_at_submit_on_the_submitting_thread(void **state)
     await(clocked.store, answers, 2);
     assert_false(clock.is_elsewhere);
     assert_int_equal(clock.reads, 2);
-    assert_int_equal(file_int(clocked.path, "SELECT started_at FROM builds WHERE number = 2"), 1000);
+    assert_int_equal(file_int(clocked.path, "SELECT started_at FROM builds WHERE number = 2"),
+                     1000);
     assert_int_equal(file_int(clocked.path, "SELECT complete_at FROM builds WHERE id = 1"), 2000);
     assert_int_equal(file_int(clocked.path, "SELECT group_concat(at, '') = '10002000'"
                                             " FROM daybook_events"),

@@ -171,10 +171,11 @@ void inner_gate_open(void)
 
 void gate_builds(const struct fixture *fixture)
 {
-    file_exec(fixture->path, "PRAGMA legacy_alter_table = ON; ALTER TABLE builds RENAME TO real_builds;"
-                            "CREATE VIEW builds AS SELECT test_gate(id) AS id, number, builderid,"
-                            " buildrequestid, workerid, masterid, started_at, complete_at,"
-                            " locks_duration_s, state_string, results FROM real_builds");
+    file_exec(fixture->path,
+              "PRAGMA legacy_alter_table = ON; ALTER TABLE builds RENAME TO real_builds;"
+              "CREATE VIEW builds AS SELECT test_gate(id) AS id, number, builderid,"
+              " buildrequestid, workerid, masterid, started_at, complete_at,"
+              " locks_duration_s, state_string, results FROM real_builds");
 }
 
 /* --------------------------------------------------------------------------------- answers ---- */

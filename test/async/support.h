@@ -56,7 +56,8 @@ void gate_builds(const struct fixture *fixture);
 struct answer {
     int count; /* how often it ran */
     int turn;  /* the answers_turn at which it ran last */
-    bool is_outside; /* it ran though nobody dispatched through the functions below on this thread */
+    bool
+        is_outside; /* it ran though nobody dispatched through the functions below on this thread */
     bool is_error;
     struct dbk_error error;
     int64_t id, number, size; /* size: of a list, or a value */

@@ -176,9 +176,10 @@ static void alloc__one_in_a_batch_fails_its_operation_alone(void **state)
         int errors = 0;
         write_gate_close(&fixture);
         for (int i = 0; i < OPS; i++)
-            assert_int_equal(dbk_add_step(fixture.store, 1, test_format("n%lld step %d", (long long)n, i),
-                                          test_repeat("state ", 1000), NULL, on_added_step, &answers[i]),
-                             DBK_OK);
+            assert_int_equal(
+                dbk_add_step(fixture.store, 1, test_format("n%lld step %d", (long long)n, i),
+                             test_repeat("state ", 1000), NULL, on_added_step, &answers[i]),
+                DBK_OK);
         dbki_alloc_fail_after(n, 0);
         write_gate_open();
         await(fixture.store, answers, OPS);
@@ -190,7 +191,8 @@ static void alloc__one_in_a_batch_fails_its_operation_alone(void **state)
             if (i && !answers[i].is_error && !answers[i - 1].is_error)
                 assert_int_equal(answers[i].number, answers[i - 1].number + 1);
         }
-        assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM steps") - before, OPS - errors);
+        assert_int_equal(file_int(fixture.path, "SELECT count(*) FROM steps") - before,
+                         OPS - errors);
         assert_true(errors <= 1);
         if (has_all_memory)
             break;
@@ -210,9 +212,9 @@ static void alloc__that_fails_while_a_store_is_opened_leaves_nothing_open(void *
             for (int64_t n = 0;; n++) {
                 struct dbk_store *store = NULL;
                 struct dbk_error error;
-                const char *path = is_new ? test_format("%s/%d-%lld.sqlite", folder, is_lasting,
-                                                        (long long)n)
-                                          : fixture.path;
+                const char *path =
+                    is_new ? test_format("%s/%d-%lld.sqlite", folder, is_lasting, (long long)n)
+                           : fixture.path;
                 dbki_alloc_fail_after(n, is_lasting);
                 int status = dbk_open(path, &options, &store, &error);
                 bool has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
@@ -260,8 +262,8 @@ static void alloc__that_fails_in_a_spec_leaves_it_as_it_was(void **state)
     status = dbk_spec_filter_text(spec, "state_string", DBK_IN, names, COUNT_OF(names));
     dbki_alloc_fail_after(-1, 0);
     assert_int_equal(status, DBK_NO_MEMORY);
-    assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, spec, NULL,
-                                    on_builds, &answer),
+    assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, spec,
+                                    NULL, on_builds, &answer),
                      DBK_OK);
     await(fixture.store, &answer, 1);
     assert_int_equal(answer.size, SEEDED);
@@ -271,8 +273,8 @@ static void alloc__that_fails_in_a_spec_leaves_it_as_it_was(void **state)
 static int dups_failed;
 
 /* Each copy either is whole or is none. */
-static void dup_builds(void *user, const struct dbk_error *error, const struct dbk_build *const *builds,
-                       const struct dbk_page *page)
+static void dup_builds(void *user, const struct dbk_error *error,
+                       const struct dbk_build *const *builds, const struct dbk_page *page)
 {
     on_any(user, error);
     for (size_t i = 0; !error && i < page->count; i++)
@@ -293,8 +295,8 @@ static void alloc__that_fails_in_a_copy_gives_null(void **state)
     struct dbk_spec *spec;
     (void)state;
     assert_int_equal(dbk_spec_parse("field=properties", &spec, NULL), DBK_OK);
-    assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, spec, NULL,
-                                    dup_builds, &answer),
+    assert_int_equal(dbk_get_builds(fixture.store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, spec,
+                                    NULL, dup_builds, &answer),
                      DBK_OK);
     await(fixture.store, &answer, 1);
     dbk_spec_free(spec);
@@ -316,7 +318,8 @@ static void every_call__has_a_row_for_each_operation_of_the_header(void **state)
     fclose(file);
     assert_true(size < sizeof text - 1);
     for (char *next = text; (next = strstr(next, "DBK_API int dbk_"));) {
-        char *name = next + strlen("DBK_API int "), *end = strchr(name, ';'), *open = strchr(name, '(');
+        char *name = next + strlen("DBK_API int "), *end = strchr(name, ';'),
+             *open = strchr(name, '(');
         *end = *open = '\0';
         next = end + 1;
         /* Following has no one result: it has tests of its own. */

@@ -111,8 +111,8 @@ static void run_batch(struct answer *answers)
     file_exec(fixture.path, "UPDATE builds SET locks_duration_s = 0; DELETE FROM daybook_events");
     write_gate_close(&fixture);
     for (int i = 0; i < OPS; i++)
-        assert_int_equal(dbk_add_build_locks_duration(fixture.store, 1 + i % SEEDED, 1, NULL, on_done,
-                                                      &answers[i]),
+        assert_int_equal(dbk_add_build_locks_duration(fixture.store, 1 + i % SEEDED, 1, NULL,
+                                                      on_done, &answers[i]),
                          DBK_OK);
     write_gate_open();
     await(fixture.store, answers, OPS);
@@ -198,7 +198,8 @@ static void engine__commit_that_fails_while_a_batch_is_repeated_fails_its_part_a
     }
 }
 
-static void engine__commit_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeated(void **state)
+static void
+engine__commit_whose_answer_is_lost_has_an_unknown_outcome_and_is_not_repeated(void **state)
 {
     struct answer answers[OPS];
     (void)state;

@@ -123,7 +123,8 @@ static int file_device(sqlite3_file *file)
     return real(file)->pMethods->xDeviceCharacteristics(real(file));
 }
 
-static int file_shm_map(sqlite3_file *file, int page, int size, int is_extended, void volatile **out_at)
+static int file_shm_map(sqlite3_file *file, int page, int size, int is_extended,
+                        void volatile **out_at)
 {
     int code = failure(IO_SHM_MAP);
     return code ? code : real(file)->pMethods->xShmMap(real(file), page, size, is_extended, out_at);

@@ -134,12 +134,14 @@ static uint64_t digest(void)
     assert_int_equal(raw_int(db, "SELECT count(*) = 1 AND max(integrity_check) = 'ok'"
                                  " FROM pragma_integrity_check"),
                      1);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table'"
-                                            " ORDER BY name",
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT name FROM sqlite_master WHERE type = 'table'"
+                                        " ORDER BY name",
                                         -1, &tables, NULL),
                      SQLITE_OK);
     while (sqlite3_step(tables) == SQLITE_ROW) {
-        char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" ORDER BY 1, 2", sqlite3_column_text(tables, 0));
+        char *sql =
+            sqlite3_mprintf("SELECT * FROM \"%w\" ORDER BY 1, 2", sqlite3_column_text(tables, 0));
         hash = add_rows(db, sql, hash);
         sqlite3_free(sql);
     }
@@ -194,7 +196,8 @@ static void check_ended(const struct fault *fault, const struct every_call *call
     else if (answer->is_error && (answer->error.engine_code & 0xFF) != (fault->code & 0xFF))
         what = "the database's code is not told";
     else if (answer->is_error && answer->error.outcome == DBK_DONE && found != expected->after)
-        what = "it says that it was done, and it was not"; /* of work in turns, the last one failed */
+        what =
+            "it says that it was done, and it was not"; /* of work in turns, the last one failed */
     else if (answer->is_error && answer->error.outcome == DBK_NOT_DONE && found != expected->before)
         what = "it says that it was not done, and something was";
     else if (found != expected->before && found != expected->after)
@@ -256,8 +259,8 @@ static void io__that_fails_in_a_batch_leaves_each_whole_or_not_at_all(void **sta
         open_copy();
         io_fail_after(fault->call, n, fault->code, fault->is_lasting);
         for (int i = 0; i < OPS; i++)
-            assert_int_equal(dbk_add_step(store, 1 + i % 4, "step", test_repeat("state ", 500), NULL,
-                                          on_added_step, &answers[i]),
+            assert_int_equal(dbk_add_step(store, 1 + i % 4, "step", test_repeat("state ", 500),
+                                          NULL, on_added_step, &answers[i]),
                              DBK_OK);
         await(store, answers, OPS);
         has_failed = io_fail_end();
@@ -270,9 +273,11 @@ static void io__that_fails_in_a_batch_leaves_each_whole_or_not_at_all(void **sta
         }
         int64_t steps = file_int(path, "SELECT count(*) FROM steps WHERE buildid < 5");
         assert_in_range(steps, done, done + unknown);
-        assert_int_equal(file_int(path, "SELECT count(*) FROM daybook_events WHERE kind = 'step'"), steps);
-        assert_int_equal(file_int(path, "SELECT count(*) FROM (SELECT max(number) + 1 - count(*) AS gaps"
-                                        " FROM steps GROUP BY buildid) WHERE gaps"),
+        assert_int_equal(file_int(path, "SELECT count(*) FROM daybook_events WHERE kind = 'step'"),
+                         steps);
+        assert_int_equal(file_int(path,
+                                  "SELECT count(*) FROM (SELECT max(number) + 1 - count(*) AS gaps"
+                                  " FROM steps GROUP BY buildid) WHERE gaps"),
                          0);
         check_usable();
     }

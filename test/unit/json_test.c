@@ -71,6 +71,7 @@ static void json__edges(void **state)
         {false, "\"a\nb\""},
         {false, "\"a\tb\""},
         {false, "\"\x01\""},
+        {false, "\"\x1F\""},
         {false, "\"\xFF\""},
         {false, "\"\xC3\""},
         {false, "\"\xED\xA0\x80\""},
