@@ -118,7 +118,8 @@ struct bare *bare_open(const char *path)
     sqlite3_wal_autocheckpoint(bare->db, CHECKPOINT_PAGES);
     if (sqlite3_exec(bare->db,
                      "PRAGMA synchronous=FULL; PRAGMA mmap_size=0; PRAGMA cache_size=-16384;"
-                     "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST; PRAGMA foreign_keys=OFF",
+                     "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST;"
+                     "PRAGMA journal_size_limit=16777216; PRAGMA foreign_keys=OFF",
                      NULL, NULL, NULL))
         fail(bare, "settings");
     for (int i = 0; i < STATEMENT_COUNT; i++)

@@ -281,12 +281,15 @@ static void deadline__is_seen_through_the_descriptor_alone(void **state)
 static void deadline__that_passed_while_nobody_dispatched_leaves_no_effect(void **state)
 {
     struct answer late = {0}, next = {0};
+    struct dbk_stats stats = {0};
     (void)state;
     write_gate_close(&fixture);
     submit_state(1, "late", 30, &late);
     set_state(fixture.store, 2, "next", &next);
     assert_true(await_readable(fixture.store, NO_LIMIT_MS)); /* the deadline's timer */
-    write_gate_open(); /* from here on the writer could begin it */
+    write_gate_open();
+    while (stats.write_count < 2) /* the writer has been through both */
+        dbk_get_stats(fixture.store, &stats, sizeof stats);
     await(fixture.store, &next, 1);
     await(fixture.store, &late, 1);
     assert_false(next.is_error);

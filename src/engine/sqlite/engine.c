@@ -291,13 +291,16 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
 static bool is_in_place(struct conn *conn)
 {
     int has_moved = 0;
-    struct stat log;
+    struct statx log;
     if (!conn->head.path)
         return true;
     if (sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK &&
         has_moved)
         return false;
-    return !conn->log_inode || (stat(conn->log_path, &log) == 0 && conn->log_inode == log.st_ino);
+    /* Only the inode is asked for: to have asked for the times would cost the next commit a fresh time,
+     * and with it a write of the inode. */
+    return !conn->log_inode || (statx(AT_FDCWD, conn->log_path, 0, STATX_INO, &log) == 0 &&
+                                conn->log_inode == log.stx_ino);
 }
 
 /* After a commit: which file the log is. */

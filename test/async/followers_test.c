@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -133,12 +134,12 @@ static void follow__takes_filters(void **state)
  */
 static void follow__gives_own_events_at_once_also_those_committed_during_a_look(void **state)
 {
-    enum { ROUNDS = 1000, LIMIT_MS = 400 };
+    enum { ROUNDS = 1000, LIMIT_MS = 400, LATE_MAX = 10 }; /* a machine may be slow now and then */
     struct follower follower = {.count = 0};
     int late = 0;
     (void)state;
     follow(&follower, NULL, 0);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < ROUNDS && late <= LATE_MAX; i++) {
         struct answer answers[3] = {{0}};
         set_state(fixture.store, 1, "new", &answers[0]);
         set_state(fixture.store, 2, "new", &answers[1]);
@@ -150,7 +151,7 @@ static void follow__gives_own_events_at_once_also_those_committed_during_a_look(
         late += follower.last_seen_ms - start_ms > LIMIT_MS;
     }
     cancel(&follower);
-    assert_true(late <= ROUNDS / 100); /* a machine may be slow now and then */
+    assert_true(late <= LATE_MAX);
 }
 
 static void follow__gives_other_programs_events_within_half_a_second(void **state)
@@ -238,22 +239,32 @@ static void follow__ends_at_its_deadline(void **state)
     assert_int_equal(dbk_cancel(fixture.store, follower.op), DBK_NOT_FOUND);
 }
 
-static void follow__deadline_that_passes_while_events_are_ready_is_kept(void **state)
+/* Another one's deadline passes while its events are ready: its own must not be forgotten for that. */
+static void follow__keeps_its_deadline_when_another_one_passes(void **state)
 {
-    enum { TIMEOUT_MS = 100 };
+    enum { TIMEOUT_MS = 200, OTHER_MS = 30 };
     struct follower follower = {.count = 0};
-    struct answer answer = {0};
+    struct answer answer = {0}, other = {0};
     struct dbk_stats stats = {0};
+    struct dbk_call call = DBK_CALL_INIT;
     (void)state;
     set_state(fixture.store, 1, "new", &answer);
     await(fixture.store, &answer, 1);
+    write_gate_close(&fixture);
     int64_t start_ms = now_ms();
     follow(&follower, NULL, TIMEOUT_MS);
     while (!stats.ready_count)
         dbk_get_stats(fixture.store, &stats, sizeof stats);
-    dispatch(fixture.store); /* delivered before its deadline: back to sleep */
+    call.timeout_ms = OTHER_MS;
+    assert_int_equal(dbk_finish_build(fixture.store, 1, 0, &call, on_done, &other), DBK_OK);
+    while (now_ms() - start_ms < 2 * OTHER_MS)
+        poll(NULL, 0, 5);
+    dispatch(fixture.store);
+    assert_int_equal(follower.count, 1);
+    assert_int_equal(other.error.status, DBK_TIMEOUT);
     await_end(&follower, DBK_TIMEOUT);
     assert_in_range(now_ms() - start_ms, TIMEOUT_MS - 1, TIMEOUT_MS + 250);
+    write_gate_open();
 }
 
 static void follow__sleeping_one_counts_as_waiting(void **state)
@@ -367,11 +378,11 @@ int main(void)
         TEST(follow__cancelled_within_its_own_callback_gives_no_more_events),
         TEST(follow__cancelled_with_events_ready_ends_once),
         TEST(follow__ends_at_its_deadline),
-        TEST(follow__deadline_that_passes_while_events_are_ready_is_kept),
+        TEST(follow__keeps_its_deadline_when_another_one_passes),
         TEST(follow__sleeping_one_counts_as_waiting),
         TEST(close__ends_followers_in_every_state),
         TEST(close__ends_a_follower_whose_events_were_not_dispatched),
         TEST(cancel__from_another_thread_ends_each_follower_once),
     };
-    return cmocka_run_group_tests_name("follow", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("followers", tests, NULL, NULL);
 }
