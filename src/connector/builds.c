@@ -57,9 +57,25 @@ static void deliver_build(struct dbki_op *op, const struct dbk_error *error)
         }                                                                                          \
     }
 
-static const struct dbki_get_kind GET = GET_KIND("getting a build", "t.id = ?");
+/* Of these, many may be wanted at once. */
+#define GET_JOINED_KIND(action_words, tail, names, places, condition)                              \
+    {                                                                                              \
+        .kind = {.action = action_words,                                                           \
+                 .access = DBKI_ACCESS_READ,                                                       \
+                 .bind = dbki_get_bind,                                                            \
+                 .bind_joined = dbki_get_bind_joined,                                              \
+                 .row = dbki_get_row,                                                              \
+                 .deliver = deliver_build},                                                        \
+        .record = &dbki_build_record,                                                              \
+        .statement = {.sql = "SELECT " COLUMNS " FROM builds t WHERE " tail, .is_one_row = true},  \
+        .joined = DBKI_JOINED(COLUMNS, "builds t", names, places, condition)                       \
+    }
+
+static const struct dbki_get_kind GET =
+    GET_JOINED_KIND("getting a build", "t.id = ?", "a", "?", "t.id = k.a");
 static const struct dbki_get_kind GET_BY_NUMBER =
-    GET_KIND("getting a build by number", "t.builderid = ? AND t.number = ?");
+    GET_JOINED_KIND("getting a build by number", "t.builderid = ? AND t.number = ?", "a, b", "?,?",
+                    "t.builderid = k.a AND t.number = k.b");
 static const struct dbki_get_kind GET_PREV =
     GET_KIND("getting the previous build",
              "t.builderid = ? AND t.number < ? ORDER BY t.number DESC LIMIT 1");

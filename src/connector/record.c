@@ -100,11 +100,28 @@ void dbki_get_bind(struct dbki_op *op, struct dbki_binder *binder)
     dbki_bind(binder, &kind->statement, get->args, get->arg_count);
 }
 
+void dbki_get_bind_joined(struct dbki_op *const *ops, int count, struct dbki_binder *binder)
+{
+    const struct dbki_get_kind *kind = (const struct dbki_get_kind *)ops[0]->kind;
+    int arg_count = ((struct dbki_get_op *)ops[0])->arg_count;
+    struct dbki_value args[DBKI_JOINED_MAX * DBKI_GET_ARGS_MAX];
+    for (int i = 0; i < DBKI_JOINED_MAX; i++) {
+        struct dbki_get_op *get = i < count ? (struct dbki_get_op *)ops[i] : NULL;
+        if (get)
+            get->found = NULL;
+        for (int j = 0; j < arg_count; j++)
+            args[i * arg_count + j] = get ? get->args[j] : dbki_text(NULL);
+    }
+    dbki_bind(binder, &kind->joined, args, DBKI_JOINED_MAX * arg_count);
+}
+
 int dbki_get_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
 {
     struct dbki_get_op *get = (struct dbki_get_op *)op;
     const struct dbki_get_kind *kind = (const struct dbki_get_kind *)op->kind;
     (void)index;
+    if (get->found) /* of a damaged database: the first one counts */
+        return DBK_OK;
     get->found = dbki_record_new(op, kind->record, NULL, cells, cell_count);
     return get->found ? DBK_OK : DBK_NO_MEMORY;
 }

@@ -65,10 +65,30 @@ void *dbki_record_new(struct dbki_op *op, const struct dbki_record *record,
 void *dbki_record_dup(const struct dbki_record *record, const void *original, size_t rest_size,
                       void **out_rest);
 
-/* Reads of one record by up to three values. */
+/*
+ * A statement that reads DBKI_JOINED_MAX records at once. `names` are those of the arguments of a read,
+ * `places` as many question marks, `condition` says which record of `from` they mean.
+ */
+#define DBKI_JOINED_8(tens, p)                                                                     \
+    "(" #tens "+0," p "),(" #tens "+1," p "),(" #tens "+2," p "),(" #tens "+3," p "),"             \
+    "(" #tens "+4," p "),(" #tens "+5," p "),(" #tens "+6," p "),(" #tens "+7," p ")"
+#define DBKI_JOINED(columns, from, names, places, condition)                                       \
+    {                                                                                              \
+        .sql = "WITH k (i, " names ") AS (VALUES " DBKI_JOINED_8(0, places) "," DBKI_JOINED_8(     \
+            8,                                                                                     \
+            places) "," DBKI_JOINED_8(16,                                                          \
+                                      places) "," DBKI_JOINED_8(24,                                \
+                                                                places) ") SELECT k.i, " columns   \
+                                                                        " FROM k CROSS JOIN " from \
+                                                                        " ON " condition           \
+    }
+
+enum { DBKI_GET_ARGS_MAX = 4 };
+
+/* Reads of one record by up to that many values. */
 struct dbki_get_op {
     struct dbki_op op;
-    struct dbki_value args[4];
+    struct dbki_value args[DBKI_GET_ARGS_MAX];
     int arg_count;
     void *found;
 };
@@ -76,8 +96,10 @@ struct dbki_get_kind {
     struct dbki_opkind kind; /* bind and row are the two below */
     const struct dbki_record *record;
     struct dbki_statement statement; /* SELECT, all columns in their order */
+    struct dbki_statement joined;    /* DBKI_JOINED(); none: bind_joined is NULL */
 };
 void dbki_get_bind(struct dbki_op *op, struct dbki_binder *binder);
+void dbki_get_bind_joined(struct dbki_op *const *ops, int count, struct dbki_binder *binder);
 int dbki_get_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count);
 /* Room for one record with usual texts. Together with the operation it stays below 1,032 bytes, the largest
  * block that malloc gives out of a thread's own cache. */

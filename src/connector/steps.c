@@ -63,24 +63,28 @@ static void deliver_step(struct dbki_op *op, const struct dbk_error *error)
     ((dbk_step_fn *)op->done)(op->user, error, error ? NULL : get->found);
 }
 
-#define GET_KIND(action_words, condition)                                                          \
+#define GET_KIND(action_words, condition, names, places, joined_condition)                         \
     {                                                                                              \
         .kind = {.action = action_words,                                                           \
                  .access = DBKI_ACCESS_READ,                                                       \
                  .bind = dbki_get_bind,                                                            \
+                 .bind_joined = dbki_get_bind_joined,                                              \
                  .row = dbki_get_row,                                                              \
                  .deliver = deliver_step},                                                         \
-        .record = &dbki_step_record, .statement = {                                                \
-            .sql = "SELECT " COLUMNS " FROM steps t WHERE " condition,                             \
-            .is_one_row = true                                                                     \
-        }                                                                                          \
+        .record = &dbki_step_record,                                                               \
+        .statement = {.sql = "SELECT " COLUMNS " FROM steps t WHERE " condition,                   \
+                      .is_one_row = true},                                                         \
+        .joined = DBKI_JOINED(COLUMNS, "steps t", names, places, joined_condition)                 \
     }
 
-static const struct dbki_get_kind GET = GET_KIND("getting a step", "t.id = ?");
+static const struct dbki_get_kind GET =
+    GET_KIND("getting a step", "t.id = ?", "a", "?", "t.id = k.a");
 static const struct dbki_get_kind GET_BY_NUMBER =
-    GET_KIND("getting a step by number", "t.buildid = ? AND t.number = ?");
+    GET_KIND("getting a step by number", "t.buildid = ? AND t.number = ?", "a, b", "?,?",
+             "t.buildid = k.a AND t.number = k.b");
 static const struct dbki_get_kind GET_BY_NAME =
-    GET_KIND("getting a step by name", "t.buildid = ? AND t.name = ?");
+    GET_KIND("getting a step by name", "t.buildid = ? AND t.name = ?", "a, b", "?,?",
+             "t.buildid = k.a AND t.name = k.b");
 
 int dbk_get_step(struct dbk_store *store, int64_t stepid, int64_t buildid, int64_t number,
                  const char *name, const struct dbk_call *call, dbk_step_fn *done, void *user)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { BOUND_MIN = 8 };
+enum { AFTER_ERROR = offsetof(struct dbki_op, error) + sizeof(struct dbk_error) };
 
 void dbki_binder_init(struct dbki_binder *binder)
 {
@@ -63,7 +64,7 @@ void *dbki_op_new(const struct dbki_opkind *kind, size_t size, size_t room, dbki
     if (!op)
         return NULL;
     memset(op, 0, offsetof(struct dbki_op, error));
-    memset(op + 1, 0, size - sizeof *op);
+    memset((char *)op + AFTER_ERROR, 0, size - AFTER_ERROR);
     op->kind = kind;
     op->done = done;
     op->user = user;
@@ -110,10 +111,11 @@ void dbki_op_begin_anew(struct dbki_op *op)
     dbki_arena_rewind(&op->arena, op->arguments_end);
     op->pass = 0;
     op->is_turn_over = false;
+    if (op->error.status != DBK_OK)
+        dbki_error_clear(&op->error);
     op->result[0] = op->result[1] = DBK_NONE;
     op->result_text = dbki_text(NULL);
     memcpy(op->progress, op->progress_committed, sizeof op->progress);
-    dbki_error_clear(&op->error);
 }
 
 static void fill_refusal(const struct dbk_call *call, const struct dbk_error *error)

@@ -67,11 +67,19 @@ struct dbki_opkind {
      * What it binds to `more` makes the next pass. NULL when nothing is to be looked at. */
     void (*read)(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more);
     void (*deliver)(struct dbki_op *op, const struct dbk_error *error);
+    /*
+     * Optional, of a read with one pass: binds one statement that answers several of its kind, at most
+     * DBKI_JOINED_MAX, which costs less than a statement each. Its rows begin with the index among them of
+     * the read that they are of; row() gets the rest.
+     */
+    void (*bind_joined)(struct dbki_op *const *ops, int count, struct dbki_binder *binder);
     /* Optional, where bind() does not bind all of the call's arguments: binds them all, for the hash that an
      * operation key is kept with. */
     void (*bind_arguments)(struct dbki_op *op, struct dbki_binder *binder);
     void (*fini)(struct dbki_op *op); /* optional: gives back what is not memory, on any thread */
 };
+
+enum { DBKI_JOINED_MAX = 32 };
 
 enum dbki_op_state { DBKI_OP_NEW, DBKI_OP_WAITING, DBKI_OP_RUNNING, DBKI_OP_READY };
 
@@ -80,34 +88,35 @@ enum dbki_found { DBKI_FOUND_NOTHING, DBKI_FOUND_SOME, DBKI_FOUND_MORE };
 
 typedef void dbki_callback(void);
 
+/* What every worker touches comes first: each line of it has to come from another processor's cache. */
 struct dbki_op {
     struct dbki_link link; /* in the queue or the ready list; first */
     const struct dbki_opkind *kind;
+    const struct dbki_opkind *wrapper; /* runs in place of `kind` and calls it; NULL: none */
     struct dbk_store *store;
     uint64_t id;
     enum dbki_op_state state;
     int pass;
     bool is_out_of_memory; /* while its arguments were copied */
-    bool is_turn_over; /* set by read(): commit, let other writers have their turn, bind again */
+    bool is_turn_over;   /* set by read(): commit, let other writers have their turn, bind again */
+    bool is_partly_done; /* something of it was committed in an earlier turn */
+    _Atomic bool is_cancelled; /* of a follower: it ends where it is next looked at */
+    enum dbki_found found;     /* of a follower, for read() to set */
+    struct dbki_arena arena;
+    struct dbki_arena_mark arguments_end;
+    int64_t deadline_ns;     /* 0: none */
+    uint64_t looked_at_turn; /* of a follower: the store's write_turns when its look began */
+    struct dbk_error error;  /* only its head is touched while all goes well */
+    dbki_callback *done;
+    void *user;
+    struct dbki_op *next_follower;
+    int64_t now;                   /* the store's clock at submit */
+    struct dbki_key *key;          /* the wrapper's: an operation key */
+    int64_t result[2];             /* of a write: what its callback gives beside the error */
+    struct dbki_value result_text; /* the same; NULL for most */
     int64_t
         progress[2]; /* of one that takes several turns; bind() begins with what was committed */
     int64_t progress_committed[2];
-    bool is_partly_done; /* something of it was committed in an earlier turn */
-    int64_t deadline_ns; /* 0: none */
-    int64_t now;         /* the store's clock at submit */
-    dbki_callback *done;
-    void *user;
-    enum dbki_found found;     /* of a follower, for read() to set */
-    _Atomic bool is_cancelled; /* of a follower: it ends where it is next looked at */
-    uint64_t looked_at_turn;   /* of a follower: the store's write_turns when its look began */
-    struct dbki_op *next_follower;
-    int64_t result[2];                 /* of a write: what its callback gives beside the error */
-    struct dbki_value result_text;     /* the same; NULL for most */
-    const struct dbki_opkind *wrapper; /* runs in place of `kind` and calls it; NULL: none */
-    struct dbki_key *key;              /* the wrapper's: an operation key */
-    struct dbki_arena arena;
-    struct dbki_arena_mark arguments_end;
-    struct dbk_error error; /* last: not touched while all goes well, but for its status */
 };
 
 /*

@@ -187,7 +187,7 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         is_last = is_last && dbki_list_is_empty(&store->ready);
         store->is_dispatching = is_last;
         bool wakes_writer = store->is_gathering;
-        bool wakes_reader = store->reads.count && store->reads.sleeper_count;
+        bool wakes_reader = dbki_wants_worker_locked(&store->reads);
         pthread_mutex_unlock(&store->lock);
         if (wakes_writer)
             pthread_cond_signal(&store->dispatched);

@@ -399,13 +399,18 @@ static int check_call(struct dbk_store *store, const struct dbki_op *op,
     return check_access(store, op, call);
 }
 
+bool dbki_wants_worker_locked(const struct dbki_queue *queue)
+{
+    return queue->sleeper_count && queue->count > queue->seeker_count;
+}
+
 /*
  * Whether a submit wakes a worker. Reads that callbacks submit are left to gather: their answers cannot be
  * given before the callbacks have returned, and a batch costs less than so many single ones.
  */
 static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki_queue *queue)
 {
-    if (!queue->sleeper_count)
+    if (!dbki_wants_worker_locked(queue))
         return false;
     if (queue == &store->reads && store->is_dispatching &&
         pthread_equal(store->dispatcher, pthread_self()))

@@ -24,6 +24,7 @@ struct dbki_queue {
     struct dbki_list waiting;
     int count;
     int sleeper_count; /* workers in pthread_cond_wait() */
+    int seeker_count;  /* workers that will look at the queue before they sleep */
     pthread_cond_t wake;
 };
 
@@ -37,6 +38,7 @@ struct dbki_worker {
     int64_t now;             /* the store's clock in the last batch of writes */
     int64_t kept_house_at;   /* 0: not yet */
     int64_t busy_since_ns;   /* writes have come without a pause since then; 0: there was one */
+    bool is_seeker;          /* counted in reads.seeker_count */
     struct dbki_op *current; /* the read that runs, for its deadline */
     struct dbki_binder binders[2];
 };
@@ -114,6 +116,9 @@ void dbki_end_late_locked(struct dbk_store *store, struct dbki_queue *queue, str
 void dbki_append_ready_locked(struct dbk_store *store, struct dbki_op *op);
 /* Makes the timer go off at the latest then. The caller has the lock. */
 void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
+/* store.c: whether a queue holds more than those who will look at it by themselves can take, and somebody
+ * sleeps. The caller has the lock. */
+bool dbki_wants_worker_locked(const struct dbki_queue *queue);
 /* store.c: the queue that an operation waits in. */
 struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op);
 

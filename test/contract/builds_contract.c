@@ -324,6 +324,39 @@ static void write__one_transaction_for_record_and_event(void **state)
 
 /* --------------------------------------------------------------------------------- reading ---- */
 
+static void get_build__many_outstanding_get_each_their_own(void **state)
+{
+    struct fixture *f = *state;
+    enum { ADDED = 30, ASKED = 400 };
+    int64_t first = 0;
+    for (int i = 0; i < ADDED; i++) {
+        int64_t buildid = add_build(f);
+        first = first ? first : buildid;
+    }
+    struct answer *answers = test_take(2 * ASKED * sizeof *answers);
+    for (int i = 0; i < 2 * ASKED; i++)
+        answer_begin(&answers[i]);
+    /* Every third one is missing; each is asked for several times. */
+    for (int i = 0; i < ASKED; i++) {
+        int64_t nth = i % (ADDED + ADDED / 2);
+        assert_int_equal(dbk_get_build(f->store, first + nth, NULL, on_build, &answers[2 * i]),
+                         DBK_OK);
+        assert_int_equal(dbk_get_build_by_number(f->store, f->seed.builderid, 1 + nth, NULL,
+                                                 on_build, &answers[2 * i + 1]),
+                         DBK_OK);
+    }
+    for (int i = 0; i < 2 * ASKED; i++) {
+        int64_t nth = i / 2 % (ADDED + ADDED / 2);
+        answer_wait(&answers[i], f->store);
+        assert_int_equal(answers[i].error.status, DBK_OK);
+        assert_int_equal(answers[i].build != NULL, nth < ADDED);
+        if (answers[i].build) {
+            assert_int_equal(answers[i].build->id, first + nth);
+            assert_int_equal(answers[i].build->number, 1 + nth);
+        }
+    }
+}
+
 static void get_build__missing_id_gives_none(void **state)
 {
     struct fixture *f = *state;
@@ -506,6 +539,7 @@ int main(void)
         cmocka_unit_test(finish_build__finished_one_is_finished_again),
         cmocka_unit_test(finish_build__missing_build_and_wrong_results_are_refused),
         cmocka_unit_test(write__one_transaction_for_record_and_event),
+        cmocka_unit_test(get_build__many_outstanding_get_each_their_own),
         cmocka_unit_test(get_build__missing_id_gives_none),
         cmocka_unit_test(get_build_by_number__gives_that_builders_build),
         cmocka_unit_test(get_prev_and_next_build__are_the_neighbours_by_number),

@@ -443,6 +443,39 @@ static void get_step__by_id_or_build_and_number_or_build_and_name(void **state)
     }
 }
 
+static void get_step__many_outstanding_get_each_their_own(void **state)
+{
+    struct fixture *f = *state;
+    enum { ADDED = 30, ASKED = 600 };
+    int64_t buildid = add_build(f), first = 0;
+    for (int i = 0; i < ADDED; i++) {
+        int64_t stepid = add_step(f, buildid, test_format("step %d", i));
+        first = first ? first : stepid;
+    }
+    struct answer *answers = test_take(ASKED * sizeof *answers);
+    /* Every third one is missing; each is asked for several times, in three ways. */
+    for (int i = 0; i < ASKED; i++) {
+        int64_t nth = i / 3 % (ADDED + ADDED / 2);
+        bool by_id = i % 3 == 0, by_number = i % 3 == 1;
+        answer_begin(&answers[i]);
+        assert_int_equal(dbk_get_step(f->store, by_id ? first + nth : DBK_NONE, buildid,
+                                      by_number ? nth : DBK_NONE, test_format("step %d", (int)nth),
+                                      NULL, on_step, &answers[i]),
+                         DBK_OK);
+    }
+    for (int i = 0; i < ASKED; i++) {
+        int64_t nth = i / 3 % (ADDED + ADDED / 2);
+        answer_wait(&answers[i], f->store);
+        assert_int_equal(answers[i].error.status, DBK_OK);
+        assert_int_equal(answers[i].step != NULL, nth < ADDED);
+        if (answers[i].step) {
+            assert_int_equal(answers[i].step->id, first + nth);
+            assert_int_equal(answers[i].step->number, nth);
+            assert_int_equal(answers[i].step->url_count, 0);
+        }
+    }
+}
+
 static void get_step__naming_none_is_invalid(void **state)
 {
     struct fixture *f = *state;
@@ -558,6 +591,7 @@ int main(void)
         cmocka_unit_test(add_url__is_stored_as_buildbot_does),
         cmocka_unit_test(add_url__list_that_does_not_parse_is_an_error_and_stays),
         cmocka_unit_test(get_step__by_id_or_build_and_number_or_build_and_name),
+        cmocka_unit_test(get_step__many_outstanding_get_each_their_own),
         cmocka_unit_test(get_step__naming_none_is_invalid),
         cmocka_unit_test(get_steps__by_number_and_of_that_build_alone),
         cmocka_unit_test(get_steps_of__gives_all_by_build_and_number),

@@ -91,9 +91,12 @@ static int bind(sqlite3_stmt *stmt, const struct dbki_bound *bound)
     return code;
 }
 
+/* A value, and not each time the column: that would look for it again and take the connection's lock,
+ * of which there is none, twice. Only this thread uses the connection. */
 static void read_cell(sqlite3_stmt *stmt, int index, struct dbki_value *cell)
 {
-    switch (sqlite3_column_type(stmt, index)) {
+    sqlite3_value *value = sqlite3_column_value(stmt, index);
+    switch (sqlite3_value_type(value)) {
     case SQLITE_NULL:
         cell->type = DBKI_NULL;
         cell->len = 0;
@@ -102,17 +105,17 @@ static void read_cell(sqlite3_stmt *stmt, int index, struct dbki_value *cell)
     case SQLITE_INTEGER:
     case SQLITE_FLOAT:
         cell->type = DBKI_INT;
-        cell->number = sqlite3_column_int64(stmt, index);
+        cell->number = sqlite3_value_int64(value);
         break;
     case SQLITE_BLOB:
         cell->type = DBKI_BLOB;
-        cell->blob = sqlite3_column_blob(stmt, index);
-        cell->len = (size_t)sqlite3_column_bytes(stmt, index);
+        cell->blob = sqlite3_value_blob(value);
+        cell->len = (size_t)sqlite3_value_bytes(value);
         break;
     default:
         cell->type = DBKI_TEXT;
-        cell->text = (const char *)sqlite3_column_text(stmt, index);
-        cell->len = (size_t)sqlite3_column_bytes(stmt, index);
+        cell->text = (const char *)sqlite3_value_text(value);
+        cell->len = (size_t)sqlite3_value_bytes(value);
     }
 }
 

@@ -1,0 +1,119 @@
+/*
+ * Reads of a batch share one snapshot, which begins after they were taken; so each sees what was committed
+ * before it was submitted.
+ */
+#include "base/clock.h"
+#include "store/worker.h"
+
+#include <string.h>
+
+enum { JOINED_MIN = 8 }; /* below that, the places left empty cost more than the statements saved */
+static const int64_t READ_RETRY_NS = 500 * 1000;
+
+/* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit:
+ * then the read begins again. */
+static void run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction)
+{
+    const struct dbki_engine *engine = worker->conn->engine;
+    int64_t waited_ns = 0;
+    int status;
+    worker->current = op;
+    for (;;) {
+        dbki_op_begin_anew(op);
+        status = dbki_run_op(worker, op);
+        if (status != DBK_BUSY || waited_ns > DBKI_LOCK_WAIT_NS ||
+            (op->deadline_ns && dbki_clock_ns() > op->deadline_ns))
+            break;
+        engine->rollback(worker->conn);
+        dbki_clock_sleep_ns(READ_RETRY_NS);
+        waited_ns += READ_RETRY_NS;
+        if (has_transaction &&
+            (status = engine->begin(worker->conn, DBKI_READ, NULL, &op->error)) != DBK_OK)
+            break;
+    }
+    worker->current = NULL;
+    if (status == DBK_BUSY)
+        dbki_error_set(&op->error, DBK_TIMEOUT, "another program kept the database locked");
+    else if (status == DBK_TIMEOUT)
+        dbki_error_set(&op->error, DBK_TIMEOUT, "the deadline passed within the query");
+}
+
+/* Reads of one kind that share a statement. */
+struct joined {
+    struct dbki_op *ops[DBKI_JOINED_MAX];
+    int count;
+};
+
+static int take_joined_row(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    const struct joined *joined = owner;
+    int64_t which = dbki_value_int(&cells[0]);
+    if (which < 0 || which >= joined->count)
+        return DBK_OK;
+    struct dbki_op *op = joined->ops[which];
+    return op->kind->row(op, index, cells + 1, cell_count - 1);
+}
+
+/* Result: false: it did not work, each is to be run by itself. */
+static bool run_joined(struct dbki_worker *worker, struct joined *joined)
+{
+    struct dbki_binder *binder = &worker->binders[0];
+    dbki_binder_clear(binder);
+    for (int i = 0; i < joined->count; i++)
+        dbki_op_begin_anew(joined->ops[i]);
+    joined->ops[0]->kind->bind_joined(joined->ops, joined->count, binder);
+    struct dbk_error error;
+    struct dbki_group group = {.bound = binder->bound,
+                               .bound_count = binder->count,
+                               .owner = joined,
+                               .row = take_joined_row,
+                               .error = &error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    dbki_error_clear(&error);
+    return !binder->is_out_of_memory &&
+           worker->conn->engine->run(worker->conn, groups, 1, &failed) == DBK_OK;
+}
+
+/* Runs those from ops[0] on that share its kind in one statement, if they are enough, and sets them to
+ * NULL. */
+static bool join(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    struct joined joined = {.count = 0};
+    int places[DBKI_JOINED_MAX];
+    if (!ops[0]->kind->bind_joined)
+        return false;
+    for (int i = 0; i < count && joined.count < DBKI_JOINED_MAX; i++)
+        if (ops[i] && ops[i]->kind == ops[0]->kind) {
+            places[joined.count] = i;
+            joined.ops[joined.count++] = ops[i];
+        }
+    if (joined.count < JOINED_MIN || !run_joined(worker, &joined))
+        return false;
+    for (int i = 0; i < joined.count; i++)
+        ops[places[i]] = NULL;
+    return true;
+}
+
+/* Runs reads in one snapshot, and completes them. */
+void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    const struct dbki_engine *engine = worker->conn->engine;
+    struct dbk_error error;
+    /* A statement alone is a snapshot by itself. */
+    bool has_transaction = count > 1 || ops[0]->kind->is_several;
+    int status = DBK_OK;
+    dbki_error_clear(&error);
+    if (has_transaction)
+        status = engine->begin(worker->conn, DBKI_READ, NULL, &error);
+    if (status)
+        dbki_fail_ops(ops, count, &error);
+    struct dbki_op *left[DBKI_READ_BATCH_MAX];
+    memcpy(left, ops, (size_t)count * sizeof *ops);
+    for (int i = 0; i < count && !status; i++)
+        if (left[i] && !join(worker, left + i, count - i))
+            run_read(worker, left[i], has_transaction);
+    if (has_transaction && !status)
+        engine->commit(worker->conn, NULL, &error);
+    dbki_complete(worker, ops, count);
+}
