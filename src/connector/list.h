@@ -15,7 +15,8 @@ struct dbki_condition {
     bool has_value;
 };
 
-enum { DBKI_LIST_STATEMENTS_MAX = 3 };
+/* Which statement of a list. */
+enum { DBKI_LIST_PAGE, DBKI_LIST_EXTRA, DBKI_LIST_TOTAL, DBKI_LIST_STATEMENTS_MAX };
 
 /* One order key. */
 struct dbki_order_key {
@@ -86,6 +87,10 @@ bool dbki_list_push(struct dbki_op *op, const void ***items, size_t *count, size
         .bind = dbki_list_bind, .row = dbki_list_row, .read = dbki_list_read,                      \
         .deliver = deliver_function                                                                \
     }
+
+/* list_text.c: makes the statements. Result: 0, or the status with which the call is refused. */
+int dbki_list_make(struct dbki_list_op *list, const struct dbki_list_call *list_call,
+                   const struct dbk_call *call);
 
 /* cursor.c: writes the cursor that goes on after a row; reads one. */
 char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values,
