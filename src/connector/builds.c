@@ -168,6 +168,12 @@ static int add_build_row(struct dbki_op *op, int index, const struct dbki_value 
     if (op->pass == 0) {
         op->result[0] = dbki_value_int(&cells[0]);
         op->result[1] = dbki_value_int(&cells[1]);
+        if (op->result[1] == INT64_MAX) /* or one more, which no number column can hold */
+            return dbki_error_set(
+                &op->error, DBK_DAMAGED,
+                "the builder has a build with the number %lld, past which there is "
+                "none",
+                (long long)INT64_MAX);
     } else {
         for (int i = 0; i < cell_count && i < 4; i++)
             add->has[i] = dbki_value_int(&cells[i]);

@@ -197,6 +197,11 @@ static int add_step_row(struct dbki_op *op, int index, const struct dbki_value *
     if (cell_count == 2) {
         op->result[0] = dbki_value_int(&cells[0]);
         op->result[1] = dbki_value_int(&cells[1]);
+        if (op->result[1] == INT64_MAX) /* or one more, which no number column can hold */
+            return dbki_error_set(&op->error, DBK_DAMAGED,
+                                  "the build has a step with the number %lld, past which there is "
+                                  "none",
+                                  (long long)INT64_MAX);
     } else if (op->pass == 1) {
         add->has_build = true;
     } else {

@@ -1,5 +1,6 @@
 /* Builds: adding, changing, reading one. Lists' own rules are in spec_contract.c. */
 #include "fixture.h"
+#include "raw.h"
 
 static int ask_add(struct fixture *f, struct answer *a, int64_t builderid, int64_t buildrequestid,
                    int64_t workerid, int64_t masterid, const char *state_string)
@@ -322,6 +323,31 @@ static void write__one_transaction_for_record_and_event(void **state)
     assert_int_equal(after.write_count - before.write_count, 1);
 }
 
+static void add_build__past_the_highest_number_is_refused_and_harms_no_other(void **state)
+{
+    struct fixture *f = *state;
+    struct answer over, other;
+    if (!f->engine->is_file)
+        return;
+    add_build(f);
+    raw_run(f->path, "UPDATE builds SET number = 9223372036854775807");
+    int64_t count = raw_int(f->path, "SELECT count(*) FROM builds");
+    answer_begin(&over);
+    answer_begin(&other);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(dbk_add_build(f->store, i ? f->seed.other_builderid : f->seed.builderid,
+                                       f->seed.buildrequestid, DBK_NONE, f->seed.masterid, "", NULL,
+                                       on_added_build, i ? &other : &over),
+                         DBK_OK);
+    answer_wait(&over, f->store);
+    answer_wait(&other, f->store);
+    assert_int_equal(over.error.status, DBK_DAMAGED);
+    assert_int_equal(over.error.outcome, DBK_NOT_DONE);
+    assert_int_equal(other.error.status, DBK_OK);
+    assert_int_equal(other.number, 1);
+    assert_int_equal(raw_int(f->path, "SELECT count(*) FROM builds"), count + 1);
+}
+
 /* --------------------------------------------------------------------------------- reading ---- */
 
 static void get_build__many_outstanding_get_each_their_own(void **state)
@@ -539,6 +565,7 @@ int main(void)
         cmocka_unit_test(finish_build__finished_one_is_finished_again),
         cmocka_unit_test(finish_build__missing_build_and_wrong_results_are_refused),
         cmocka_unit_test(write__one_transaction_for_record_and_event),
+        cmocka_unit_test(add_build__past_the_highest_number_is_refused_and_harms_no_other),
         cmocka_unit_test(get_build__many_outstanding_get_each_their_own),
         cmocka_unit_test(get_build__missing_id_gives_none),
         cmocka_unit_test(get_build_by_number__gives_that_builders_build),
