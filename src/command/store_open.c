@@ -5,6 +5,7 @@
 
 #include "message.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,18 +73,44 @@ static void hide_password_in(struct dbk_error *error, const char *url)
     free(shown);
 }
 
+/* Puts the bytes in place of %XX. */
+static void decode(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        unsigned byte;
+        if (*from == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2])) {
+            sscanf(from + 1, "%2x", &byte);
+            *to++ = (char)byte;
+            from += 2;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+char *store_path(const char *url)
+{
+    const char *authority = find_authority(url);
+    if (!authority)
+        return memory_need(strdup(url));
+    const char *begin = authority + strcspn(authority, "/?");
+    begin += *begin == '/';
+    size_t len = strcspn(begin, "?");
+    if (!len || strncmp(url, "sqlite:", strlen("sqlite:")) != 0)
+        return NULL;
+    char *path = memory_need(strndup(begin, len));
+    decode(path);
+    return path;
+}
+
 /* Whether no file can have that name: to try again would not help. */
 static bool is_no_path(const char *url)
 {
     struct stat about;
-    const char *authority = find_authority(url);
-    const char *begin = url;
-    if (authority) {
-        begin = authority + strcspn(authority, "/?");
-        begin += *begin == '/';
-    }
-    char *path = memory_need(strndup(begin, authority ? strcspn(begin, "?") : strlen(begin)));
-    bool is_none = lstat(path, &about) && (errno == ENAMETOOLONG || errno == ENOTDIR);
+    char *path = store_path(url);
+    bool is_none = path && lstat(path, &about) && (errno == ENAMETOOLONG || errno == ENOTDIR);
     free(path);
     return is_none;
 }
@@ -133,6 +160,11 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
     if (out_is_created)
         *out_is_created = is_created;
     return status;
+}
+
+char *store_shown_url(const struct arguments *arguments)
+{
+    return hide_password(store_url(arguments));
 }
 
 void store_tell_created(const struct arguments *arguments)

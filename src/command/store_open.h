@@ -15,6 +15,12 @@ enum store_use {
 /* The URL or path that --db, DAYBOOK_DB or the default give. Result: lent. */
 const char *store_url(const struct arguments *arguments);
 
+/* The same without a password, for people. Result: yours, free(). */
+char *store_shown_url(const struct arguments *arguments);
+
+/* The path of the file that a URL or path names. Result: yours, free(); NULL: it names none. */
+char *store_path(const char *url);
+
 /*
  * Opens the store that the arguments name.
  * Result: 0 and *out_store (the caller ends it with dbk_close_wait()); else an exit code, after a
