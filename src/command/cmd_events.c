@@ -1,6 +1,7 @@
 /*
- * `daybook events`: lists what was written, in its order.
+ * `daybook events`: lists what was written, in its order, or follows it (follower.c).
  */
+#include "follower.h"
 #include "listing.h"
 #include "options.h"
 #include "record_json.h"
@@ -11,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define EVENTS_LIMIT 100
@@ -78,6 +80,28 @@ static void print_events(void *user, const struct dbk_error *error,
     waiting_note(&listing->waiting, error);
 }
 
+/* Result: an exit code. */
+static int follow(const struct arguments *arguments, int64_t after)
+{
+    const char *limit_text = arguments_value(arguments, "limit");
+    struct dbk_store *store;
+    struct dbk_spec *filters;
+    int64_t limit = -1;
+    if ((!limit_text || strcmp(limit_text, "all") != 0) &&
+        arguments_number(arguments, "limit", -1, 0, INT64_MAX, &limit))
+        return EXIT_USAGE;
+    int exit_code = listing_filters(arguments, &filters);
+    if (exit_code)
+        return exit_code;
+    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    if (!exit_code) {
+        exit_code = follower_run(arguments, store, after, filters, limit);
+        dbk_close_wait(store);
+    }
+    dbk_spec_free(filters);
+    return exit_code;
+}
+
 static int cmd_events(const struct arguments *arguments)
 {
     struct events_listing listing = {.arguments = arguments};
@@ -86,6 +110,8 @@ static int cmd_events(const struct arguments *arguments)
     int64_t after;
     if (arguments_number(arguments, "after", 0, 0, INT64_MAX, &after))
         return EXIT_USAGE;
+    if (arguments_has(arguments, "follow"))
+        return follow(arguments, after);
     int exit_code = listing_spec(arguments, NULL, EVENTS_LIMIT, &spec);
     if (exit_code)
         return exit_code;
@@ -103,12 +129,14 @@ static int cmd_events(const struct arguments *arguments)
 
 static const struct command_option options[] = {
     {"after", 0, OPTION_VALUE, "N", "only events behind that position (0: from the oldest kept)"},
-    {"limit", 'n', OPTION_VALUE, "N", "at most so many (100); all for no limit"},
+    {"follow", 0, OPTION_FLAG, NULL, "then go on with those that come, each line at once"},
+    {"limit", 'n', OPTION_VALUE, "N",
+     "at most so many (100; with --follow no limit); all for no limit"},
     {"filter", 'f', OPTION_LIST, "FIELD__OP=VALUE", "only events with that"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"[OPTION...]", NULL};
+static const char *const usage[] = {"[OPTION...]", "--follow [OPTION...]", NULL};
 
 const struct subcommand subcommand_events = {
     .name = "events",
@@ -116,7 +144,12 @@ const struct subcommand subcommand_events = {
     .usage = usage,
     .about =
         "An event says that a record was made, changed, finished or deleted; its number is its\n"
-        "position, and --after goes on behind one. Fields are the names that --json prints.",
+        "position, and --after goes on behind one. Fields are the names that --json prints.\n"
+        "\n"
+        "With --follow --json each line is an object. It ends at ctrl-C, when nobody reads it any\n"
+        "more, and after --limit events. Events are kept for 7 days: where some after the "
+        "position\n"
+        "are gone, it says so and ends with 19.",
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .run = cmd_events,

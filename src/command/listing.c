@@ -111,6 +111,17 @@ int listing_spec(const struct arguments *arguments, const char *order, int64_t l
     return exit_code;
 }
 
+int listing_filters(const struct arguments *arguments, struct dbk_spec **out_spec)
+{
+    struct dbk_spec *spec = memory_need(dbk_spec_new());
+    int exit_code = add_filters(arguments, spec);
+    if (exit_code)
+        dbk_spec_free(spec);
+    else
+        *out_spec = spec;
+    return exit_code;
+}
+
 void listing_json_begin(const struct arguments *arguments, const char *name,
                         struct json_writer *json)
 {

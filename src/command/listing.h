@@ -35,6 +35,9 @@
 int listing_spec(const struct arguments *arguments, const char *order, int64_t limit,
                  struct dbk_spec **out_spec);
 
+/* The same of --filter alone, for what is no list. */
+int listing_filters(const struct arguments *arguments, struct dbk_spec **out_spec);
+
 /* Begins and ends the JSON of a list of records, called `name` in the object of --page. */
 void listing_json_begin(const struct arguments *arguments, const char *name,
                         struct json_writer *json);
