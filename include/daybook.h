@@ -783,6 +783,24 @@ DBK_API int dbk_delete_build_data(struct dbk_store *store, int64_t buildid, cons
 DBK_API int dbk_delete_old_build_data(struct dbk_store *store, int64_t older_than,
                                       const struct dbk_call *call, dbk_count_fn *done, void *user);
 
+typedef void dbk_size_fn(void *user, const struct dbk_error *error, int64_t count, int64_t size);
+
+/*
+ * Counts what dbk_delete_old_build_data() would delete: values, and the bytes in them. It reads all of the
+ * table but the values.
+ */
+DBK_API int dbk_count_old_build_data(struct dbk_store *store, int64_t older_than,
+                                     const struct dbk_call *call, dbk_size_fn *done, void *user);
+
+/*
+ * Gives the space that deleted records left within the database back to the file system, in turns between
+ * which other writers have theirs. Until then new records use it. Gives how many bytes; the file has
+ * shrunk by them after the next checkpoint, at the latest when the store is closed. 0 where the database
+ * was not made for that, as Buildbot's. Cancelled or late after some turns: the error's outcome is DBK_DONE.
+ */
+DBK_API int dbk_give_space_back(struct dbk_store *store, const struct dbk_call *call,
+                                dbk_count_fn *done, void *user);
+
 /* Keeps data past its callback. Result: yours, one dbk_build_data_free(); NULL when out of memory. */
 DBK_API struct dbk_build_data *dbk_build_data_dup(const struct dbk_build_data *data);
 DBK_API void dbk_build_data_free(struct dbk_build_data *data);

@@ -336,3 +336,35 @@ int arguments_size(const struct arguments *arguments, const char *name, int64_t 
     *out_size = size;
     return 0;
 }
+
+/* The seconds that a duration's unit stands for; 0 if it is none. */
+static int64_t unit_seconds(const char *unit)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = {{"m", 60}, {"h", 3600}, {"d", 24 * 3600}, {"w", 7 * 24 * 3600}};
+    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+        if (!strcmp(unit, units[i].name))
+            return units[i].seconds;
+    return 0;
+}
+
+int arguments_duration(const struct arguments *arguments, const char *name, int64_t *out_seconds)
+{
+    static const int64_t max_seconds = 100LL * 366 * 24 * 3600;
+    const char *value = arguments_value(arguments, name);
+    const char *end = NULL;
+    int64_t number = 0;
+    if (!value)
+        return usage_error(arguments, "--%s is needed, as in --%s 30d", name, name);
+    int64_t seconds = read_number(value, &number, &end) ? unit_seconds(end) : 0;
+    if (!seconds || number < 1 || number > max_seconds / seconds)
+        return usage_error(
+            arguments,
+            "--%s is a number from 1 on with a unit, m (minutes), h, d or w, at most "
+            "100 years: 90m, 12h, 30d; not \"%s\"",
+            name, message_word(value));
+    *out_seconds = number * seconds;
+    return 0;
+}

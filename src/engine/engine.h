@@ -104,6 +104,9 @@ struct dbki_engine {
     int (*columns)(struct dbki_conn *conn, const char *table,
                    int (*column)(void *user, const char *name, bool is_needed), void *user,
                    struct dbk_error *error);
+    /* Optional. Gives a bounded part of the unused space within the database back to the file system, in a
+     * transaction that writes; and how many bytes are unused, one row with one number. */
+    const struct dbki_statement *give_back, *count_unused;
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };

@@ -168,6 +168,13 @@ static int record_build(struct dbk_store *store, const struct dbk_call *call, st
     return dbk_record_build(store, &build, call, on_added_build, answer);
 }
 
+/* It changes no record. */
+static int give_space_back(struct dbk_store *store, const struct dbk_call *call,
+                           struct answer *answer)
+{
+    return dbk_give_space_back(store, call, on_count, answer);
+}
+
 #define CALLS(X)                                                                                   \
     X(dbk_get_build, false, on_build, 8)                                                           \
     X(dbk_get_build_by_number, false, on_build, 8, 1)                                              \
@@ -202,6 +209,7 @@ static int record_build(struct dbk_store *store, const struct dbk_call *call, st
     X(dbk_get_all_build_data_no_values, false, on_data_list, 8, "data", PAGE_SPEC)                 \
     X(dbk_delete_build_data, true, on_done, 7, "data")                                             \
     X(dbk_delete_old_build_data, true, on_count, 1000)                                             \
+    X(dbk_count_old_build_data, false, on_size, 1000)                                              \
     X(dbk_find_builder_id, true, on_id, "new builder", true)                                       \
     X(dbk_find_worker_id, true, on_id, "new worker", true)                                         \
     X(dbk_find_master_id, true, on_id, "new master", true)                                         \
@@ -234,5 +242,6 @@ static int record_build(struct dbk_store *store, const struct dbk_call *call, st
 CALLS(DEFINE)
 
 #define ROW(function, is_write, on, ...) {#function, is_write, submit_##function},
-const struct every_call EVERY_CALL[] = {CALLS(ROW){"dbk_record_build", true, record_build}};
+const struct every_call EVERY_CALL[] = {CALLS(ROW){"dbk_record_build", true, record_build},
+                                        {"dbk_give_space_back", false, give_space_back}};
 const size_t EVERY_CALL_COUNT = COUNT_OF(EVERY_CALL);

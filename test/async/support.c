@@ -210,6 +210,13 @@ void on_count(void *user, const struct dbk_error *error, int64_t count)
     on_any(user, error)->size = count;
 }
 
+void on_size(void *user, const struct dbk_error *error, int64_t count, int64_t size)
+{
+    struct answer *answer = on_any(user, error);
+    answer->id = count;
+    answer->size = size;
+}
+
 void on_added_build(void *user, const struct dbk_error *error, int64_t buildid, int64_t number)
 {
     struct answer *answer = on_any(user, error);

@@ -68,6 +68,7 @@ extern int answers_turn; /* counts callbacks */
 dbk_done_fn on_done;
 dbk_id_fn on_id;
 dbk_count_fn on_count;
+dbk_size_fn on_size;
 dbk_added_build_fn on_added_build;
 dbk_added_step_fn on_added_step;
 dbk_build_fn on_build;

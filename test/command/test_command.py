@@ -17,7 +17,7 @@ class TestUse(StoreCase):
     def test_help_names_every_subcommand(self):
         text = self.daybook("--help").out
         names = re.findall(r"^  ([a-z]+) ", text, re.M)
-        for name in "run log builders builds build steps properties data events init status".split():
+        for name in "run log builders builds build steps properties data events init status prune".split():
             self.assertIn(name, names)
 
     def test_every_subcommand_has_help(self):

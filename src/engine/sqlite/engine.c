@@ -415,6 +415,12 @@ static int conn_columns(struct dbki_conn *head, const char *table,
     return status;
 }
 
+/* 256 pages: with what has to be moved for them, a step writes a few MiB at most. */
+static const struct dbki_statement GIVE_BACK = {.sql = "PRAGMA incremental_vacuum(256)"};
+static const struct dbki_statement COUNT_UNUSED = {
+    .sql = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size",
+    .is_one_row = true};
+
 static const char *const SCHEMES[] = {"sqlite", NULL};
 
 const struct dbki_engine dbki_sqlite = {
@@ -429,5 +435,7 @@ const struct dbki_engine dbki_sqlite = {
     .rollback = conn_rollback,
     .script = conn_script,
     .columns = conn_columns,
+    .give_back = &GIVE_BACK,
+    .count_unused = &COUNT_UNUSED,
     .tidy = dbki_sqlite_tidy,
 };
