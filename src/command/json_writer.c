@@ -117,7 +117,7 @@ void json_name(struct json_writer *json, const char *name)
     json->is_named = true;
 }
 
-void json_null(struct json_writer *json)
+void json_none(struct json_writer *json)
 {
     begin_element(json);
     fputs("null", json->file);
@@ -126,7 +126,7 @@ void json_null(struct json_writer *json)
 void json_text(struct json_writer *json, const char *text)
 {
     if (!text) {
-        json_null(json);
+        json_none(json);
         return;
     }
     begin_element(json);
@@ -136,7 +136,7 @@ void json_text(struct json_writer *json, const char *text)
 void json_number(struct json_writer *json, int64_t number)
 {
     if (number == DBK_NONE) {
-        json_null(json);
+        json_none(json);
         return;
     }
     begin_element(json);

@@ -41,7 +41,8 @@ void json_name(struct json_writer *json, const char *name);
 void json_text(struct json_writer *json, const char *text); /* NULL is null */
 void json_number(struct json_writer *json, int64_t number); /* DBK_NONE is null */
 void json_bool(struct json_writer *json, bool is_true);
-void json_null(struct json_writer *json);
+void json_none(
+    struct json_writer *json); /* null; jansson has a json_null(), which ours would replace */
 
 /* A value that is JSON text already. The caller knows that it is valid. */
 void json_value(struct json_writer *json, const char *text);

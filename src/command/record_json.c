@@ -64,7 +64,7 @@ void record_json_property(struct json_writer *json, const struct dbk_property *p
     if (property->value && property->is_json)
         json_value(json, property->value);
     else
-        json_null(json);
+        json_none(json);
     if (property->value && !property->is_json)
         json_member_text(json, "raw", property->value);
     json_member_text(json, "source", property->source);
