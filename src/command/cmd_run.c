@@ -1,10 +1,11 @@
 /*
- * `daybook run`: runs commands and records a build of them. Here stand its options, and what it
- * says before and after; runner.c runs, record.c and recorder.c record.
+ * `daybook run`: runs commands and records a build of them. Here stand its options;
+ * runner.c runs, record.c and recorder.c record, summary.c says how it went.
  *
  * The command comes first: whatever is wrong with the store, it runs, and its exit status is ours.
  * Only a wrong use is refused, before anything runs.
  */
+#include "db_name.h"
 #include "facts.h"
 #include "json_writer.h"
 #include "message.h"
@@ -12,13 +13,13 @@
 #include "recorder.h"
 #include "runner.h"
 #include "signals.h"
+#include "spooled.h"
 #include "store_open.h"
+#include "summary.h"
 #include "terminal.h"
-#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,72 +231,6 @@ static int run_init(struct run *run, const struct arguments *arguments)
     return read_properties(run);
 }
 
-/* Opens the store for a recorder that has a use for it. */
-static void open_store(const struct arguments *arguments, struct recorder *recorder)
-{
-    struct dbk_options options = DBK_OPTIONS_INIT;
-    struct dbk_store *store;
-    struct dbk_error error;
-    bool is_created;
-    options.reader_count = 1;
-    options.clock = recorder_clock;
-    options.clock_user = recorder;
-    if (store_try_open(arguments, STORE_CREATED, &options, &store, &is_created, &error)) {
-        recorder_fail(recorder, &error);
-        return;
-    }
-    if (is_created)
-        store_tell_created(arguments);
-    if (dbk_get_info(store)->warning)
-        message_print("warning: %s", dbk_get_info(store)->warning);
-    recorder_attach(recorder, store);
-}
-
-/* "41 s", "2 min 41 s", "3 h 5 min", "2 d 3 h". */
-static const char *took(int64_t seconds, char out[TEXT_SHORT_SIZE])
-{
-    static const struct {
-        int64_t seconds;
-        const char *name;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    size_t i = 0;
-    if (seconds < 0)
-        seconds = 0;
-    while (i < 3 && seconds < units[i].seconds)
-        i++;
-    int len =
-        snprintf(out, TEXT_SHORT_SIZE, "%" PRId64 " %s", seconds / units[i].seconds, units[i].name);
-    if (i < 3)
-        snprintf(out + len, TEXT_SHORT_SIZE - (size_t)len, " %" PRId64 " %s",
-                 seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].name);
-    return out;
-}
-
-/* The last line: what was recorded, or why it was not. */
-static void tell_end(const struct recorder *recorder, const struct runner_outcome *outcome)
-{
-    const struct record *record = recorder->record;
-    const char *builder = record->plan->builder;
-    char duration[TEXT_SHORT_SIZE];
-    if (outcome->is_line_cut && isatty(STDERR_FILENO))
-        putc('\n', stderr);
-    if (recorder->is_failed && recorder->number == DBK_NONE) {
-        message_print("this run was not recorded: %s", recorder->error.message);
-    } else if (recorder->is_failed) {
-        message_print("%s #%" PRId64 " was recorded only in part: %s", builder, recorder->number,
-                      recorder->error.message);
-    } else {
-        char *name = text_escape(builder, false);
-        char *detail = text_escape(outcome->detail, false);
-        fprintf(stderr, "%s #%" PRId64 "  %s  %s%s%s\n", name, recorder->number,
-                dbk_results_name(outcome->results),
-                took(record->complete_at - record->started_at, duration), *detail ? "      " : "",
-                detail);
-        free(name);
-        free(detail);
-    }
-}
-
 /* Opens descriptors 0, 1 and 2 where the caller left them closed: nothing else may be them. */
 static void fill_descriptors(void)
 {
@@ -304,25 +239,37 @@ static void fill_descriptors(void)
             open("/dev/null", O_RDWR);
 }
 
-static int cmd_run(const struct arguments *arguments)
+/* Begins to open the store, and notes in the spool that there is a run. */
+static void begin(struct summary *summary, struct recorder *recorder)
 {
-    struct run run = {0};
-    /* Static: the exit handler looks at it. */
-    static struct terminal terminal;
-    struct record record;
-    static struct recorder recorder; /* as long as a store that does not answer */
+    static struct opening_plan plan; /* the thread may outlive this */
+    static const struct dbk_error no_thread = {.status = DBK_NO_MEMORY,
+                                               .message = "there is no thread to open it with"};
+    summary->entry_error = spooled_begin(summary->entry, recorder->record, summary->db);
+    plan = (struct opening_plan){summary->db, recorder_clock, recorder, summary->entry};
+    struct opening *opening = opening_begin(&plan);
+    if (opening)
+        recorder_await(recorder, opening);
+    else
+        recorder_fail(recorder, &no_thread);
+    summary->opening = opening;
+}
+
+static int run_all(struct run *run, const char *db)
+{
+    static struct terminal terminal; /* the exit handler looks at it */
+    /* As long as a store that does not answer. */
+    static struct record record;
+    static struct recorder recorder;
+    static struct spool_entry entry = SPOOL_ENTRY_INIT;
     struct runner_outcome outcome;
-    signals_init();
-    fill_descriptors();
-    int wrong = run_init(&run, arguments);
-    if (wrong) {
-        run_fini(&run);
-        return wrong;
-    }
+    struct opening_backlog backlog;
+    char key[SPOOL_KEY_SIZE];
     terminal_init(&terminal);
-    const struct facts *facts = &run.facts;
+    const struct facts *facts = &run->facts;
     const struct record_plan record_plan = {
-        .builder = run.builder,
+        .key = key,
+        .builder = run->builder,
         .worker = facts->worker,
         .master = facts->host,
         .repository = facts->git.repository,
@@ -330,32 +277,54 @@ static int cmd_run(const struct arguments *arguments)
         .revision = facts->git.revision,
         .properties = facts->properties,
         .property_count = facts->property_count,
-        .step_max = run.step_count,
-        .log_max = (size_t)run.log_max,
+        .step_max = run->step_count,
+        .log_max = (size_t)run->log_max,
         .is_terminal = terminal.is_there,
     };
+    struct summary summary = {.arguments = run->arguments,
+                              .recorder = &recorder,
+                              .outcome = &outcome,
+                              .entry = &entry,
+                              .db = db};
     record_init(&record, &record_plan);
-    recorder_init(&recorder, &record);
-    open_store(arguments, &recorder);
-    const struct dbk_info *info = recorder.store ? dbk_get_info(recorder.store) : NULL;
-    char *db = info ? strdup(info->path ? info->path : info->url) : NULL;
-    const struct runner_plan plan = {.steps = run.steps,
-                                     .step_count = run.step_count,
-                                     .keeps_going = run.keeps_going,
+    spool_key_make(key, record.started_at);
+    recorder_init(&recorder, &record, &entry);
+    begin(&summary, &recorder);
+    const struct runner_plan plan = {.steps = run->steps,
+                                     .step_count = run->step_count,
+                                     .keeps_going = run->keeps_going,
                                      .db = db,
+                                     .opening = recorder.opening,
                                      .terminal = &terminal};
     int error = runner_run(&plan, &recorder, &outcome);
     if (error) {
         message_print("nothing was run: %s", strerror(error));
-        return dbk_status_exit_code(DBK_INTERNAL);
+        spool_remove(&entry);
+        _exit(dbk_status_exit_code(DBK_INTERNAL));
     }
-    tell_end(&recorder, &outcome);
+    summary_tell(&summary);
     if (outcome.signo)
         signals_die(outcome.signo);
+    /* With a thread still at work, nothing may be taken down below its feet. */
+    if (recorder.store || (recorder.opening && !opening_is_over(recorder.opening, &backlog)))
+        _exit(outcome.exit_code);
     record_fini(&record);
-    run_fini(&run);
-    free(db);
     return outcome.exit_code;
+}
+
+static int cmd_run(const struct arguments *arguments)
+{
+    struct run run = {0};
+    signals_init();
+    fill_descriptors();
+    int exit_code = run_init(&run, arguments);
+    if (!exit_code) {
+        char *db = memory_need(db_name_absolute(store_url(arguments)));
+        exit_code = run_all(&run, db);
+        free(db);
+    }
+    run_fini(&run);
+    return exit_code;
 }
 
 static const struct command_option options[] = {
@@ -390,7 +359,8 @@ const struct subcommand subcommand_run = {
         "failure\n"
         "the remaining steps are skipped. If the run cannot be recorded, it runs all the same, "
         "and\n"
-        "stderr says so. The database is created if it is missing.\n"
+        "stderr says so; its record is kept, and the next run or `daybook push` delivers it. The\n"
+        "database is created if it is missing.\n"
         "\n"
         "The commands see DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP: the database, and the ids of "
         "the\n"

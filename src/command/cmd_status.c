@@ -118,7 +118,7 @@ static void write_open_build(struct json_writer *json, const struct health *heal
 {
     json_name(json, "oldest_open_build");
     if (health->open_buildid == DBK_NONE) {
-        json_null(json);
+        json_none(json);
         return;
     }
     json_begin_object(json);
@@ -152,7 +152,7 @@ static void print_json(const char *url, const struct health *health)
     if (health->is_open)
         json_bool(&json, health->is_read_only);
     else
-        json_null(&json);
+        json_none(&json);
     json_member_text(&json, "version", dbk_version());
     write_member(&json, "engine", health->engine);
     write_member(&json, "engine_version", health->engine_version);

@@ -13,13 +13,11 @@
 #include <string.h>
 
 const struct subcommand *const subcommands[] = {
-    &subcommand_run,        &subcommand_log,
-    &subcommand_builders,   &subcommand_builds,
-    &subcommand_build,      &subcommand_steps,
-    &subcommand_properties, &subcommand_data,
-    &subcommand_events,     &subcommand_init,
-    &subcommand_status,     &subcommand_prune,
-    &subcommand_help,       NULL,
+    &subcommand_run,        &subcommand_log,    &subcommand_builders,
+    &subcommand_builds,     &subcommand_build,  &subcommand_steps,
+    &subcommand_properties, &subcommand_data,   &subcommand_events,
+    &subcommand_init,       &subcommand_status, &subcommand_prune,
+    &subcommand_push,       &subcommand_help,   NULL,
 };
 
 const struct subcommand *subcommand_find(const char *name)

@@ -11,8 +11,12 @@
 
 void record_init(struct record *record, const struct record_plan *plan)
 {
-    *record = (struct record){
-        .plan = plan, .started_at = clock_now(), .complete_at = DBK_NONE, .results = DBK_NONE};
+    *record = (struct record){.plan = plan,
+                              .started_at = clock_now(),
+                              .complete_at = DBK_NONE,
+                              .results = DBK_NONE,
+                              .output_fd = -1,
+                              .buildid = DBK_NONE};
     record->steps = calloc(plan->step_max, sizeof(*record->steps));
     record->is_cut = !record->steps;
 }

@@ -20,6 +20,7 @@
 
 /* What is known before the first step. Texts are UTF-8; all live as long as the record. */
 struct record_plan {
+    const char *key; /* the run's own name: its operation key, its name in the spool */
     const char *builder;
     const char *worker;
     const char *master;
@@ -40,7 +41,9 @@ struct record_step {
     int64_t results;
     char state[RECORD_STATE_SIZE];
     struct capture output;
-    int64_t begun_ms; /* when it started, by the steady clock */
+    int64_t begun_ms;    /* when it started, by the steady clock */
+    int64_t kept_offset; /* of a record from the spool: where in output_fd its output is, and how */
+    int64_t kept_len;    /* long it is */
     /* What of this is in a store; kept by recorder.c. */
     struct {
         int64_t id;
@@ -62,7 +65,10 @@ struct record {
     char state[RECORD_STATE_SIZE];
     struct record_step *steps; /* they do not move; one runs at a time, the last */
     size_t step_count;
-    bool is_cut; /* memory was too short for the steps */
+    bool is_cut;     /* memory was too short for the steps */
+    int output_fd;   /* what the steps of a record from the spool printed; -1: it is in memory */
+    bool is_lost;    /* nobody knows how it went on: its steps are those that the store has */
+    int64_t buildid; /* in the store, DBK_NONE while it is not known; kept by recorder.c */
 };
 
 /* Begins the record of a run that starts now. */

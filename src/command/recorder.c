@@ -1,12 +1,15 @@
 /*
  * The way of a record into a store: see recorder.h. Runs on the main thread alone.
  *
- * One operation is outstanding at a time (but for the four parents that do not need each other), so
- * all is stored in the order of `enum part`, and an error stops what would follow it.
+ * One operation is outstanding at a time, so all is stored in the order of `enum part`, and an error
+ * stops what would follow it. The build is finished last: one that is finished has all of it. Whatever
+ * a part does, doing it again changes nothing; so another process may go on where this one stopped.
  */
 #include "recorder.h"
 
 #include "clock.h"
+#include "spooled.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +17,7 @@
 
 /* An operation that was not begun by then is given up, and tried again. Less than what the
  * caller waits for at the end, so that it is the library that says what is wrong. */
-#define OPERATION_TIMEOUT_MS 4000
+#define OPERATION_TIMEOUT_MS 3000
 
 /* What a running step printed is stored after 10 s, and from then on each time that it has run
  * for a tenth longer, at least every 5 minutes: a crash loses little, and a long chatty step
@@ -22,17 +25,24 @@
 #define LOG_INTERVAL_MIN_MS 10000
 #define LOG_INTERVAL_MAX_MS 300000
 
+/* How often a run gives a sign of life: when a run was killed is known to so much. */
+#define BEAT_MS 30000
+
+/* Whose operation keys ours are. */
+#define KEY_SCOPE "daybook run"
+
+/* For how long a build can be found by its key; a day less than the library says. */
+#define KEY_LIFE_S (6 * 86400)
+
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
 
 /* What may be to do, in the order in which it is done. */
 enum part {
     PART_NONE,
-    PART_PARENTS,
-    PART_BUILDSET,
-    PART_BUILDREQUEST,
     PART_BUILD,
-    PART_PROPERTIES,
+    PART_CHECK,
+    PART_STEPS,
     PART_STEP,
     PART_STEP_START,
     PART_STEP_LOG,
@@ -42,15 +52,13 @@ enum part {
     PART_BUILD_FINISH,
 };
 
-void recorder_init(struct recorder *recorder, struct record *record)
+void recorder_init(struct recorder *recorder, struct record *record, struct spool_entry *entry)
 {
-    *recorder = (struct recorder){.record = record, .buildid = DBK_NONE, .number = DBK_NONE};
+    *recorder = (struct recorder){.record = record, .entry = entry, .number = DBK_NONE};
     recorder->call = (struct dbk_call)DBK_CALL_INIT;
     recorder->call.timeout_ms = OPERATION_TIMEOUT_MS;
     recorder->call.out_refusal = &recorder->refusal;
-    for (size_t i = 0; i < RECORDER_ID_COUNT; i++)
-        recorder->ids[i] = (struct recorder_slot){recorder, DBK_NONE};
-    recorder->are_properties_stored = !record->plan->property_count;
+    recorder->beat_at_ms = clock_ms() + BEAT_MS;
 }
 
 int64_t recorder_clock(void *user)
@@ -59,9 +67,29 @@ int64_t recorder_clock(void *user)
     return recorder->at ? recorder->at : clock_now();
 }
 
+void recorder_await(struct recorder *recorder, struct opening *opening)
+{
+    recorder->opening = opening;
+    recorder->is_awaited = true;
+}
+
 void recorder_attach(struct recorder *recorder, struct dbk_store *store)
 {
     recorder->store = store;
+}
+
+void recorder_resume(struct recorder *recorder)
+{
+    struct record *record = recorder->record;
+    recorder->is_resumed = true;
+    /* The key finds the build in the very database that made it; an id may be another's in another one. */
+    if (record->started_at > clock_now() - KEY_LIFE_S)
+        record->buildid = DBK_NONE;
+}
+
+void recorder_detach(struct recorder *recorder)
+{
+    recorder->store = NULL;
 }
 
 void recorder_fail(struct recorder *recorder, const struct dbk_error *error)
@@ -111,18 +139,13 @@ static enum part step_due(const struct recorder *recorder, const struct record_s
 static enum part due(const struct recorder *recorder, size_t *out_step)
 {
     const struct record *record = recorder->record;
-    for (int i = RECORDER_BUILDER; i <= RECORDER_SOURCESTAMP; i++)
-        if (recorder->ids[i].id == DBK_NONE)
-            return PART_PARENTS;
-    if (recorder->ids[RECORDER_BUILDSET].id == DBK_NONE)
-        return PART_BUILDSET;
-    if (recorder->ids[RECORDER_BUILDREQUEST].id == DBK_NONE)
-        return PART_BUILDREQUEST;
-    if (recorder->buildid == DBK_NONE)
+    if (record->buildid == DBK_NONE)
         return PART_BUILD;
-    if (!recorder->are_properties_stored)
-        return PART_PROPERTIES;
-    for (size_t i = 0; i < record->step_count; i++) {
+    if (recorder->is_resumed && !recorder->is_checked)
+        return PART_CHECK;
+    if (recorder->is_resumed && !recorder->are_steps_known && !recorder->is_finish_stored)
+        return PART_STEPS;
+    for (size_t i = 0; i < record->step_count && !recorder->is_finish_stored; i++) {
         enum part part = step_due(recorder, &record->steps[i]);
         *out_step = i;
         if (part != PART_NONE)
@@ -169,21 +192,74 @@ static void note_submitted(struct recorder *recorder, int status)
         note_error(recorder, &recorder->refusal);
 }
 
-static void id_answered(void *user, const struct dbk_error *error, int64_t id)
-{
-    struct recorder_slot *slot = user;
-    if (note_answer(slot->recorder, error))
-        slot->id = id;
-}
-
 static void build_answered(void *user, const struct dbk_error *error, int64_t buildid,
                            int64_t number)
 {
     struct recorder *recorder = user;
     if (!note_answer(recorder, error))
         return;
-    recorder->buildid = buildid;
+    recorder->record->buildid = buildid;
     recorder->number = number;
+    if (recorder->entry)
+        spooled_note_build(recorder->entry, buildid);
+}
+
+/* The build that another process added, or one that has its id in another database by now. */
+static void check_answered(void *user, const struct dbk_error *error, const struct dbk_build *build)
+{
+    struct recorder *recorder = user;
+    struct record *record = recorder->record;
+    if (!note_answer(recorder, error))
+        return;
+    if (build && build->started_at == record->started_at) {
+        recorder->is_checked = true;
+        recorder->number = build->number;
+        /* The build is finished last of all. */
+        if (build->results != DBK_NONE)
+            recorder->is_state_stored = recorder->is_finish_stored = true;
+    } else if (recorder->number == DBK_NONE) {
+        record->buildid = DBK_NONE;
+    } else {
+        recorder->error = (struct dbk_error){
+            .status = DBK_NOT_FOUND, .message = "the build was recorded, and deleted since"};
+        recorder->is_failed = true;
+    }
+}
+
+/* Takes note of a step that the store has. Of a run that nobody saw the end of, it is all that is
+ * known: a step that is open there ended with the run. */
+static void note_step(struct record *record, const struct dbk_step *stored)
+{
+    if (record->is_lost && stored->complete_at == DBK_NONE) {
+        struct record_step *step = &record->steps[record->step_count++];
+        *step = (struct record_step){.name = strdup(text_or_empty(stored->name)),
+                                     .started_at = stored->started_at,
+                                     .complete_at = record->complete_at,
+                                     .results = DBK_EXCEPTION,
+                                     .state = "lost",
+                                     .stored = {.id = stored->id, .is_log = true}};
+        step->stored.is_start = true;
+    }
+    if (!record->is_lost && stored->number >= 0 && stored->number < (int64_t)record->step_count) {
+        struct record_step *step = &record->steps[stored->number];
+        free(step->stored.name);
+        step->stored.name = strdup(text_or_empty(stored->name));
+        step->stored.id = stored->id;
+    }
+}
+
+static void steps_answered(void *user, const struct dbk_error *error,
+                           const struct dbk_step *const *steps, const struct dbk_page *page)
+{
+    struct recorder *recorder = user;
+    struct record *record = recorder->record;
+    if (!note_answer(recorder, error))
+        return;
+    if (record->is_lost)
+        record->steps = calloc(page->count + 1, sizeof(*record->steps));
+    for (size_t i = 0; record->steps && i < page->count; i++)
+        note_step(record, steps[i]);
+    recorder->are_steps_known = true;
 }
 
 static void step_answered(void *user, const struct dbk_error *error, int64_t stepid, int64_t number,
@@ -207,46 +283,47 @@ static void done_answered(void *user, const struct dbk_error *error)
         *recorder->pending_flag = true;
 }
 
-static void deliver_parents(struct recorder *recorder)
+/* Adds the build as it is at the start. The key makes one build of it, however often it is sent; so
+ * nothing that changes while it runs may be in it. */
+static int deliver_start(struct recorder *recorder)
 {
-    static const enum recorder_id named[] = {RECORDER_BUILDER, RECORDER_WORKER, RECORDER_MASTER};
-    typedef int find_fn(struct dbk_store *, const char *, bool, const struct dbk_call *,
-                        dbk_id_fn *, void *);
-    static find_fn *const find[] = {dbk_find_builder_id, dbk_find_worker_id, dbk_find_master_id};
-    const struct record_plan *plan = recorder->record->plan;
-    const char *const names[] = {plan->builder, plan->worker, plan->master};
-    struct recorder_slot *slot;
-    for (size_t i = 0; i < 3; i++) {
-        slot = &recorder->ids[named[i]];
-        if (slot->id == DBK_NONE)
-            note_submitted(recorder, find[i](recorder->store, names[i], true, &recorder->call,
-                                             id_answered, slot));
-    }
-    struct dbk_sourcestamp_key key = DBK_SOURCESTAMP_KEY_INIT;
-    key.repository = plan->repository;
-    key.branch = plan->branch;
-    key.revision = plan->revision;
-    slot = &recorder->ids[RECORDER_SOURCESTAMP];
-    if (slot->id == DBK_NONE)
-        note_submitted(recorder, dbk_find_sourcestamp_id(recorder->store, &key, true,
-                                                         &recorder->call, id_answered, slot));
-}
-
-static int deliver_buildset(struct recorder *recorder)
-{
-    struct dbk_new_buildset buildset = DBK_NEW_BUILDSET_INIT;
-    buildset.reason = RECORD_SOURCE;
-    buildset.sourcestampids = &recorder->ids[RECORDER_SOURCESTAMP].id;
-    buildset.sourcestamp_count = 1;
-    return dbk_add_buildset(recorder->store, &buildset, &recorder->call, id_answered,
-                            &recorder->ids[RECORDER_BUILDSET]);
+    const struct record *record = recorder->record;
+    const struct record_plan *plan = record->plan;
+    struct dbk_call call = recorder->call;
+    struct dbk_sourcestamp_key source = DBK_SOURCESTAMP_KEY_INIT;
+    const struct dbk_sourcestamp_key *sources[] = {&source};
+    struct dbk_new_build build = DBK_NEW_BUILD_INIT;
+    source.repository = plan->repository;
+    source.branch = plan->branch;
+    source.revision = plan->revision;
+    build.builder = plan->builder;
+    build.worker = plan->worker;
+    build.master = plan->master;
+    build.reason = RECORD_SOURCE;
+    build.sourcestamps = sources;
+    build.sourcestamp_count = 1;
+    build.state_string = "running";
+    build.started_at = record->started_at;
+    build.properties = plan->properties;
+    build.property_count = plan->property_count;
+    call.scope = KEY_SCOPE;
+    call.key = plan->key;
+    return dbk_record_build(recorder->store, &build, &call, build_answered, recorder);
 }
 
 /* Sends what a step printed until now. */
 static int deliver_log(struct recorder *recorder, struct record_step *step)
 {
+    const struct record *record = recorder->record;
     char name[RECORD_STATE_SIZE];
     size_t len = 0;
+    snprintf(name, sizeof(name), "log/%s", text_or_empty(step->stored.name));
+    if (record->output_fd >= 0 && step->stored.name) {
+        recorder->pending_flag = &step->stored.is_log;
+        return dbk_set_build_data_from_fd(recorder->store, record->buildid, name, record->output_fd,
+                                          step->kept_offset, step->kept_len, RECORD_SOURCE,
+                                          &recorder->call, done_answered, recorder);
+    }
     char *log = step->stored.name ? capture_copy(&step->output, &len) : NULL;
     if (!log) {
         recorder->refusal = (struct dbk_error){.status = DBK_NO_MEMORY,
@@ -257,9 +334,8 @@ static int deliver_log(struct recorder *recorder, struct record_step *step)
     recorder->pending_flag = is_whole ? &step->stored.is_log : &recorder->is_part_stored;
     step->stored.log_total = step->output.total;
     step->stored.log_ms = clock_ms();
-    snprintf(name, sizeof(name), "log/%s", step->stored.name);
-    int status = dbk_set_build_data(recorder->store, recorder->buildid, name, log, len,
-                                    RECORD_SOURCE, &recorder->call, done_answered, recorder);
+    int status = dbk_set_build_data(recorder->store, record->buildid, name, log, len, RECORD_SOURCE,
+                                    &recorder->call, done_answered, recorder);
     free(log);
     return status;
 }
@@ -274,8 +350,8 @@ static int deliver_step(struct recorder *recorder, enum part part, struct record
     switch (part) {
     case PART_STEP:
         step->stored.is_state = is_finished;
-        return dbk_add_step(store, recorder->buildid, step->name, step->state, call, step_answered,
-                            recorder);
+        return dbk_add_step(store, recorder->record->buildid, step->name, step->state, call,
+                            step_answered, recorder);
     case PART_STEP_START:
         recorder->pending_flag = &step->stored.is_start;
         return dbk_start_step(store, step->stored.id, step->started_at, true, call, done_answered,
@@ -283,7 +359,6 @@ static int deliver_step(struct recorder *recorder, enum part part, struct record
     case PART_STEP_LOG:
         return deliver_log(recorder, step);
     case PART_STEP_STATE:
-        capture_fini(&step->output); /* it is in the store */
         recorder->pending_flag = &step->stored.is_state;
         return dbk_set_step_state_string(store, step->stored.id, step->state, call, done_answered,
                                          recorder);
@@ -299,37 +374,58 @@ static int deliver_build(struct recorder *recorder, enum part part)
     struct dbk_store *store = recorder->store;
     const struct record *record = recorder->record;
     const struct dbk_call *call = &recorder->call;
-    struct recorder_slot *ids = recorder->ids;
     recorder->at = part >= PART_BUILD_STATE ? record->complete_at : record->started_at;
     switch (part) {
-    case PART_BUILDSET:
-        return deliver_buildset(recorder);
-    case PART_BUILDREQUEST:
-        return dbk_add_buildrequest(store, ids[RECORDER_BUILDSET].id, ids[RECORDER_BUILDER].id, 0,
-                                    false, call, id_answered, &ids[RECORDER_BUILDREQUEST]);
     case PART_BUILD:
-        return dbk_add_build(store, ids[RECORDER_BUILDER].id, ids[RECORDER_BUILDREQUEST].id,
-                             ids[RECORDER_WORKER].id, ids[RECORDER_MASTER].id, "running", call,
-                             build_answered, recorder);
-    case PART_PROPERTIES:
-        recorder->pending_flag = &recorder->are_properties_stored;
-        return dbk_set_build_properties(store, recorder->buildid, record->plan->properties,
-                                        record->plan->property_count, call, done_answered,
-                                        recorder);
+        return deliver_start(recorder);
+    case PART_CHECK:
+        return dbk_get_build(store, record->buildid, call, check_answered, recorder);
+    case PART_STEPS:
+        return dbk_get_steps(store, record->buildid, NULL, call, steps_answered, recorder);
     case PART_BUILD_STATE:
         recorder->pending_flag = &recorder->is_state_stored;
-        return dbk_set_build_state_string(store, recorder->buildid, record->state, call,
+        return dbk_set_build_state_string(store, record->buildid, record->state, call,
                                           done_answered, recorder);
     default:
         recorder->pending_flag = &recorder->is_finish_stored;
-        return dbk_finish_build(store, recorder->buildid, record->results, call, done_answered,
+        return dbk_finish_build(store, record->buildid, record->results, call, done_answered,
                                 recorder);
     }
+}
+
+/* Takes the store over once it is open. */
+static void take_store(struct recorder *recorder)
+{
+    struct dbk_error error;
+    struct dbk_store *store;
+    if (!recorder->opening || !opening_take(recorder->opening, &store, &error))
+        return;
+    recorder->is_awaited = false;
+    recorder->store = store;
+    if (store && !dbk_get_info(store)->is_own) {
+        error.status = DBK_UNSUPPORTED;
+        snprintf(
+            error.message, sizeof(error.message),
+            "this is a Buildbot database, where nothing is added; make one of daybook's own with "
+            "`daybook init FILE`, and name it with --db or DAYBOOK_DB");
+    }
+    if (error.status != DBK_OK && !recorder->is_failed)
+        recorder_fail(recorder, &error);
+}
+
+static void give_sign_of_life(struct recorder *recorder)
+{
+    if (!recorder->entry || clock_ms() < recorder->beat_at_ms)
+        return;
+    spool_beat(recorder->entry);
+    recorder->beat_at_ms = clock_ms() + BEAT_MS;
 }
 
 void recorder_work(struct recorder *recorder)
 {
     size_t step = 0;
+    take_store(recorder);
+    give_sign_of_life(recorder);
     if (recorder->store)
         dbk_dispatch(recorder->store);
     if (!is_open(recorder) || recorder->pending_count)
@@ -337,32 +433,33 @@ void recorder_work(struct recorder *recorder)
     if (recorder->retry_wait_ms && clock_ms() < recorder->retry_at_ms)
         return;
     enum part part = due(recorder, &step);
-    if (part == PART_PARENTS) {
-        recorder->at = recorder->record->started_at;
-        deliver_parents(recorder);
-    } else if (part >= PART_STEP && part <= PART_STEP_FINISH) {
+    if (part >= PART_STEP && part <= PART_STEP_FINISH)
         note_submitted(recorder, deliver_step(recorder, part, &recorder->record->steps[step]));
-    } else if (part != PART_NONE) {
+    else if (part != PART_NONE)
         note_submitted(recorder, deliver_build(recorder, part));
-    }
     recorder->at = 0;
 }
 
 int recorder_fd(const struct recorder *recorder)
 {
-    return recorder->store ? dbk_fd(recorder->store) : -1;
+    if (recorder->store)
+        return dbk_fd(recorder->store);
+    return recorder->opening ? opening_fd(recorder->opening) : -1;
 }
 
 int recorder_timeout_ms(const struct recorder *recorder)
 {
     const struct record *record = recorder->record;
-    int64_t at = INT64_MAX, now = clock_ms();
-    if (!is_open(recorder) || recorder->pending_count)
-        return -1;
-    if (recorder->retry_wait_ms)
-        at = recorder->retry_at_ms;
-    else if (record->step_count)
-        at = log_due_ms(recorder, &record->steps[record->step_count - 1]);
+    int64_t at = recorder->entry ? recorder->beat_at_ms : INT64_MAX, due_at = INT64_MAX;
+    int64_t now = clock_ms();
+    if (is_open(recorder) && !recorder->pending_count) {
+        if (recorder->retry_wait_ms)
+            due_at = recorder->retry_at_ms;
+        else if (record->step_count)
+            due_at = log_due_ms(recorder, &record->steps[record->step_count - 1]);
+    }
+    if (due_at < at)
+        at = due_at;
     if (at == INT64_MAX)
         return -1;
     return at > now ? (int)(at - now) : 0;
@@ -371,9 +468,16 @@ int recorder_timeout_ms(const struct recorder *recorder)
 bool recorder_is_settled(const struct recorder *recorder)
 {
     size_t step;
+    if (recorder->is_awaited && !recorder->is_failed)
+        return false;
     if (!is_open(recorder))
         return true;
     return !recorder->pending_count && due(recorder, &step) == PART_NONE;
+}
+
+bool recorder_is_whole(const struct recorder *recorder)
+{
+    return recorder->record->results != DBK_NONE && recorder->is_finish_stored;
 }
 
 void recorder_give_up(struct recorder *recorder)

@@ -10,26 +10,22 @@
 #ifndef RECORDER_H
 #define RECORDER_H
 
+#include "opening.h"
 #include "record.h"
+#include "spool.h"
 
 #include <daybook.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum recorder_id {
-    RECORDER_BUILDER,
-    RECORDER_WORKER,
-    RECORDER_MASTER,
-    RECORDER_SOURCESTAMP,
-    RECORDER_BUILDSET,
-    RECORDER_BUILDREQUEST,
-    RECORDER_ID_COUNT,
-};
-
 struct recorder {
     struct record *record;
-    struct dbk_store *store; /* NULL: there is none, or it is closed */
+    struct opening *opening;   /* what brings the store; NULL: nothing */
+    bool is_awaited;           /* it has not yet */
+    struct spool_entry *entry; /* the run's note in the spool; NULL: none */
+    int64_t beat_at_ms;        /* when that gets the next sign of life */
+    struct dbk_store *store;   /* NULL: there is none, or it is closed */
     struct dbk_call call;
     struct dbk_error refusal; /* where call.out_refusal points */
     struct dbk_error error;   /* the last one; status DBK_OK for none */
@@ -40,31 +36,38 @@ struct recorder {
     int64_t retry_at_ms;
     int64_t retry_wait_ms; /* 0: the last operation went well */
     int64_t at;            /* the time that the store's clock shows; 0: the real one */
-    struct recorder_slot {
-        struct recorder *recorder;
-        int64_t id;
-    } ids[RECORDER_ID_COUNT];
-    int64_t buildid; /* DBK_NONE while it is not known, as the next one */
-    int64_t number;
-    bool are_properties_stored;
+    int64_t number;        /* the build's; DBK_NONE while it is not known */
+    bool is_resumed;       /* another process may have begun to deliver it */
+    bool is_checked;       /* then: whether the build is there as it was left */
+    bool are_steps_known;  /* then: which steps are */
     bool is_state_stored;
     bool is_finish_stored;
     bool is_part_stored; /* of a log that still grows: nobody asks */
 };
 
-void recorder_init(struct recorder *recorder, struct record *record);
+/* Args: entry is the record's note in the spool, or NULL. */
+void recorder_init(struct recorder *recorder, struct record *record, struct spool_entry *entry);
 
 /* The clock to open the store with: what comes late into the store has the time when it happened.
  * user: the recorder. */
 int64_t recorder_clock(void *user);
 
-/* Begins to deliver. The store is the recorder's from here on. */
+/* Begins to deliver once the store is open. */
+void recorder_await(struct recorder *recorder, struct opening *opening);
+
+/* Begins to deliver. The store is the recorder's until recorder_detach(). */
 void recorder_attach(struct recorder *recorder, struct dbk_store *store);
+
+/* Goes on with what another process began to deliver. Before recorder_attach(). */
+void recorder_resume(struct recorder *recorder);
+
+/* Leaves the store to the caller. No operation may be outstanding. */
+void recorder_detach(struct recorder *recorder);
 
 /* Says that there is no store to deliver to, and why. */
 void recorder_fail(struct recorder *recorder, const struct dbk_error *error);
 
-/* The store's descriptor, to be polled for reading; -1 for none. */
+/* The descriptor that has news, to be polled for reading; -1 for none. */
 int recorder_fd(const struct recorder *recorder);
 
 /* Milliseconds until recorder_work() is wanted even if the descriptor is silent; -1: never. */
@@ -75,6 +78,9 @@ void recorder_work(struct recorder *recorder);
 
 /* Whether all that is known so far is delivered, or never will be. */
 bool recorder_is_settled(const struct recorder *recorder);
+
+/* Whether all of a record that has ended is in the store. */
+bool recorder_is_whole(const struct recorder *recorder);
 
 /* Gives up what is not delivered: the reason is the last error, or that nobody answered. */
 void recorder_give_up(struct recorder *recorder);

@@ -7,6 +7,7 @@
 #include "environment.h"
 #include "loop.h"
 #include "message.h"
+#include "opening.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,11 +15,11 @@
 #include <sys/wait.h>
 
 /* How long a step's start waits for the store, whose ids the command's environment names. */
-#define START_PATIENCE_MS 1000
+#define START_PATIENCE_MS 500
 
-/* How long the record may take after the last command ended, and some more for long logs. */
-#define SETTLE_MAX_MS 5000
-#define SETTLE_BYTES_PER_MS 20000
+/* How long the record may take after the last command ended. With what it then takes to keep it elsewhere,
+ * nobody waits for more than five seconds. */
+#define SETTLE_MAX_MS 4000
 
 struct runner {
     const struct runner_plan *plan;
@@ -101,8 +102,10 @@ static int start(struct runner *runner, const struct runner_step *step)
     const struct record *record = runner->record;
     int64_t stepid =
         record->step_count ? record->steps[record->step_count - 1].stored.id : DBK_NONE;
+    const struct dbk_store *store = runner->recorder->store;
+    const char *path = store ? dbk_get_info(store)->path : NULL;
     struct environment environment;
-    environment_init(&environment, runner->plan->db, runner->recorder->buildid, stepid);
+    environment_init(&environment, path ? path : runner->plan->db, record->buildid, stepid);
     int error = environment.variables ? loop_start(&runner->loop, step->argv, environment.variables)
                                       : ENOMEM;
     environment_fini(&environment);
@@ -145,25 +148,31 @@ static void finish_build(struct runner *runner)
     record_finish(runner->record, outcome->results, state);
 }
 
-/* Gives the store the time that it may take, and closes it. */
+/* Gives the store the time that it may take, and closes it; then the thread that opened it what is left, to
+ * record what earlier runs left. */
 static void settle(struct runner *runner)
 {
     struct recorder *recorder = runner->recorder;
-    int64_t end_ms =
-        clock_ms() + SETTLE_MAX_MS + (int64_t)(runner->record->plan->log_max / SETTLE_BYTES_PER_MS);
+    struct opening *opening = runner->plan->opening;
+    struct opening_backlog backlog;
+    int64_t end_ms = clock_ms() + SETTLE_MAX_MS;
     size_t signal_count = runner->loop.signal_count;
     recorder_work(recorder);
-    while (recorder->store) {
+    for (;;) {
         int64_t left = end_ms - clock_ms();
         /* Whoever sends a signal now does not want to wait. */
-        if (left <= 0 || runner->loop.signal_count != signal_count)
+        bool is_urgent = left <= 0 || runner->loop.signal_count != signal_count;
+        if (is_urgent)
             recorder_give_up(recorder);
-        if (left <= 0)
+        bool is_here = recorder_is_settled(recorder) && !recorder->store;
+        if (left <= 0 || (is_here && (is_urgent || !opening || opening_is_over(opening, &backlog))))
             break;
         if (recorder_is_settled(recorder))
             recorder_close(recorder);
         loop_turn(&runner->loop, (int)left);
     }
+    if (opening)
+        opening_stop(opening);
     runner->outcome->signo = runner->loop.signo;
 }
 

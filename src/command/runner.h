@@ -21,7 +21,8 @@ struct runner_plan {
     const struct runner_step *steps;
     size_t step_count;
     bool keeps_going;          /* a failure does not end the run */
-    const char *db;            /* for the commands' environment; NULL: not to be set */
+    const char *db;            /* for the commands' environment, until the store says its path */
+    struct opening *opening;   /* what opens the store; NULL: nothing does */
     struct terminal *terminal; /* ours */
 };
 

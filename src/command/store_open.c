@@ -130,11 +130,10 @@ static int refuse_memory(struct dbk_store **store, struct dbk_error *out_error)
     return DBK_INVALID;
 }
 
-int store_try_open(const struct arguments *arguments, enum store_use use,
-                   const struct dbk_options *wanted, struct dbk_store **out_store,
-                   bool *out_is_created, struct dbk_error *out_error)
+int store_try_open_url(const char *url, enum store_use use, const struct dbk_options *wanted,
+                       struct dbk_store **out_store, bool *out_is_created,
+                       struct dbk_error *out_error)
 {
-    const char *url = store_url(arguments);
     struct dbk_options options = DBK_OPTIONS_INIT;
     if (wanted)
         options = *wanted;
@@ -165,6 +164,14 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
 char *store_shown_url(const struct arguments *arguments)
 {
     return hide_password(store_url(arguments));
+}
+
+int store_try_open(const struct arguments *arguments, enum store_use use,
+                   const struct dbk_options *options, struct dbk_store **out_store,
+                   bool *out_is_created, struct dbk_error *out_error)
+{
+    return store_try_open_url(store_url(arguments), use, options, out_store, out_is_created,
+                              out_error);
 }
 
 void store_tell_created(const struct arguments *arguments)

@@ -37,6 +37,11 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
                    const struct dbk_options *options, struct dbk_store **out_store,
                    bool *out_is_created, struct dbk_error *out_error);
 
+/* The same of a URL or path. Any thread. */
+int store_try_open_url(const char *url, enum store_use use, const struct dbk_options *options,
+                       struct dbk_store **out_store, bool *out_is_created,
+                       struct dbk_error *out_error);
+
 /* Says where a database was made. */
 void store_tell_created(const struct arguments *arguments);
 

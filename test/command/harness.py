@@ -4,6 +4,7 @@ The environment names the program (DAYBOOK). main() ends with the line that tool
 Not a test itself.
 """
 
+import atexit
 import fcntl
 import json
 import os
@@ -21,6 +22,10 @@ import unittest
 PROGRAM = os.path.abspath(os.environ.get("DAYBOOK", "build/daybook"))
 DEADLINE_S = 60
 
+# What `daybook run` notes of its runs goes here, not to the home of whoever runs the tests.
+STATE = tempfile.mkdtemp(prefix="daybook-state-")
+atexit.register(shutil.rmtree, STATE, ignore_errors=True)
+
 
 class Run:
     """What a run of the program gave."""
@@ -36,7 +41,7 @@ class Run:
 def environment(**changes):
     unwanted = ("DAYBOOK_DB", "DAYBOOK_BUILD", "DAYBOOK_STEP", "NO_COLOR", "LC_ALL")
     env = {k: v for k, v in os.environ.items() if k not in unwanted and not k.startswith("GIT_")}
-    env.update(LANG="C.UTF-8", TZ="UTC", TERM="xterm", GIT_CEILING_DIRECTORIES="/")
+    env.update(LANG="C.UTF-8", TZ="UTC", TERM="xterm", XDG_STATE_HOME=STATE, GIT_CEILING_DIRECTORIES="/")
     env.update(changes)
     return env
 

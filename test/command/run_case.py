@@ -59,6 +59,9 @@ class Case(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="daybook-run-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.path = os.path.join(self.folder, "daybook.sqlite")
+        self.state = tempfile.mkdtemp(prefix="daybook-state-")
+        self.addCleanup(shutil.rmtree, self.state, ignore_errors=True)
+        self.spool = os.path.join(self.state, "daybook", "spool")
 
     def file(self, name):
         return os.path.join(self.folder, name)
@@ -75,18 +78,24 @@ class Case(unittest.TestCase):
         with open(self.file("gate"), "w", encoding="ascii") as gate:
             gate.write("go\n")
 
-    def run_it(self, *words, stdin=b"", cwd=None, **env):
+    def environment(self, **changes):
+        return environment(**{"XDG_STATE_HOME": self.state, **changes})
+
+    def run_it(self, *words, **more):
         """daybook run WORDS, without a controlling terminal."""
+        return self.daybook("run", *words, **more)
+
+    def daybook(self, *words, stdin=b"", cwd=None, before=None, **env):
         began = time.monotonic()
-        done = subprocess.run([PROGRAM, "run", *words], cwd=cwd or self.folder, input=stdin,
-                              env=environment(**env), capture_output=True, timeout=DEADLINE_S,
-                              start_new_session=True, check=False)
+        done = subprocess.run([PROGRAM, *words], cwd=cwd or self.folder, input=stdin,
+                              env=self.environment(**env), capture_output=True, timeout=DEADLINE_S,
+                              start_new_session=True, preexec_fn=before, check=False)
         return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
     def start(self, *words, **options):
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        child = subprocess.Popen([PROGRAM, "run", *words], cwd=self.folder, env=environment(),
+        child = subprocess.Popen([PROGRAM, "run", *words], cwd=self.folder, env=self.environment(),
                                  stdin=subprocess.DEVNULL, start_new_session=True, **options)
         self.addCleanup(self.end, child)
         return child

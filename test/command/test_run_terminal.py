@@ -104,7 +104,7 @@ class Terminal(Case):
         self.assertEqual(screen.end(), 0)
         self.assertEqual(screen.text, b"out\r\n")
         with open(self.file("err"), encoding="ascii") as file:
-            self.assertTrue(file.read().startswith("daybook: created ./daybook.sqlite\nerr\n"))
+            self.assertTrue(file.read().startswith("err\ndaybook: created ./daybook.sqlite\n"))
 
     def test_what_stays_in_the_background_lives_on(self):
         screen = self.screen("--", "sh", "-c", "(sleep 0.5; echo lived > proof) & echo begun")
