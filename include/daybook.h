@@ -758,6 +758,36 @@ DBK_API int dbk_get_build_data_range(struct dbk_store *store, int64_t buildid, c
                                      int64_t offset, int64_t length, const struct dbk_call *call,
                                      dbk_build_data_fn *done, void *user);
 
+/* Takes a piece of a value: piece->value has piece->value_len bytes, 1 or more, which are the value's from offset
+ * on; it is lent until this returns. Result: true: the next piece may come; false: not before dbk_resume(). */
+typedef bool dbk_piece_fn(void *user, const struct dbk_build_data *piece, int64_t offset);
+
+/*
+ * Reads a value, or a part of it, in pieces: `piece` runs for each of them in order, the next one being read
+ * only when the last was taken; then `done` runs once, with what dbk_get_build_data_no_value() gives (NULL:
+ * there is no such value). However long the value is, the memory needed is that of a piece or two.
+ *
+ * The pieces are those of one value: one that is replaced or deleted in between is still given to its end, or the read
+ * ends with DBK_CONFLICT, and can be begun again. For that a snapshot of the database is kept open. As
+ * long as it is, SQLite's log cannot begin anew; so a read that is not asked to go on for 5 s, or has a
+ * snapshot for 60 s, gives it back, as do the oldest of more than 16. The next piece then costs reading again
+ * what was given, to see that it is still the same. On a database without write-ahead log, where a
+ * snapshot keeps writers waiting, none is kept: each commit in between costs that.
+ *
+ * Args: offset and length as in dbk_get_build_data_range(), INT64_MAX for all of it. With call->out_op it can be
+ * paused, and cancelled at any time, from `piece` too: then no more pieces come. call->timeout_ms is for all of
+ * it. Errors: DBK_CONFLICT; DBK_CANCELLED also when the store is closed in between.
+ */
+DBK_API int dbk_read_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                                int64_t offset, int64_t length, const struct dbk_call *call,
+                                dbk_piece_fn *piece, dbk_build_data_fn *done, void *user);
+
+/*
+ * Lets a read whose `piece` gave false go on. Any thread; it may come before that `piece` has returned.
+ * Result: DBK_OK; DBK_NOT_FOUND when it has ended.
+ */
+DBK_API int dbk_resume(struct dbk_store *store, struct dbk_op op);
+
 /* Gets what is known of a value without its bytes, or none. Buildbot: getBuildDataNoValue. */
 DBK_API int dbk_get_build_data_no_value(struct dbk_store *store, int64_t buildid, const char *name,
                                         const struct dbk_call *call, dbk_build_data_fn *done,

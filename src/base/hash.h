@@ -17,4 +17,8 @@ int dbki_hash_columns(const char *const *fields, size_t count, char out_hex[DBKI
 /* FNV-1a over len bytes, going on from `hash` (0 to begin). */
 uint64_t dbki_hash_bytes(uint64_t hash, const void *bytes, size_t len);
 
+/* Another one for large blocks, some ten times as quick, going on from `hash` (0 to begin). The same bytes
+ * cut into other blocks give another hash. */
+uint64_t dbki_hash_block(uint64_t hash, const void *bytes, size_t len);
+
 #endif

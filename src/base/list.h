@@ -32,6 +32,14 @@ static inline void dbki_list_append(struct dbki_list *list, struct dbki_link *li
     list->ends.prev = link;
 }
 
+static inline void dbki_list_prepend(struct dbki_list *list, struct dbki_link *link)
+{
+    link->next = list->ends.next;
+    link->prev = &list->ends;
+    link->next->prev = link;
+    list->ends.next = link;
+}
+
 static inline void dbki_list_remove(struct dbki_link *link)
 {
     link->prev->next = link->next;

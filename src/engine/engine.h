@@ -58,6 +58,7 @@ struct dbki_wait {
 struct dbki_conn_options {
     bool is_writer;
     bool is_created; /* make the database if it is missing */
+    bool is_slim;    /* little memory: for one value after another, not for records */
     /* Asked now and then within a long query: true ends it with DBK_TIMEOUT. May be NULL. */
     bool (*is_stopped)(void *user);
     void *user;
@@ -97,6 +98,14 @@ struct dbki_engine {
     int (*commit)(struct dbki_conn *conn, struct dbki_wait *wait, struct dbk_error *error);
     /* Undoes the transaction, if there is one. */
     void (*rollback)(struct dbki_conn *conn);
+
+    /*
+     * Optional. Looks at the transaction, one that reads, so that its snapshot is fixed from here on.
+     * *out_version: the same as in an earlier one of this connection if nobody committed in between.
+     * *out_is_in_the_way: others cannot commit while it is open.
+     */
+    int (*look)(struct dbki_conn *conn, int64_t *out_version, bool *out_is_in_the_way,
+                struct dbk_error *error);
 
     /* Runs statements without parameters that give no rows (DDL), as they are. */
     int (*script)(struct dbki_conn *conn, const char *sql, struct dbk_error *error);

@@ -26,6 +26,7 @@
 #include "engine/engine.h"
 
 struct dbki_op;
+struct dbki_pieces;
 struct dbki_record;
 
 /* Collects the statements of one pass. */
@@ -110,9 +111,10 @@ struct dbki_op {
     dbki_callback *done;
     void *user;
     struct dbki_op *next_follower;
-    int64_t now;                   /* the store's clock at submit */
-    struct dbki_key *key;          /* the wrapper's: an operation key */
-    int64_t result[2];             /* of a write: what its callback gives beside the error */
+    struct dbki_pieces *pieces; /* of a read whose value goes out in pieces (pieces.c), else NULL */
+    int64_t now;                /* the store's clock at submit */
+    struct dbki_key *key;       /* the wrapper's: an operation key */
+    int64_t result[2];          /* of a write: what its callback gives beside the error */
     struct dbki_value result_text; /* the same; NULL for most */
     int64_t
         progress[2]; /* of one that takes several turns; bind() begins with what was committed */

@@ -12,7 +12,7 @@ static const int64_t READ_RETRY_NS = 500 * 1000;
 
 /* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit:
  * then the read begins again. */
-static void run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction)
+void dbki_run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction)
 {
     const struct dbki_engine *engine = worker->conn->engine;
     int64_t waited_ns = 0;
@@ -100,6 +100,10 @@ void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
     const struct dbki_engine *engine = worker->conn->engine;
     struct dbk_error error;
+    if (ops[0]->pieces) {
+        dbki_run_piece(worker, ops[0]);
+        return;
+    }
     /* A statement alone is a snapshot by itself. */
     bool has_transaction = count > 1 || ops[0]->kind->is_several;
     int status = DBK_OK;
@@ -112,7 +116,7 @@ void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
     memcpy(left, ops, (size_t)count * sizeof *ops);
     for (int i = 0; i < count && !status; i++)
         if (left[i] && !join(worker, left + i, count - i))
-            run_read(worker, left[i], has_transaction);
+            dbki_run_read(worker, left[i], has_transaction);
     if (has_transaction && !status)
         engine->commit(worker->conn, NULL, &error);
     dbki_complete(worker, ops, count);

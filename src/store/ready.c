@@ -47,6 +47,8 @@ void dbki_end_waiting_locked(struct dbk_store *store, struct dbki_queue *queue, 
     dbki_list_remove(&op->link);
     queue->count--;
     dbki_error_set(&op->error, status, "%s", sentence);
+    if (op->pieces)
+        dbki_let_snapshot_go_locked(store, op);
     if (op->is_partly_done) /* it had turns before, and what they did stays done */
         op->error.outcome = DBK_DONE;
     dbki_append_ready_locked(store, op);
@@ -104,6 +106,9 @@ static void check_deadlines_locked(struct dbk_store *store)
         pthread_cond_signal(&store->reads.wake);
         pthread_cond_signal(&store->writes.wake); /* where one worker does both */
     }
+    int64_t paused_ns = end_late(store, &store->paused, now_ns);
+    if (paused_ns)
+        dbki_timer_at_most_locked(store, paused_ns);
     int64_t reads_ns = end_late(store, &store->reads, now_ns);
     int64_t writes_ns = end_late(store, &store->writes, now_ns);
     if (reads_ns)
@@ -143,7 +148,9 @@ static void deliver(struct dbk_store *store, struct dbki_op *op)
         deliver_followed(store, op);
         return;
     }
-    if (op->kind->is_follower)
+    if (op->pieces && op->error.status == DBK_OK && dbki_deliver_piece(store, op))
+        return;
+    if (op->kind->is_follower || op->pieces)
         dbki_forget_follower(store, op);
     struct dbk_error *error = op->error.status == DBK_OK ? NULL : &op->error;
     if (error)
@@ -260,10 +267,10 @@ int dbk_cancel(struct dbk_store *store, struct dbk_op handle)
         return DBK_INVALID;
     if (is_forked(store))
         return DBK_CLOSED;
-    struct dbki_queue *queues[] = {&store->reads, &store->writes, &store->asleep};
+    struct dbki_queue *queues[] = {&store->reads, &store->writes, &store->asleep, &store->paused};
     int status = DBK_NOT_FOUND;
     pthread_mutex_lock(&store->lock);
-    for (int i = 0; i < 3 && status; i++) {
+    for (int i = 0; i < 4 && status; i++) {
         struct dbki_op *op = find_waiting(queues[i], handle.id);
         if (!op)
             continue;
@@ -299,6 +306,7 @@ int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
         cancel_all(store, &store->reads);
         cancel_all(store, &store->writes);
         cancel_all(store, &store->asleep);
+        cancel_all(store, &store->paused);
         pthread_cond_broadcast(&store->reads.wake);
         pthread_cond_broadcast(&store->writes.wake);
         pthread_cond_broadcast(&store->dispatched);

@@ -241,6 +241,7 @@ static int start_threads(struct dbk_store *store, struct dbk_error *error)
 /* Everything but the threads. */
 static void release(struct dbk_store *store)
 {
+    dbki_close_snapshots(store);
     for (int i = 0; i < store->worker_count; i++) {
         if (store->workers[i].conn)
             store->engine->close(store->workers[i].conn);
@@ -284,6 +285,9 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     dbki_list_init(&store->reads.waiting);
     dbki_list_init(&store->writes.waiting);
     dbki_list_init(&store->asleep.waiting);
+    dbki_list_init(&store->paused.waiting);
+    dbki_list_init(&store->parked);
+    dbki_list_init(&store->idle);
     init_condition(&store->reads.wake);
     init_condition(&store->writes.wake);
     init_condition(&store->dispatched);
@@ -345,7 +349,8 @@ void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t 
     if (store->fork_generation != dbki_fork_generation())
         return;
     pthread_mutex_lock(&store->lock);
-    stats.waiting_count = store->reads.count + store->writes.count + store->asleep.count;
+    stats.waiting_count =
+        store->reads.count + store->writes.count + store->asleep.count + store->paused.count;
     stats.running_count = store->running_count;
     stats.ready_count = store->ready_count;
     stats.read_count = store->read_count;
@@ -457,7 +462,7 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     op->state = DBKI_OP_WAITING;
     dbki_list_append(&queue->waiting, &op->link);
     queue->count++;
-    if (op->kind->is_follower) {
+    if (op->kind->is_follower || op->pieces) {
         op->next_follower = store->followers;
         store->followers = op;
     }

@@ -47,7 +47,11 @@ struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes;
     struct dbki_queue asleep;  /* followers between two looks */
-    struct dbki_op *followers; /* all of them, wherever they are */
+    struct dbki_queue paused;  /* reads in pieces whose next one is not wanted yet */
+    struct dbki_op *followers; /* all of them, and reads in pieces, wherever they are */
+    struct dbki_list parked;   /* snapshots between two pieces, the longest unused first */
+    struct dbki_list idle;     /* their connections when nobody needs them */
+    int snapshot_count;        /* all of them, also those in use */
     uint64_t write_turns;      /* how often writes were completed */
     int64_t look_at_ns;        /* when those that are asleep look again; 0: none is */
     struct dbki_list ready;
@@ -131,8 +135,15 @@ bool dbki_wake_followers_locked(struct dbk_store *store);
 bool dbki_look_locked(struct dbk_store *store, int64_t now_ns);
 /* Ends the follower of that id, at once or where it is next looked at. */
 bool dbki_cancel_follower_locked(struct dbk_store *store, uint64_t id);
-/* Forgets a follower that ended. */
+/* Forgets a follower that ended, or a read in pieces. */
 void dbki_forget_follower(struct dbk_store *store, struct dbki_op *op);
+
+/* pieces.c: gives the snapshot that an operation keeps to a reader, to be ended. The caller has the lock. */
+void dbki_let_snapshot_go_locked(struct dbk_store *store, struct dbki_op *op);
+/* Runs the callback for a piece. Result: whether more follows; else it is to be ended. */
+bool dbki_deliver_piece(struct dbk_store *store, struct dbki_op *op);
+/* Closes the connections that are left; all threads have ended. */
+void dbki_close_snapshots(struct dbk_store *store);
 
 /* store.c: frees everything; all threads have ended. */
 void dbki_store_free(struct dbk_store *store);

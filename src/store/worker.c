@@ -135,8 +135,13 @@ static int take_reads_locked(struct dbk_store *store, struct dbki_op **out_ops)
     int share = store->reads.count / (1 + store->reads.sleeper_count + store->reads.seeker_count);
     int max = share < 1 ? 1 : share > DBKI_READ_BATCH_MAX ? DBKI_READ_BATCH_MAX : share;
     int count = 0;
-    while (count < max && (out_ops[count] = dbki_take_locked(store, &store->reads)))
-        count++;
+    struct dbki_op *op;
+    while (count < max && (op = next_locked(store, &store->reads)) && !(count && op->pieces)) {
+        begin_locked(store, &store->reads, op);
+        out_ops[count++] = op;
+        if (op->pieces)
+            break;
+    }
     store->running_count += count;
     return count;
 }
@@ -186,18 +191,34 @@ static void run_writer(struct dbki_worker *worker)
     }
 }
 
+/* Sleeps as the others do, but not past the time at which a snapshot has been kept for long enough. */
+static void sleep_as_reader_locked(struct dbk_store *store)
+{
+    int64_t until_ns = dbki_snapshot_due_ns_locked(store);
+    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    if (!until_ns) {
+        sleep_locked(store, &store->reads);
+        return;
+    }
+    store->reads.sleeper_count++;
+    pthread_cond_timedwait(&store->reads.wake, &store->lock, &until);
+    store->reads.sleeper_count--;
+}
+
 static void run_reader(struct dbki_worker *worker)
 {
     struct dbk_store *store = worker->store;
     struct dbki_op *ops[DBKI_READ_BATCH_MAX];
+    struct dbki_snapshot *due;
     for (;;) {
         pthread_mutex_lock(&store->lock);
         store->reads.seeker_count -= worker->is_seeker;
         worker->is_seeker = false;
-        while (!store->reads.count && !store->is_closing)
-            sleep_locked(store, &store->reads);
+        while (!(due = dbki_take_due_snapshot_locked(store, dbki_clock_ns())) &&
+               !store->reads.count && !store->is_closing)
+            sleep_as_reader_locked(store);
         int count = take_reads_locked(store, ops);
-        bool is_over = !count && store->is_closing;
+        bool is_over = !count && !due && store->is_closing;
         /* One wake-up may stand for several reads: pass it on. */
         bool wakes_next = dbki_wants_worker_locked(&store->reads);
         pthread_mutex_unlock(&store->lock);
@@ -205,6 +226,8 @@ static void run_reader(struct dbki_worker *worker)
             return;
         if (wakes_next)
             pthread_cond_signal(&store->reads.wake);
+        if (due)
+            dbki_end_snapshot(store, due, true);
         if (count)
             dbki_run_reads(worker, ops, count);
     }
@@ -223,7 +246,8 @@ static void run_single(struct dbki_worker *worker)
             sleep_locked(store, &store->writes);
         struct dbki_op *first = next_locked(store, &store->writes);
         bool is_over = !first && store->is_closing;
-        while (count < DBKI_READ_BATCH_MAX && first && first->kind->access == DBKI_ACCESS_READ) {
+        while (count < DBKI_READ_BATCH_MAX && first && first->kind->access == DBKI_ACCESS_READ &&
+               !(count && (first->pieces || ops[0]->pieces))) {
             begin_locked(store, &store->writes, first);
             ops[count++] = first;
             first = next_locked(store, &store->writes);

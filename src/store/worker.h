@@ -20,7 +20,18 @@ void dbki_complete(struct dbki_worker *worker, struct dbki_op **ops, int count);
 
 /* Takes what waits to be written, runs it and completes it. */
 void dbki_write_batch(struct dbki_worker *worker);
-/* Runs reads in one snapshot, and completes them. */
+/* Runs reads in one snapshot, and completes them. One in pieces comes alone. */
 void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count);
+/* Runs one read, without completing it. */
+void dbki_run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction);
+
+/* pieces.c: reads the next piece, and completes the operation. */
+void dbki_run_piece(struct dbki_worker *worker, struct dbki_op *op);
+/* Until when a reader may sleep for the sake of snapshots; 0: for ever. The caller has the lock. */
+int64_t dbki_snapshot_due_ns_locked(const struct dbk_store *store);
+/* Takes one that was kept for long enough, to be ended; NULL: there is none. The caller has the lock. */
+struct dbki_snapshot *dbki_take_due_snapshot_locked(struct dbk_store *store, int64_t now_ns);
+/* Ends a snapshot; its connection is kept for the next one, or closed. */
+void dbki_end_snapshot(struct dbk_store *store, struct dbki_snapshot *snapshot, bool is_kept);
 
 #endif

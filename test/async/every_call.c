@@ -175,6 +175,19 @@ static int give_space_back(struct dbk_store *store, const struct dbk_call *call,
     return dbk_give_space_back(store, call, on_count, answer);
 }
 
+static bool take_piece(void *user, const struct dbk_build_data *piece, int64_t offset)
+{
+    struct answer *answer = user;
+    answer->number = offset + (int64_t)piece->value_len;
+    return true;
+}
+
+static int read_build_data(struct dbk_store *store, const struct dbk_call *call,
+                           struct answer *answer)
+{
+    return dbk_read_build_data(store, 8, "data", 1, INT64_MAX, call, take_piece, on_data, answer);
+}
+
 #define CALLS(X)                                                                                   \
     X(dbk_get_build, false, on_build, 8)                                                           \
     X(dbk_get_build_by_number, false, on_build, 8, 1)                                              \
@@ -243,5 +256,6 @@ CALLS(DEFINE)
 
 #define ROW(function, is_write, on, ...) {#function, is_write, submit_##function},
 const struct every_call EVERY_CALL[] = {CALLS(ROW){"dbk_record_build", true, record_build},
-                                        {"dbk_give_space_back", false, give_space_back}};
+                                        {"dbk_give_space_back", false, give_space_back},
+                                        {"dbk_read_build_data", false, read_build_data}};
 const size_t EVERY_CALL_COUNT = COUNT_OF(EVERY_CALL);

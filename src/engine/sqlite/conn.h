@@ -30,9 +30,11 @@ struct conn {
     struct turn turn;
     bool is_writer;
     bool is_in_transaction;
-    char *log_path;  /* of a writer's write-ahead log; NULL: none */
-    ino_t log_inode; /* 0: not known yet */
-    int wal_pages;   /* in the write-ahead log after our last commit */
+    char *log_path;     /* of a writer's write-ahead log; NULL: none */
+    ino_t log_inode;    /* 0: not known yet */
+    int wal_pages;      /* in the write-ahead log after our last commit */
+    sqlite3_blob *part; /* what daybook_range() read last in this transaction; NULL: nothing */
+    int64_t part_id;
     uint64_t uses;
     bool (*is_stopped)(void *user);
     void *user;
@@ -53,7 +55,9 @@ void dbki_sqlite_forget_statements(struct conn *conn);
 /* large.c: fills the value that was made as long as the statement's source. */
 int dbki_sqlite_fill(struct conn *conn, const struct dbki_bound *bound, struct dbk_error *error);
 /* large.c: adds the SQL function daybook_range(id, offset, length). */
-int dbki_sqlite_add_range(sqlite3 *db);
+int dbki_sqlite_add_range(struct conn *conn);
+/* large.c: gives up what it keeps open within a transaction. */
+void dbki_sqlite_end_range(struct conn *conn);
 
 /* turn.c */
 void dbki_turn_open(struct turn *turn, const char *database_path);

@@ -155,6 +155,7 @@ static void conn_close(struct dbki_conn *head)
         return;
     if (conn->checkpointer)
         conn_close(&conn->checkpointer->head);
+    dbki_sqlite_end_range(conn);
     dbki_sqlite_forget_statements(conn);
     sqlite3_close(conn->db);
     dbki_turn_close(&conn->turn);
@@ -189,7 +190,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        dbki_sqlite_add_range(conn->db);
+        dbki_sqlite_add_range(conn);
         sqlite3_wal_autocheckpoint(conn->db, 0);
         /* None of these writes, but some read the tables' names, which a commit keeps waiting. */
         sqlite3_busy_timeout(conn->db, OPEN_WAIT_MS);
@@ -259,6 +260,8 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     conn->head.is_single = in_memory;
     conn->is_stopped = options->is_stopped;
     conn->user = options->user;
+    if (options->is_slim)
+        sqlite3_exec(conn->db, "PRAGMA cache_size=-512", NULL, NULL, NULL);
     if (options->is_stopped)
         sqlite3_progress_handler(conn->db, PROGRESS_STEPS, progress, conn);
     if (!in_memory) {
@@ -345,6 +348,7 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
 static void conn_rollback(struct dbki_conn *head)
 {
     struct conn *conn = (struct conn *)head;
+    dbki_sqlite_end_range(conn);
     /* A failed statement may have rolled back by itself: SQLite says by its autocommit flag. */
     if (!sqlite3_get_autocommit(conn->db))
         sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
@@ -360,6 +364,7 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
     struct dbki_group *groups[] = {&group};
     int failed, tries = 0, status;
+    dbki_sqlite_end_range(conn);
     if (sqlite3_get_autocommit(conn->db)) {
         conn_rollback(head);
         return dbki_error_set(error, DBK_UNREACHABLE,
@@ -379,6 +384,32 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     note_log(conn);
     conn->is_in_transaction = false;
     dbki_turn_leave(&conn->turn);
+    return DBK_OK;
+}
+
+static int take_journal_mode(void *user, int count, char **values, char **names)
+{
+    (void)count;
+    (void)names;
+    *(bool *)user = values[0] && strcmp(values[0], "wal") != 0;
+    return 0;
+}
+
+static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_in_the_way,
+                     struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    unsigned version = 0;
+    /* The first of them reads the file, and with that the snapshot begins. */
+    int code = sqlite3_exec(conn->db, "PRAGMA data_version", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(conn->db, "PRAGMA journal_mode", take_journal_mode, out_is_in_the_way,
+                            NULL);
+    if (code != SQLITE_OK)
+        return dbki_sqlite_error(conn->db, code, error);
+    /* The pragma's own number leaves out what this connection commits. */
+    sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    *out_version = version;
     return DBK_OK;
 }
 
@@ -433,6 +464,7 @@ const struct dbki_engine dbki_sqlite = {
     .run = dbki_sqlite_run,
     .commit = conn_commit,
     .rollback = conn_rollback,
+    .look = conn_look,
     .script = conn_script,
     .columns = conn_columns,
     .give_back = &GIVE_BACK,

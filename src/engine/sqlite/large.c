@@ -93,14 +93,26 @@ static void give_part(sqlite3_context *context, sqlite3_blob *blob, int64_t offs
     sqlite3_result_error_code(context, code);
 }
 
+/*
+ * Opens a row's value. Within a transaction it stays open for the next call: what is read through one handle from
+ * front to back is found at once, while a new one has to pass over all that lies before.
+ */
+static int open_part(struct conn *conn, int64_t id)
+{
+    if (conn->part && conn->part_id == id)
+        return SQLITE_OK;
+    dbki_sqlite_end_range(conn);
+    conn->part_id = id;
+    return sqlite3_blob_open(conn->db, "main", "build_data", "value", id, 0, &conn->part);
+}
+
 static void range(sqlite3_context *context, int count, sqlite3_value **arguments)
 {
-    sqlite3_blob *blob = NULL;
+    struct conn *conn = sqlite3_user_data(context);
     (void)count;
-    int code = sqlite3_blob_open(sqlite3_context_db_handle(context), "main", "build_data", "value",
-                                 sqlite3_value_int64(arguments[0]), 0, &blob);
+    int code = open_part(conn, sqlite3_value_int64(arguments[0]));
     if (code == SQLITE_OK)
-        give_part(context, blob, sqlite3_value_int64(arguments[1]),
+        give_part(context, conn->part, sqlite3_value_int64(arguments[1]),
                   sqlite3_value_int64(arguments[2]));
     else if (code == SQLITE_NOMEM)
         sqlite3_result_error_nomem(context);
@@ -108,11 +120,18 @@ static void range(sqlite3_context *context, int count, sqlite3_value **arguments
         sqlite3_result_zeroblob(context, 0);
     else
         sqlite3_result_error_code(context, code);
-    sqlite3_blob_close(blob);
+    if (code != SQLITE_OK || sqlite3_get_autocommit(conn->db))
+        dbki_sqlite_end_range(conn);
 }
 
-int dbki_sqlite_add_range(sqlite3 *db)
+int dbki_sqlite_add_range(struct conn *conn)
 {
-    return sqlite3_create_function_v2(db, "daybook_range", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL,
-                                      range, NULL, NULL, NULL);
+    return sqlite3_create_function_v2(conn->db, "daybook_range", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                      conn, range, NULL, NULL, NULL);
+}
+
+void dbki_sqlite_end_range(struct conn *conn)
+{
+    sqlite3_blob_close(conn->part);
+    conn->part = NULL;
 }
