@@ -89,12 +89,13 @@ static int64_t end_late(struct dbk_store *store, struct dbki_queue *queue, int64
     return next_ns;
 }
 
-static void check_deadlines_locked(struct dbk_store *store)
+/* Result: whether a reader has to be woken, since followers are to look. */
+static bool check_deadlines_locked(struct dbk_store *store)
 {
     int64_t now_ns;
     uint64_t ticks;
     if (!store->timer_at_ns || (now_ns = dbki_clock_ns()) < store->timer_at_ns)
-        return;
+        return false;
     if (read(store->timer_fd, &ticks, sizeof ticks) < 0) {
         /* It has not gone off yet by its own count: it will, once more, for nothing. */
     }
@@ -102,10 +103,7 @@ static void check_deadlines_locked(struct dbk_store *store)
     int64_t asleep_ns = end_late(store, &store->asleep, now_ns);
     if (asleep_ns)
         dbki_timer_at_most_locked(store, asleep_ns);
-    if (dbki_look_locked(store, now_ns)) {
-        pthread_cond_signal(&store->reads.wake);
-        pthread_cond_signal(&store->writes.wake); /* where one worker does both */
-    }
+    bool wakes = dbki_look_locked(store, now_ns);
     int64_t paused_ns = end_late(store, &store->paused, now_ns);
     if (paused_ns)
         dbki_timer_at_most_locked(store, paused_ns);
@@ -115,6 +113,7 @@ static void check_deadlines_locked(struct dbk_store *store)
         dbki_timer_at_most_locked(store, reads_ns);
     if (writes_ns)
         dbki_timer_at_most_locked(store, writes_ns);
+    return wakes;
 }
 
 static bool is_forked(const struct dbk_store *store)
@@ -172,7 +171,7 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         pthread_mutex_unlock(&store->lock);
         return 0;
     }
-    check_deadlines_locked(store);
+    bool wakes_follower = check_deadlines_locked(store);
     dbki_list_move_all(&finished, &store->ready);
     store->outstanding -= store->ready_count;
     store->ready_count = 0;
@@ -184,6 +183,8 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     store->is_dispatching = is_last || !dbki_list_is_empty(&finished);
     store->dispatcher = pthread_self();
     pthread_mutex_unlock(&store->lock);
+    if (wakes_follower)
+        pthread_cond_signal(&dbki_read_queue(store)->wake);
 
     for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
         deliver(store, (struct dbki_op *)link);

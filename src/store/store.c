@@ -423,10 +423,15 @@ static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki
     return true;
 }
 
-struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op)
+struct dbki_queue *dbki_read_queue(struct dbk_store *store)
 {
     bool is_single = store->workers[0].is_writer && store->workers[0].is_reader;
-    return op->kind->access == DBKI_ACCESS_READ && !is_single ? &store->reads : &store->writes;
+    return is_single ? &store->writes : &store->reads;
+}
+
+struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op)
+{
+    return op->kind->access == DBKI_ACCESS_READ ? dbki_read_queue(store) : &store->writes;
 }
 
 int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)

@@ -123,7 +123,8 @@ void dbki_timer_at_most_locked(struct dbk_store *store, int64_t at_ns);
 /* store.c: whether a queue holds more than those who will look at it by themselves can take, and somebody
  * sleeps. The caller has the lock. */
 bool dbki_wants_worker_locked(const struct dbki_queue *queue);
-/* store.c: the queue that an operation waits in. */
+/* store.c: the queue that reads wait in; the queue that an operation waits in. */
+struct dbki_queue *dbki_read_queue(struct dbk_store *store);
 struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op);
 
 /* follow.c; all but the last with the lock. A follower that was looked for or delivered goes on: to sleep,

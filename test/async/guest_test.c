@@ -22,6 +22,7 @@
 
 static struct fixture fixture;
 static char *list_fds;
+static int idle_ms; /* how long the store is watched while nothing happens */
 
 static int set_up(void **state)
 {
@@ -291,37 +292,80 @@ static void threads__leave_the_openers_signal_mask_alone(void **state)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void add_switches(const char *tid, void *user)
+/* A thread that wakes up and sleeps again has given its processor away by itself once more. */
+static void add_sleeps(const char *tid, void *user)
 {
-    *(long long *)user += read_status(tid, "voluntary_ctxt_switches:", 10) +
-                          read_status(tid, "nonvoluntary_ctxt_switches:", 10);
+    *(long long *)user += read_status(tid, "voluntary_ctxt_switches:", 10);
 }
 
-static long long count_switches(void)
+static void add_switches(const char *tid, void *user)
+{
+    add_sleeps(tid, user);
+    *(long long *)user += read_status(tid, "nonvoluntary_ctxt_switches:", 10);
+}
+
+static long long count_switches(void (*add)(const char *tid, void *user))
 {
     long long switches = 0;
-    assert_int_equal(for_each_thread(add_switches, &switches), 3);
+    assert_int_equal(for_each_thread(add, &switches), 3);
     return switches;
 }
 
-static void idle__store_wakes_nobody(void **state)
+/* Writes and reads once, and waits until what follows a write (looking at the log) has come to its end. */
+static void use_and_settle(void)
 {
-    enum { IDLE_MS = 3000, SETTLE_MS = 100 };
+    enum { SETTLE_MS = 100 };
     struct answer answers[2] = {{0}};
-    (void)state;
     add_build(fixture.store, 1, &answers[0]);
     get_state(fixture.store, 1, &answers[1]);
     await(fixture.store, answers, 2);
-    /* What follows a write (looking at the log) comes to its end first. */
-    long long before, after = count_switches();
+    long long before, after = count_switches(add_switches);
     do {
         before = after;
         poll(NULL, 0, SETTLE_MS);
         dispatch(fixture.store);
-        after = count_switches();
+        after = count_switches(add_switches);
     } while (after != before);
-    assert_false(await_readable(fixture.store, IDLE_MS));
-    assert_int_equal(count_switches(), before);
+}
+
+static void idle__store_wakes_nobody(void **state)
+{
+    (void)state;
+    use_and_settle();
+    long long before = count_switches(add_switches);
+    assert_false(await_readable(fixture.store, idle_ms));
+    assert_int_equal(count_switches(add_switches), before);
+}
+
+static void ignore_event(void *user, const struct dbk_event *event)
+{
+    (void)user;
+    (void)event;
+}
+
+static void idle__with_a_follower_store_wakes_at_most_twice_a_second(void **state)
+{
+    enum { PER_S = 2 };
+    struct answer end = {0};
+    struct dbk_call call = DBK_CALL_INIT;
+    struct dbk_op op;
+    (void)state;
+    use_and_settle();
+    call.out_op = &op;
+    assert_int_equal(dbk_follow_events(fixture.store, 0, NULL, &call, ignore_event, on_done, &end),
+                     DBK_OK);
+    /* Until it has had what was there: from then on nothing comes. */
+    for (int64_t start_ms = now_ms(); now_ms() < start_ms + 1000;)
+        dispatch_wait(fixture.store, 100);
+    long long before = count_switches(add_sleeps);
+    int64_t start_ms = now_ms();
+    while (now_ms() < start_ms + idle_ms)
+        dispatch_wait(fixture.store, (int)(start_ms + idle_ms - now_ms()));
+    long long wakes = count_switches(add_sleeps) - before;
+    assert_true(wakes > 0);                                /* it does look */
+    assert_in_range(wakes, 1, PER_S * idle_ms / 1000 + 1); /* one may lie on the border */
+    assert_int_equal(dbk_cancel(fixture.store, op), DBK_OK);
+    await(fixture.store, &end, 1);
 }
 
 int main(int argc, char **argv)
@@ -333,10 +377,12 @@ int main(int argc, char **argv)
         TEST(threads__block_all_signals),
         TEST(threads__leave_the_openers_signal_mask_alone),
         TEST(idle__store_wakes_nobody),
+        TEST(idle__with_a_follower_store_wakes_at_most_twice_a_second),
     };
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     list_fds = argv[1];
+    idle_ms = atoi(argv[2]);
     /* What the test was started with is none of the library's. */
     assert_int_equal(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
     int failed = cmocka_run_group_tests_name("guest", tests, NULL, NULL);
