@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 enum { KILLS = 60, OUTSTANDING = 64, MOMENT_MAX_US = 40000 };
+/* More than a life can submit; and the tokens of all lives have eight digits, as load.c writes them. */
+enum { TOKENS_A_LIFE = 20000 };
 
 static struct ground ground;
 
@@ -76,7 +78,7 @@ static size_t live_once(struct ledger *ledger, uint64_t *random, int round)
     if (pid == 0) {
         ground_is_child();
         close(fds[0]);
-        run_writer(fds[1], seed, round * 100000);
+        run_writer(fds[1], seed, round * TOKENS_A_LIFE);
     }
     close(fds[1]);
     if (!is_early && ground_read_all(fds[0], &acked, sizeof acked)) {
