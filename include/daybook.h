@@ -75,6 +75,12 @@
  * DBK_NO_MEMORY, DBK_UNREACHABLE, DBK_FULL, DBK_DAMAGED, DBK_DENIED or DBK_INTERNAL, any write with
  * DBK_READ_ONLY or DBK_UNSUPPORTED (see "Buildbot databases").
  *
+ * A FULL DISK. Beside a store of our own on a disk with room (160 MiB) lies a file of 16 MiB, its name
+ * ending in -daybook-reserve, whose blocks the first "full" gives back. From then on reads go on, what
+ * frees space does (dbk_delete_build_data(), dbk_delete_old_build_data(), dbk_give_space_back()), and every
+ * other write, in any process, ends with DBK_FULL, until 20 MiB are free; then the file is filled again and
+ * writes go on, in stores that were open all the time too. Removing the file turns this off until the next open.
+ *
  * UNITS
  *
  * Ids, numbers and counts are 64-bit. Ids are 1 or more, build numbers start with 1, step numbers with

@@ -359,6 +359,7 @@ static void delete_read(struct dbki_op *op, const struct dbki_bound *bound,
 static const struct dbki_opkind DELETE_KIND = {
     .action = "deleting build data",
     .access = DBKI_ACCESS_EXISTING,
+    .frees_space = true,
     .bind = delete_bind,
     .read = delete_read,
     .deliver = dbki_write_deliver,
@@ -453,6 +454,7 @@ static void delete_old_deliver(struct dbki_op *op, const struct dbk_error *error
 static const struct dbki_opkind DELETE_OLD_KIND = {
     .action = "deleting old build data",
     .access = DBKI_ACCESS_EXISTING,
+    .frees_space = true,
     .bind = delete_old_bind,
     .row = delete_old_row,
     .read = delete_old_read,

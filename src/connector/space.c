@@ -116,6 +116,7 @@ static void give_back_deliver(struct dbki_op *op, const struct dbk_error *error)
 static const struct dbki_opkind GIVE_BACK_KIND = {
     .action = "giving space back",
     .access = DBKI_ACCESS_EXISTING,
+    .frees_space = true,
     .bind = give_back_bind,
     .row = give_back_row,
     .read = give_back_read,

@@ -48,6 +48,7 @@ static void trim_read(struct dbki_op *op, const struct dbki_bound *bound, struct
 const struct dbki_opkind dbki_trim = {
     .action = "trimming events and operation keys",
     .access = DBKI_ACCESS_EXISTING,
+    .frees_space = true,
     .bind = trim_bind,
     .row = trim_row,
     .read = trim_read,

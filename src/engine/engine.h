@@ -70,6 +70,8 @@ struct dbki_conn {
     const char *version; /* of the database's software; static */
     char *path;          /* the file's absolute path, or NULL; freed by close */
     bool is_single;      /* no second connection can see this database: it lives in memory */
+    bool
+        is_short; /* of a writer, from begin on: the disk is full, and only what frees space is to be written */
     bool is_read_only; /* of a writer: the file, its folder or the file system lets nobody write */
     char warning[256]; /* a setting that is not safe; "" for none */
 };
@@ -116,6 +118,11 @@ struct dbki_engine {
     /* Optional. Gives a bounded part of the unused space within the database back to the file system, in a
      * transaction that writes; and how many bytes are unused, one row with one number. */
     const struct dbki_statement *give_back, *count_unused;
+    /* Optional. Keeps a reserve beside a store of our own, for a writer. */
+    void (*keep_reserve)(struct dbki_conn *conn);
+    /* Optional. Gives a reserve back to a disk on which the store cannot even be opened. Result: whether
+     * there was one. */
+    bool (*release_reserve)(const struct dbki_url *url);
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };

@@ -61,6 +61,7 @@ struct dbki_opkind {
     bool is_follower;   /* of a read: it goes on looking until it is cancelled (follow.c) */
     bool is_several;    /* of a read: more than one statement, which need a snapshot of their own */
     enum dbki_access access;
+    bool frees_space; /* of a write: it is done on a full disk too */
     void (*bind)(struct dbki_op *op, struct dbki_binder *binder);
     /* Result: 0 or a status (DBK_NO_MEMORY). NULL when no statement gives rows. */
     int (*row)(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count);

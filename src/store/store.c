@@ -166,7 +166,33 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
         status = connect_reader(store, error);
     if (writer)
         add_worker(store, writer, true, false);
+    if (writer && !status && store->schema.is_own && store->engine->keep_reserve)
+        store->engine->keep_reserve(writer);
     return status;
+}
+
+static void disconnect(struct dbk_store *store)
+{
+    for (int i = 0; i < store->worker_count; i++) {
+        if (store->workers[i].conn)
+            store->engine->close(store->workers[i].conn);
+        dbki_binder_fini(&store->workers[i].binders[0]);
+        dbki_binder_fini(&store->workers[i].binders[1]);
+    }
+    store->worker_count = 0;
+}
+
+/* On a full disk even the files that readers share cannot be made: then a reserve is there for them. */
+static int connect_or_make_room(struct dbk_store *store, const struct dbk_options *options,
+                                struct dbk_error *error)
+{
+    int status = connect(store, options, error);
+    if (status != DBK_FULL || store->url.is_read_only || !store->engine->release_reserve ||
+        !store->engine->release_reserve(&store->url))
+        return status;
+    disconnect(store);
+    dbki_error_clear(error);
+    return connect(store, options, error);
 }
 
 static bool is_writer_read_only(const struct dbk_store *store)
@@ -242,12 +268,7 @@ static int start_threads(struct dbk_store *store, struct dbk_error *error)
 static void release(struct dbk_store *store)
 {
     dbki_close_snapshots(store);
-    for (int i = 0; i < store->worker_count; i++) {
-        if (store->workers[i].conn)
-            store->engine->close(store->workers[i].conn);
-        dbki_binder_fini(&store->workers[i].binders[0]);
-        dbki_binder_fini(&store->workers[i].binders[1]);
-    }
+    disconnect(store);
     int fds[] = {store->poll_fd, store->timer_fd, store->event_fd};
     for (int i = 0; i < 3; i++)
         if (fds[i] >= 0)
@@ -318,7 +339,7 @@ int dbk_open(const char *url, const struct dbk_options *options, struct dbk_stor
         status = store->engine ? open_descriptors(store, &error) : (int)error.status;
     }
     if (!status)
-        status = connect(store, options, &error);
+        status = connect_or_make_room(store, options, &error);
     if (!status)
         status = fill_info(store, &error);
     if (!status)

@@ -18,8 +18,24 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
     return kind->row ? kind->row(op, index, cells, cell_count) : DBK_OK;
 }
 
+/* On a full disk what is left is for those that free some. Result: whether the operation was refused. */
+static bool refuse_when_short(const struct dbki_conn *conn, struct dbki_op *op)
+{
+    if (!conn->is_short || op->kind->frees_space || op->kind->access == DBKI_ACCESS_READ)
+        return false;
+    dbki_error_set(
+        &op->error, DBK_FULL,
+        "%.160s: there is too little space left on its disk: free some space there, or delete "
+        "old build data (`daybook prune --older-than 30d`); nothing was lost, and "
+        "writing goes on then",
+        conn->path ? conn->path : "");
+    return true;
+}
+
 int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
 {
+    if (refuse_when_short(worker->conn, op))
+        return DBK_OK;
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
     const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
     dbki_binder_clear(binder);

@@ -98,7 +98,8 @@ static int find_file(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    if (strncmp(path, folder, strlen(folder)) || strlen(name) >= NAME_SIZE || strstr(name, "-shm"))
+    if (strncmp(path, folder, strlen(folder)) || strlen(name) >= NAME_SIZE ||
+        strstr(name, "-shm") || strstr(name, "-daybook"))
         return -1;
     for (int i = 0; i < file_count; i++)
         if (!strcmp(files[i].name, name))

@@ -4,45 +4,27 @@
  * every possible place: the disk is filled to within a different number of pages in each round.
  */
 #include "load.h"
+#include "small_disk.h"
 #include "trouble.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { DISKS = 6, ROUNDS = 8, OUTSTANDING = 16, FILLING_MAX = 5000, BLOCK = 4096 };
+enum { DISKS = 6, ROUNDS = 8, OUTSTANDING = 16, FILLING_MAX = 5000 };
 
 static struct ground ground;
 static struct ledger ledger;
-static char ballast_path[GROUND_PATH_SIZE + 16];
-
-/* In a mount namespace of its own, so that the disk goes with the process, whatever becomes of it. */
-static void mount_disk(const char *size)
-{
-    static bool is_apart;
-    char options[32];
-    if (!is_apart && (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)))
-        ground_skip_or_fail("the right to mount a tmpfs (root)");
-    is_apart = true;
-    snprintf(options, sizeof options, "size=%s", size);
-    if (mount("tmpfs", ground.folder, "tmpfs", MS_NOSUID | MS_NODEV, options))
-        ground_skip_or_fail("the right to mount a tmpfs (root)");
-}
 
 static int set_up(void **state)
 {
     (void)state;
     ground_make(&ground, false);
-    snprintf(ballast_path, sizeof ballast_path, "%s/ballast", ground.folder);
     return 0;
 }
 
@@ -53,24 +35,6 @@ static int tear_down(void **state)
     ground_remove(&ground);
     ledger_free(&ledger);
     return 0;
-}
-
-/* Leaves so many blocks free. Written to the last byte: whoever wants more gets ENOSPC. */
-static void fill_disk(int blocks_free)
-{
-    char block[BLOCK] = {0};
-    struct statvfs status;
-    int fd = open(ballast_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    GROUND_NEED(fd >= 0, "%s", strerror(errno));
-    while (fstatvfs(fd, &status) == 0 && (int64_t)status.f_bfree > blocks_free)
-        if (write(fd, block, sizeof block) != (ssize_t)sizeof block)
-            break;
-    close(fd);
-}
-
-static void free_disk(void)
-{
-    GROUND_NEED(unlink(ballast_path) == 0, "%s", strerror(errno));
 }
 
 /* ---------------------------------------------------------------------------------- filling ---- */
@@ -171,7 +135,7 @@ static int64_t count_builds(struct dbk_store *store)
 static void fill_and_go_on(struct filler *filler, int blocks_free)
 {
     static const char *const words[] = {ground.path, "free some space", NULL};
-    fill_disk(blocks_free);
+    small_disk_fill(&ground, blocks_free);
     fill_store(filler);
     assert_true(filler->full_count > 0);
     if (blocks_free == 0)
@@ -181,7 +145,7 @@ static void fill_and_go_on(struct filler *filler, int blocks_free)
     assert_true(filler->first_error.is_retryable);
     /* Reading goes on, and gives just what was acknowledged. */
     assert_int_equal(count_builds(filler->store), (int64_t)ledger.count);
-    free_disk();
+    small_disk_free(&ground);
     size_t before = ledger.count;
     submit_one(filler);
     while (filler->outstanding)
@@ -196,7 +160,7 @@ static void writing__is_refused_on_a_full_disk_and_goes_on_when_there_is_room(vo
     (void)state;
     for (int disk = 0; disk < DISKS; disk++) {
         struct filler filler = {0};
-        mount_disk("2m");
+        small_disk_mount(&ground, "2m");
         ground_seed_store(ground.path);
         filler.store = ground_open(ground.path, false);
         for (int round = 0; round < ROUNDS; round++)
@@ -205,7 +169,7 @@ static void writing__is_refused_on_a_full_disk_and_goes_on_when_there_is_room(vo
         expect_all_there();
         acknowledged += ledger.count;
         ledger.count = 0;
-        GROUND_NEED(umount2(ground.folder, MNT_DETACH) == 0, "umount: %s", strerror(errno));
+        small_disk_unmount(&ground);
     }
     print_message("    the disk was full %d times; %zu acknowledged, none lost\n", DISKS * ROUNDS,
                   acknowledged);
@@ -217,16 +181,16 @@ static void checkpoints__on_a_full_disk_lose_nothing(void **state)
     struct filler filler = {0};
     struct dbk_stats stats;
     (void)state;
-    mount_disk("12m");
+    small_disk_mount(&ground, "12m");
     ground_seed_store(ground.path);
     filler.store = ground_open(ground.path, false);
-    fill_disk(2500);
+    small_disk_fill(&ground, 2500);
     fill_store(&filler);
     assert_int_equal(filler.first_error.status, DBK_FULL);
     dbk_get_stats(filler.store, &stats, sizeof stats);
     assert_true(stats.checkpoint_count > 0);
     assert_int_equal(count_builds(filler.store), (int64_t)ledger.count);
-    free_disk();
+    small_disk_free(&ground);
     size_t before = ledger.count;
     filler.full_count = 0;
     submit_one(&filler);
@@ -244,15 +208,15 @@ static void closing__on_a_full_disk_loses_nothing(void **state)
 {
     struct filler filler = {0};
     (void)state;
-    mount_disk("2m");
+    small_disk_mount(&ground, "2m");
     ground_seed_store(ground.path);
     for (int round = 0; round < 4; round++) {
         filler.store = ground_open(ground.path, false);
-        fill_disk(round * 7);
+        small_disk_fill(&ground, round * 7);
         fill_store(&filler);
         assert_int_equal(filler.first_error.status, DBK_FULL);
         dbk_close_wait(filler.store);
-        free_disk();
+        small_disk_free(&ground);
         struct outcome outcome = trouble_try(ground.path, TRY_READ);
         assert_int_equal(outcome.open_status, DBK_OK);
         assert_int_equal(outcome.build_count, (int64_t)ledger.count);
@@ -266,13 +230,13 @@ static void open__tells_of_a_full_disk(void **state)
     char new_path[GROUND_PATH_SIZE + 16];
     int full_count = 0;
     (void)state;
-    mount_disk("2m");
+    small_disk_mount(&ground, "2m");
     ground_seed_store(ground.path);
     ground_sql_file(ground.path, "PRAGMA wal_checkpoint(TRUNCATE)");
     snprintf(new_path, sizeof new_path, "%s.new", ground.path);
     /* One that is there, and one that is to be made, with room for a part of what they need. */
     for (int blocks = 0; blocks < 90; blocks += blocks < 12 ? 1 : 13) {
-        fill_disk(blocks);
+        small_disk_fill(&ground, blocks);
         struct outcome outcome = trouble_try(ground.path, TRY_READ | TRY_WRITE);
         if (outcome.open_status)
             trouble_expect(&outcome.open_error, DBK_FULL, words);
@@ -283,7 +247,7 @@ static void open__tells_of_a_full_disk(void **state)
         if (outcome.open_status)
             trouble_expect(&outcome.open_error, DBK_FULL, words);
         full_count += outcome.open_status != DBK_OK;
-        free_disk();
+        small_disk_free(&ground);
         outcome = trouble_try(new_path, TRY_CREATE | TRY_READ);
         if (outcome.open_status)
             print_message("    not made: %s\n", outcome.open_error.message);

@@ -63,16 +63,23 @@ static bool give_up_soon(struct dbki_wait *wait)
     return wait->waited_ns > 200 * 1000 * 1000;
 }
 
+bool dbki_checkpoint(struct conn *conn)
+{
+    struct dbki_wait wait = {.gives_up = give_up_soon};
+    struct dbk_error error;
+    if (!open_checkpointer(conn))
+        return false;
+    if (conn->head.engine->begin(&conn->head, DBKI_WRITE, &wait, &error))
+        return false;
+    checkpoint_under_lock(conn);
+    conn->head.engine->rollback(&conn->head);
+    return true;
+}
+
 bool dbki_sqlite_tidy(struct dbki_conn *head, bool is_last)
 {
     struct conn *conn = (struct conn *)head;
-    struct dbki_wait wait = {.gives_up = give_up_soon};
-    struct dbk_error error;
-    if (conn->wal_pages < (is_last ? 1 : PAGES_WANTED) || !open_checkpointer(conn))
-        return false;
-    if (conn->head.engine->begin(head, DBKI_WRITE, &wait, &error))
-        return false;
-    checkpoint_under_lock(conn);
-    conn->head.engine->rollback(head);
-    return true;
+    if (conn->head.is_short)
+        return dbki_sqlite_make_room(conn);
+    return conn->wal_pages >= (is_last ? 1 : PAGES_WANTED) && dbki_checkpoint(conn);
 }

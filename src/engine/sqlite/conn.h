@@ -31,6 +31,8 @@ struct conn {
     bool is_writer;
     bool is_in_transaction;
     char *log_path;     /* of a writer's write-ahead log; NULL: none */
+    int reserve_fd;     /* -1: there is none */
+    bool is_full;       /* something found the disk full, and the transaction has yet to be undone */
     ino_t log_inode;    /* 0: not known yet */
     int wal_pages;      /* in the write-ahead log after our last commit */
     sqlite3_blob *part; /* what daybook_range() read last in this transaction; NULL: nothing */
@@ -68,9 +70,27 @@ void dbki_turn_leave(struct turn *turn);
 /* One step of waiting for somebody else: sleeps, longer with each try. Result: false: give up. */
 bool dbki_turn_pause(struct dbki_wait *wait, int *tries);
 
+/* reserve.c */
+void dbki_reserve_keep(struct dbki_conn *conn);
+void dbki_reserve_close(struct conn *conn);
+/* Before a write: whether the connection is short, and if there is room, no longer. */
+void dbki_reserve_check(struct conn *conn);
+/* Takes note of what a statement ended with. */
+void dbki_reserve_note(struct conn *conn, enum dbk_status status);
+/* After a transaction that found the disk full was undone. */
+void dbki_reserve_release(struct conn *conn);
+bool dbki_reserve_release_at(const struct dbki_url *url);
+
 /* checkpoint.c */
+/* What the log may keep of the disk once it begins anew. */
+#define DBKI_LOG_LIMIT_SQL "PRAGMA journal_size_limit=16777216"
 bool dbki_sqlite_tidy(struct dbki_conn *conn, bool is_last);
 void dbki_checkpoint_watch(struct conn *conn);
+/* Moves the log into the database now. Result: whether that was tried; wal_pages says what is left. */
+bool dbki_checkpoint(struct conn *conn);
+
+/* room.c: gives space back to a full disk. Result: whether there was any to give. */
+bool dbki_sqlite_make_room(struct conn *conn);
 
 /* engine.c: opens a plain connection with the settings that all of ours have. */
 int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,

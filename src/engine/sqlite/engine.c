@@ -159,6 +159,7 @@ static void conn_close(struct dbki_conn *head)
     dbki_sqlite_forget_statements(conn);
     sqlite3_close(conn->db);
     dbki_turn_close(&conn->turn);
+    dbki_reserve_close(conn);
     dbki_free(conn->log_path);
     dbki_free(conn->head.path);
     dbki_free(conn);
@@ -181,6 +182,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
     conn->head.engine = &dbki_sqlite;
     conn->head.version = sqlite3_libversion();
     conn->turn.fd = -1;
+    conn->reserve_fd = -1;
     int status = DBK_OK;
     int code =
         sqlite3_open_v2(path, &conn->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -197,7 +199,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
         status = dbki_sqlite_exec(conn,
                                   "PRAGMA synchronous=FULL; PRAGMA mmap_size=0;"
                                   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;"
-                                  "PRAGMA secure_delete=FAST; PRAGMA journal_size_limit=16777216; "
+                                  "PRAGMA secure_delete=FAST; " DBKI_LOG_LIMIT_SQL "; "
                                   "PRAGMA foreign_keys=OFF",
                                   error);
         sqlite3_busy_timeout(conn->db, 0);
@@ -334,10 +336,13 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
         int status = dbki_sqlite_run(head, groups, 1, &failed);
         if (!status) {
             conn->is_in_transaction = true;
+            if (mode == DBKI_WRITE)
+                dbki_reserve_check(conn);
             return DBK_OK;
         }
         if (status == DBK_BUSY && dbki_turn_pause(wait, &tries))
             continue;
+        dbki_reserve_release(conn);
         dbki_turn_leave(&conn->turn);
         if (status == DBK_BUSY)
             dbki_error_set(error, DBK_TIMEOUT, "another program kept the database locked");
@@ -353,6 +358,7 @@ static void conn_rollback(struct dbki_conn *head)
     if (!sqlite3_get_autocommit(conn->db))
         sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
     conn->is_in_transaction = false;
+    dbki_reserve_release(conn);
     dbki_turn_leave(&conn->turn);
 }
 
@@ -469,5 +475,7 @@ const struct dbki_engine dbki_sqlite = {
     .columns = conn_columns,
     .give_back = &GIVE_BACK,
     .count_unused = &COUNT_UNUSED,
+    .keep_reserve = dbki_reserve_keep,
+    .release_reserve = dbki_reserve_release_at,
     .tidy = dbki_sqlite_tidy,
 };

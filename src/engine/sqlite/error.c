@@ -15,8 +15,9 @@ static const struct {
     {SQLITE_BUSY, DBK_BUSY, "another program holds the database's lock"},
     {SQLITE_LOCKED, DBK_BUSY, "another connection holds a lock on the table"},
     {SQLITE_FULL, DBK_FULL,
-     "free some space on the disk that holds the database; nothing was lost, and writing goes on "
-     "then"},
+     "free some space on the disk that holds the database, or delete old build data (`daybook "
+     "prune "
+     "--older-than 30d`); nothing was lost, and writing goes on then"},
     {SQLITE_NOMEM, DBK_NO_MEMORY, NULL},
     {SQLITE_IOERR_NOMEM, DBK_NO_MEMORY, NULL},
     {SQLITE_IOERR_CORRUPTFS, DBK_DAMAGED, "the file system is damaged"},

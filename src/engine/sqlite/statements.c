@@ -173,6 +173,7 @@ int dbki_sqlite_run(struct dbki_conn *head, struct dbki_group *const *groups, in
         for (int j = 0; j < groups[i]->bound_count; j++) {
             int status = run_bound(conn, groups[i], j);
             if (status) {
+                dbki_reserve_note(conn, (enum dbk_status)status);
                 *out_failed = i;
                 return status;
             }
