@@ -241,6 +241,13 @@ struct dbk_options {
 /*
  * Opens a store. Blocks until the database has answered.
  *
+ * In a child that was forked while the parent had a store open on the same file, open it only after exec.
+ * SQLite remembers the parent's locks on the file for the whole process, and the child inherits that
+ * memory but not the locks: its store would work without them, and once the parent has ended, another
+ * process may reset or delete the log under it. And the lock that daybook's processes queue on to write
+ * (the file ending in -daybook) is shared with such a child: killed while it has its turn, a parent leaves it
+ * taken, and others wait until the child has ended or called exec.
+ *
  * Args: url is one of
  *     sqlite:///relative/path.sqlite   sqlite:////absolute/path.sqlite   a plain path (with no "://")
  *     sqlite://                        a database in memory, gone with the store

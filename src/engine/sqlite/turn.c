@@ -5,7 +5,8 @@
  * lock file beside the database: byte 1 is the turn, byte 0 the place of the one who is next. Whoever
  * is next holds byte 0 until the turn is his; a process that has just had the turn finds byte 0 taken
  * and cannot pass him. Locks of open file descriptions go away with their process, also when it is
- * killed. Other programs (Buildbot, the sqlite3 shell) know only SQLite's lock, which is taken too.
+ * killed, and with the children that it forked without exec. Other programs (Buildbot, the sqlite3
+ * shell) know only SQLite's lock, which is taken too.
  *
  * The locks are polled, not waited for: a thread that sleeps in the kernel could not see deadlines.
  */
