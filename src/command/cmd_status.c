@@ -160,6 +160,7 @@ static void print_json(const char *url, const struct health *health)
     json_member_number(&json, "size", health->size);
     json_member_number(&json, "log_size", health->log_size);
     json_member_number(&json, "disk_free", health->disk_free);
+    json_member_number(&json, "reserve_size", health->reserve_size);
     write_member(&json, "journal_mode", health->journal_mode);
     json_member_number(&json, "locker_pid", health->locker_pid);
     json_member_number(&json, "build_count", health->build_count);
@@ -189,12 +190,17 @@ static void print_line(const char *name, const char *format, ...)
 
 static void print_sizes(const struct health *health)
 {
-    char size[TEXT_SHORT_SIZE], log_size[TEXT_SHORT_SIZE], disk_free[TEXT_SHORT_SIZE];
+    char size[TEXT_SHORT_SIZE], log_size[TEXT_SHORT_SIZE], disk_free[TEXT_SHORT_SIZE],
+        reserve[TEXT_SHORT_SIZE];
     if (health->size != DBK_NONE)
         print_line("size", "%s, and %s in the log", text_size(health->size, size),
                    text_size(health->log_size, log_size));
     if (health->disk_free != DBK_NONE)
-        print_line("free disk", "%s", text_size(health->disk_free, disk_free));
+        print_line("free disk", "%s%s%s", text_size(health->disk_free, disk_free),
+                   health->reserve_size > 0 ? ", and a reserve of " : "",
+                   health->reserve_size > 0 ? text_size(health->reserve_size, reserve)
+                   : !health->reserve_size  ? ", the reserve is given up"
+                                            : "");
     if (*health->journal_mode)
         print_line("journal mode", "%s", health->journal_mode);
 }

@@ -45,6 +45,7 @@ void health_init(struct health *health)
     *health = (struct health){.size = DBK_NONE,
                               .log_size = DBK_NONE,
                               .disk_free = DBK_NONE,
+                              .reserve_size = DBK_NONE,
                               .locker_pid = DBK_NONE,
                               .open_buildid = DBK_NONE,
                               .open_builderid = DBK_NONE,
@@ -88,6 +89,18 @@ static void look_into(struct health *health, const char *path)
     close(fd);
 }
 
+/* The size of the file whose name ends so, or what stands for none. */
+static int64_t size_beside(const char *path, const char *suffix, int64_t none)
+{
+    struct stat about;
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", path, suffix) < 0)
+        return none;
+    int64_t size = stat(name, &about) ? none : (int64_t)about.st_size;
+    free(name);
+    return size;
+}
+
 static void look_at_file(struct look *look)
 {
     struct health *health = &look->health;
@@ -96,12 +109,10 @@ static void look_at_file(struct look *look)
     char *path = store_path(store_url(look->arguments));
     char *real = path ? realpath(path, NULL) : NULL;
     if (real && !stat(real, &about) && S_ISREG(about.st_mode)) {
-        char *log = NULL;
         snprintf(health->path, sizeof(health->path), "%s", real);
         health->size = about.st_size;
-        if (asprintf(&log, "%s-wal", real) >= 0)
-            health->log_size = stat(log, &about) ? 0 : about.st_size;
-        free(log);
+        health->log_size = size_beside(real, "-wal", 0);
+        health->reserve_size = size_beside(real, "-daybook-reserve", DBK_NONE);
         if (!statvfs(real, &disk))
             health->disk_free = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
         look_into(health, real);

@@ -37,6 +37,8 @@ struct health {
     int64_t size;
     int64_t log_size; /* of the write-ahead log; 0: there is none */
     int64_t disk_free;
+    int64_t
+        reserve_size; /* what is kept for a full disk; 0: it was given up; DBK_NONE: there is none */
     char journal_mode[16];
     int64_t locker_pid; /* who holds the database's lock, as far as the kernel tells */
     bool is_open_build_known;

@@ -59,6 +59,8 @@ class TestUsable(Case):
         self.assertEqual(found["journal_mode"], "wal")
         self.assertEqual(found["engine_version"], sqlite3.sqlite_version)
         self.assertGreater(found["disk_free"], 0)
+        if found["disk_free"] > 200 << 20:
+            self.assertEqual(found["reserve_size"], 16 << 20)
         self.assertEqual(found["build_count"], 1)
         self.assertTrue(found["open_builds_known"])
         self.assertIsNone(found["oldest_open_build"])
@@ -89,6 +91,9 @@ class TestUsable(Case):
         self.assertEqual((found["kind"], found["read_only"]), ("buildbot", True))
         self.assertEqual(found["buildbot_version"], self.revision(path))
         self.assertGreater(found["build_count"], 0)
+        self.assertIsNone(found["reserve_size"])
+        self.status("--db", f"sqlite:///{path}?writes=existing")
+        self.assertNotIn("state.sqlite-daybook-reserve", os.listdir(self.folder))
         with open(path, "rb") as file:
             self.assertEqual(before, file.read())
 
