@@ -51,7 +51,8 @@ void dbki_bind(struct dbki_binder *binder, const struct dbki_statement *statemen
         binder->is_out_of_memory = true;
         return;
     }
-    memcpy(copy, params, size);
+    if (size)
+        memcpy(copy, params, size);
     binder->bound[binder->count++] =
         (struct dbki_bound){.statement = statement, .params = copy, .param_count = param_count};
 }
