@@ -10,6 +10,7 @@
 #include "waiting.h"
 
 #include <inttypes.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,11 +196,22 @@ static int prune_store(struct prune *prune)
     return exit_code;
 }
 
+/* A bare number is refused: of what unit it is one should not have to guess when records are deleted. */
+static int read_age(const struct arguments *arguments, int64_t *out_seconds)
+{
+    static const int64_t max_seconds = 100LL * 366 * 24 * 3600;
+    const char *value = arguments_value(arguments, "older-than");
+    if (!value || !*value || isdigit((unsigned char)value[strlen(value) - 1]))
+        return usage_error(arguments,
+                           "--older-than is needed, a number with a unit: 90m, 12h, 30d, 8w");
+    return arguments_duration(arguments, "older-than", 0, 60, max_seconds, out_seconds);
+}
+
 static int cmd_prune(const struct arguments *arguments)
 {
     struct prune prune = {.arguments = arguments, .is_watched = isatty(STDERR_FILENO)};
     int64_t age;
-    if (arguments_duration(arguments, "older-than", &age))
+    if (read_age(arguments, &age))
         return EXIT_USAGE;
     prune.older_than = clock_now() - age;
     int exit_code = store_open_for(arguments, STORE_EXISTING, &prune.store);

@@ -9,6 +9,7 @@
 #include "facts.h"
 #include "json_writer.h"
 #include "message.h"
+#include "once.h"
 #include "options.h"
 #include "recorder.h"
 #include "runner.h"
@@ -30,6 +31,7 @@
 #define PROPERTY_NAME_MAX 256
 #define LOG_MAX_DEFAULT (1 << 20)
 #define LOG_MAX_MAX 1000000000
+#define TIMEOUT_MAX_S (10000LL * 86400)
 
 /* All that a run is made from. */
 struct run {
@@ -37,12 +39,16 @@ struct run {
     char *builder;
     bool keeps_going;
     int64_t log_max;
+    int64_t timeout_s; /* 0: none */
     struct runner_step *steps;
     size_t step_count;
     char **argvs; /* those of the shell's steps, four words each */
     char **names; /* of properties, as they were given */
     size_t name_count;
     struct facts facts;
+    struct redactor redactor;
+    bool is_quiet;
+    int lock; /* of --once; -1: none */
 };
 
 static void run_fini(struct run *run)
@@ -56,6 +62,7 @@ static void run_fini(struct run *run)
     free(run->names);
     free(run->builder);
     facts_fini(&run->facts);
+    redactor_fini(&run->redactor);
 }
 
 static int read_builder(struct run *run)
@@ -159,6 +166,33 @@ static int read_properties(struct run *run)
     return 0;
 }
 
+/* Reads --redact NAME. One that is not set has nothing to be masked. */
+static int read_secrets(struct run *run)
+{
+    const struct arguments *arguments = run->arguments;
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "redact", g));) {
+        const char *value = getenv(g->value);
+        if (!*g->value || strchr(g->value, '='))
+            return usage_error(arguments,
+                               "--redact is the name of an environment variable, not \"%s\"",
+                               message_word(g->value));
+        if (value && strlen(value) > REDACT_SECRET_MAX)
+            return usage_error(arguments,
+                               "the value of %s is longer than the %d bytes that can be masked",
+                               message_word(g->value), REDACT_SECRET_MAX);
+        redactor_add(&run->redactor, value ? value : "");
+    }
+    return 0;
+}
+
+/* A word without its secrets. Result: yours. */
+static char *redacted(const struct run *run, const char *word)
+{
+    char *copy = memory_need(strdup(word));
+    redactor_mask_text(&run->redactor, copy);
+    return copy;
+}
+
 /* Appends a word as a shell takes it: as it is, or in quotes. */
 static void put_word(FILE *file, const char *word)
 {
@@ -189,14 +223,19 @@ static void add_command(struct run *run)
         for (char **word = run->arguments->operands; *word; word++) {
             if (word != run->arguments->operands)
                 putc(' ', file);
-            put_word(file, *word);
+            char *shown = redacted(run, *word);
+            put_word(file, shown);
+            free(shown);
         }
     } else {
         struct json_writer json;
         json_init(&json, file);
         json_begin_array(&json);
-        for (size_t i = 0; i < run->step_count; i++)
-            json_text(&json, run->steps[i].argv[2]);
+        for (size_t i = 0; i < run->step_count; i++) {
+            char *shown = redacted(run, run->steps[i].argv[2]);
+            json_text(&json, shown);
+            free(shown);
+        }
         json_end_array(&json);
     }
     fclose(file);
@@ -214,21 +253,28 @@ static int run_init(struct run *run, const struct arguments *arguments)
     run->arguments = arguments;
     facts_init(&run->facts);
     run->keeps_going = arguments_has(arguments, "keep-going");
+    run->is_quiet = arguments_has(arguments, "quiet");
     int wrong =
         arguments_size(arguments, "log-max", LOG_MAX_DEFAULT, 0, LOG_MAX_MAX, &run->log_max);
     if (!wrong && run->log_max && run->log_max < CAPTURE_MIN)
         wrong =
             usage_error(arguments, "--log-max is %d or more, or 0 to keep nothing", CAPTURE_MIN);
     if (!wrong)
+        wrong = arguments_duration(arguments, "timeout", 0, 1, TIMEOUT_MAX_S, &run->timeout_s);
+    if (!wrong)
         wrong = read_builder(run);
     if (!wrong)
         wrong = read_steps(run);
+    if (!wrong)
+        wrong = read_secrets(run);
     if (wrong)
         return wrong;
     facts_add_found(&run->facts);
     if (!arguments_has(arguments, "no-command"))
         add_command(run);
-    return read_properties(run);
+    wrong = read_properties(run);
+    facts_redact(&run->facts, &run->redactor);
+    return wrong;
 }
 
 /* Opens descriptors 0, 1 and 2 where the caller left them closed: nothing else may be them. */
@@ -240,12 +286,13 @@ static void fill_descriptors(void)
 }
 
 /* Begins to open the store, and notes in the spool that there is a run. */
-static void begin(struct summary *summary, struct recorder *recorder)
+static void begin(struct summary *summary, struct recorder *recorder, int once_lock)
 {
     static struct opening_plan plan; /* the thread may outlive this */
     static const struct dbk_error no_thread = {.status = DBK_NO_MEMORY,
                                                .message = "there is no thread to open it with"};
     summary->entry_error = spooled_begin(summary->entry, recorder->record, summary->db);
+    once_end(once_lock);
     plan = (struct opening_plan){summary->db, recorder_clock, recorder, summary->entry};
     struct opening *opening = opening_begin(&plan);
     if (opening)
@@ -266,6 +313,8 @@ static int run_all(struct run *run, const char *db)
     struct opening_backlog backlog;
     char key[SPOOL_KEY_SIZE];
     terminal_init(&terminal);
+    if (run->is_quiet)
+        terminal.is_there = terminal.has_input = false; /* nothing of the commands' goes there */
     const struct facts *facts = &run->facts;
     const struct record_plan record_plan = {
         .key = key,
@@ -285,14 +334,18 @@ static int run_all(struct run *run, const char *db)
                               .recorder = &recorder,
                               .outcome = &outcome,
                               .entry = &entry,
-                              .db = db};
+                              .db = db,
+                              .is_quiet = run->is_quiet};
     record_init(&record, &record_plan);
     spool_key_make(key, record.started_at);
     recorder_init(&recorder, &record, &entry);
-    begin(&summary, &recorder);
+    begin(&summary, &recorder, run->lock);
     const struct runner_plan plan = {.steps = run->steps,
                                      .step_count = run->step_count,
                                      .keeps_going = run->keeps_going,
+                                     .timeout_s = run->timeout_s,
+                                     .is_quiet = run->is_quiet,
+                                     .redactor = &run->redactor,
                                      .db = db,
                                      .opening = recorder.opening,
                                      .terminal = &terminal};
@@ -314,13 +367,19 @@ static int run_all(struct run *run, const char *db)
 
 static int cmd_run(const struct arguments *arguments)
 {
-    struct run run = {0};
+    struct run run = {.lock = -1};
     signals_init();
     fill_descriptors();
     int exit_code = run_init(&run, arguments);
     if (!exit_code) {
         char *db = memory_need(db_name_absolute(store_url(arguments)));
-        exit_code = run_all(&run, db);
+        if (arguments_has(arguments, "once") &&
+            once_begin(run.builder, db, run.is_quiet, &run.lock)) {
+            once_end(run.lock);
+            exit_code = EXIT_ONCE;
+        } else {
+            exit_code = run_all(&run, db);
+        }
         free(db);
     }
     run_fini(&run);
@@ -333,6 +392,10 @@ static const struct command_option options[] = {
     {"property", 'p', OPTION_LIST, "NAME=JSON", "a property of the build"},
     {"keep-going", 'k', OPTION_FLAG, NULL, "run the steps after one that failed, too"},
     {"log-max", 0, OPTION_VALUE, "SIZE", "keep so much of what each step prints (1M; 0: nothing)"},
+    {"once", 0, OPTION_FLAG, NULL, "not while the builder's last run on this host still runs"},
+    {"quiet", 'q', OPTION_FLAG, NULL, "print the commands' output only when the run fails"},
+    {"redact", 0, OPTION_LIST, "NAME", "mask the value of the environment variable NAME"},
+    {"timeout", 0, OPTION_VALUE, "TIME", "end the run after so long (seconds, or 5m, 2h, 1d)"},
     {"no-command", 0, OPTION_FLAG, NULL, "do not record the command line"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
@@ -361,6 +424,13 @@ const struct subcommand subcommand_run = {
         "and\n"
         "stderr says so; its record is kept, and the next run or `daybook push` delivers it. The\n"
         "database is created if it is missing.\n"
+        "\n"
+        "With --timeout, the commands and all that they started get SIGTERM when the time is over, "
+        "SIGKILL\n"
+        "five seconds later; the exit status is then 124. With --once it is 75 when nothing was "
+        "run "
+        "since\n"
+        "the builder's last run by this user still runs.\n"
         "\n"
         "The commands see DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP: the database, and the ids of "
         "the\n"

@@ -147,3 +147,19 @@ void facts_add_found(struct facts *facts)
     if (facts->git.revision)
         facts_add_text(facts, "revision", facts->git.revision);
 }
+
+void facts_redact(struct facts *facts, const struct redactor *redactor)
+{
+    for (size_t i = 0; i < facts->property_count; i++) {
+        char *value = (char *)facts->properties[i].value;
+        redactor_mask_text(redactor, value);
+        /* A secret that was not within a text, a number say. */
+        if (!dbk_is_json(value)) {
+            free(value);
+            facts->properties[i].value = memory_need(strdup("\"***\""));
+        }
+    }
+    redactor_mask_text(redactor, facts->git.repository);
+    redactor_mask_text(redactor, facts->git.branch);
+    redactor_mask_text(redactor, facts->git.revision);
+}

@@ -7,6 +7,7 @@
 #define FACTS_H
 
 #include "gitinfo.h"
+#include "redact.h"
 
 #include <daybook.h>
 #include <stdbool.h>
@@ -33,6 +34,9 @@ void facts_add_text(struct facts *facts, const char *name, const char *text);
 
 /* Adds what facts_init() found: host, user, directory; of git repository, branch, revision. */
 void facts_add_found(struct facts *facts);
+
+/* Masks secrets in all properties, and in what git says. */
+void facts_redact(struct facts *facts, const struct redactor *redactor);
 
 /* Copies text as valid UTF-8 of at most characters_max; other bytes become U+FFFD. Yours. */
 char *facts_text(const char *text, size_t characters_max);

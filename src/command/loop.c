@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -91,13 +92,13 @@ static void take_signals(struct loop *loop)
     }
 }
 
-static void take_output(struct loop *loop, enum loop_stream stream)
+static void take_output(struct loop *loop, enum loop_stream stream,
+                        size_t (*take)(struct relay *relay))
 {
     struct relay *relay = &loop->relays[stream];
-    size_t count = relay_read(relay);
+    size_t count = take(relay);
     if (!count)
         return;
-    loop->read_total[stream] += count;
     loop->read_at_ms = clock_ms();
     record_add_output(loop->record, relay->bytes, count);
 }
@@ -134,6 +135,18 @@ static void kill_when_due(struct loop *loop)
     loop->kill_at_ms = INT64_MAX;
 }
 
+/* The time is over: the command and all that it started get SIGTERM, and SIGKILL later. */
+static void end_when_due(struct loop *loop)
+{
+    if (!loop->is_running || loop->is_timed_out || clock_ms() < loop->end_at_ms)
+        return;
+    loop->is_timed_out = true;
+    process_signal(&loop->process, SIGTERM);
+    process_signal(&loop->process, SIGCONT); /* one that is stopped would not hear of it */
+    if (!loop->kill_at_ms)
+        loop->kill_at_ms = clock_ms() + KILL_AFTER_MS;
+}
+
 static void earlier(int *timeout_ms, int64_t other_ms)
 {
     if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
@@ -146,6 +159,10 @@ static int turn_timeout(const struct loop *loop, int timeout_ms)
     if (loop->kill_at_ms && loop->kill_at_ms != INT64_MAX) {
         int64_t left = loop->kill_at_ms - clock_ms();
         earlier(&timeout_ms, left > 0 ? left : 0);
+    }
+    if (loop->is_running && !loop->is_timed_out && loop->end_at_ms != INT64_MAX) {
+        int64_t left = loop->end_at_ms - clock_ms();
+        earlier(&timeout_ms, left > INT_MAX ? INT_MAX : left > 0 ? left : 0);
     }
     if (loop->is_running && loop->terminal->is_there && !loop->terminal->is_taken)
         earlier(&timeout_ms, LOOK_MS);
@@ -182,13 +199,14 @@ void loop_turn(struct loop *loop, int timeout_ms)
         if (fds[WRITE + i].revents)
             relay_write(&loop->relays[i]);
         if (fds[READ + i].revents)
-            take_output(loop, (enum loop_stream)i);
+            take_output(loop, (enum loop_stream)i, relay_read);
     }
     if (fds[KEYS].revents)
         take_input(loop);
     if (fds[COMMAND_INPUT].revents)
         give_input(loop);
     take_signals(loop);
+    end_when_due(loop);
     kill_when_due(loop);
     if (loop->is_running && loop->terminal->is_there && !loop->terminal->is_taken)
         terminal_take(loop->terminal);
@@ -210,7 +228,7 @@ static void drain(struct loop *loop)
         int count = 0;
         if (loop->relays[i].from >= 0 && ioctl(loop->relays[i].from, FIONREAD, &count))
             count = 0;
-        wanted[i] = loop->read_total[i] + (uint64_t)count;
+        wanted[i] = loop->relays[i].read_total + (uint64_t)count;
     }
     loop->read_at_ms = clock_ms();
     for (;;) {
@@ -218,15 +236,15 @@ static void drain(struct loop *loop)
         int64_t now = clock_ms();
         for (int i = 0; i < LOOP_STREAM_COUNT; i++) {
             const struct relay *relay = &loop->relays[i];
-            is_flushed &= relay_is_flushed(relay);
+            is_flushed &= relay_is_flushed(relay) && !relay->held;
             is_ended &= relay->from < 0;
-            has_all &= relay->from < 0 || loop->read_total[i] >= wanted[i];
+            has_all &= relay->from < 0 || relay->read_total >= wanted[i];
         }
         if (has_all && (now >= end_ms || now - loop->read_at_ms >= SILENCE_MS))
             is_ended = true;
         if (is_ended)
             for (int i = 0; i < LOOP_STREAM_COUNT; i++)
-                relay_disconnect(&loop->relays[i]);
+                take_output(loop, (enum loop_stream)i, relay_end);
         /* Whoever ends us does not want to wait for a reader that does not read. */
         if ((is_ended && is_flushed) || (loop->signo && now >= end_ms))
             break;
@@ -311,19 +329,26 @@ static bool has_controlling_terminal(void)
     return fd >= 0;
 }
 
-int loop_init(struct loop *loop, struct recorder *recorder, struct terminal *terminal)
+int loop_init(struct loop *loop, const struct loop_plan *plan)
 {
-    loop->record = recorder->record;
-    loop->recorder = recorder;
+    struct terminal *terminal = plan->terminal;
+    int64_t timeout_s = plan->timeout_s;
+    loop->record = plan->recorder->record;
+    loop->recorder = plan->recorder;
     loop->terminal = terminal;
-    loop->has_own_group = terminal->is_there || !has_controlling_terminal();
+    loop->end_at_ms = timeout_s ? clock_ms() + timeout_s * 1000 : INT64_MAX;
+    /* To be ended with all that it started it needs one, unless it reads from the terminal, which only the
+     * terminal's foreground may. */
+    loop->has_own_group =
+        terminal->is_there || !has_controlling_terminal() || (timeout_s && !isatty(STDIN_FILENO));
     loop->is_error_separate =
-        terminal->is_there ? !isatty(STDERR_FILENO) : !is_same_place(STDOUT_FILENO, STDERR_FILENO);
+        !plan->is_quiet && (terminal->is_there ? !isatty(STDERR_FILENO)
+                                               : !is_same_place(STDOUT_FILENO, STDERR_FILENO));
     loop->signal_fd = signals_begin(loop->has_own_group);
     if (loop->signal_fd < 0)
         return errno;
-    relay_init(&loop->relays[LOOP_OUTPUT], STDOUT_FILENO);
-    relay_init(&loop->relays[LOOP_ERROR], STDERR_FILENO);
+    relay_init(&loop->relays[LOOP_OUTPUT], plan->is_quiet ? -1 : STDOUT_FILENO, plan->redactor);
+    relay_init(&loop->relays[LOOP_ERROR], plan->is_quiet ? -1 : STDERR_FILENO, plan->redactor);
     return 0;
 }
 

@@ -29,7 +29,6 @@ struct loop {
     bool is_running;
     int wait_status; /* once it runs no more */
     struct relay relays[LOOP_STREAM_COUNT];
-    uint64_t read_total[LOOP_STREAM_COUNT];
     int64_t read_at_ms;          /* when output came last */
     char input[LOOP_INPUT_SIZE]; /* keys on their way to the command: [input_start, input_len) */
     size_t input_start, input_len;
@@ -38,10 +37,20 @@ struct loop {
     size_t signal_count; /* how often one came */
     bool is_optional; /* the terminal sent it to the command as well, which may decide to live on */
     int64_t kill_at_ms; /* 0: not to be killed; INT64_MAX: it was */
+    int64_t end_at_ms;  /* when the command is to be ended; INT64_MAX: never */
+    bool is_timed_out;  /* it was */
+};
+
+struct loop_plan {
+    struct recorder *recorder;
+    struct terminal *terminal;       /* ours */
+    const struct redactor *redactor; /* what is masked; NULL: nothing */
+    int64_t timeout_s;               /* how long all commands may run together; 0: for ever */
+    bool is_quiet;                   /* nothing is passed on */
 };
 
 /* Begins; the loop is zeroed. From here on signals are collected. Result: 0 or an errno. */
-int loop_init(struct loop *loop, struct recorder *recorder, struct terminal *terminal);
+int loop_init(struct loop *loop, const struct loop_plan *plan);
 void loop_fini(struct loop *loop);
 
 /* Waits until something happens, at most timeout_ms (-1: without end), and does what is due. */

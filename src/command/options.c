@@ -337,34 +337,27 @@ int arguments_size(const struct arguments *arguments, const char *name, int64_t 
     return 0;
 }
 
-/* The seconds that a duration's unit stands for; 0 if it is none. */
-static int64_t unit_seconds(const char *unit)
+int arguments_duration(const struct arguments *arguments, const char *name, int64_t fallback,
+                       int64_t min, int64_t max, int64_t *out_seconds)
 {
     static const struct {
         const char *name;
-        int64_t seconds;
-    } units[] = {{"m", 60}, {"h", 3600}, {"d", 24 * 3600}, {"w", 7 * 24 * 3600}};
-    for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-        if (!strcmp(unit, units[i].name))
-            return units[i].seconds;
-    return 0;
-}
-
-int arguments_duration(const struct arguments *arguments, const char *name, int64_t *out_seconds)
-{
-    static const int64_t max_seconds = 100LL * 366 * 24 * 3600;
+        int64_t factor;
+    } units[] = {{"", 1},     {"s", 1},     {"m", 60},       {"min", 60},
+                 {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
     const char *value = arguments_value(arguments, name);
     const char *end = NULL;
-    int64_t number = 0;
-    if (!value)
-        return usage_error(arguments, "--%s is needed, as in --%s 30d", name, name);
-    int64_t seconds = read_number(value, &number, &end) ? unit_seconds(end) : 0;
-    if (!seconds || number < 1 || number > max_seconds / seconds)
+    int64_t seconds = fallback, factor = 0;
+    if (value && read_number(value, &seconds, &end))
+        for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+            if (!strcmp(end, units[i].name))
+                factor = units[i].factor;
+    if (value && (!factor || seconds < 0 || seconds > max / factor || seconds * factor < min))
         return usage_error(
             arguments,
-            "--%s is a number from 1 on with a unit, m (minutes), h, d or w, at most "
-            "100 years: 90m, 12h, 30d; not \"%s\"",
-            name, message_word(value));
-    *out_seconds = number * seconds;
+            "--%s is a whole number of seconds from %lld on, or with s, m, h, d or w "
+            "at its end, not \"%s\"",
+            name, (long long)min, message_word(value));
+    *out_seconds = value ? seconds * factor : fallback;
     return 0;
 }

@@ -52,11 +52,9 @@ int arguments_number(const struct arguments *arguments, const char *name, int64_
 int arguments_size(const struct arguments *arguments, const char *name, int64_t fallback,
                    int64_t min, int64_t max, int64_t *out_size);
 
-/*
- * Reads an option's value as a duration, a whole number with a unit: 90m, 12h, 30d, 8w. It must have been
- * given. Result: 0 and 60 s to 100 years; else EXIT_USAGE after a message.
- */
-int arguments_duration(const struct arguments *arguments, const char *name, int64_t *out_seconds);
+/* The same for seconds: the number may end in s, m, h, d or w. */
+int arguments_duration(const struct arguments *arguments, const char *name, int64_t fallback,
+                       int64_t min, int64_t max, int64_t *out_seconds);
 
 /* Says on stderr what is wrong with the use of a subcommand, and how to see its help.
  * Result: EXIT_USAGE. */

@@ -7,23 +7,28 @@
  */
 #include "relay.h"
 
+#include "redact.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void relay_init(struct relay *relay, int to)
+void relay_init(struct relay *relay, int to, const struct redactor *redactor)
 {
     struct stat status;
     relay->from = relay->to = -1;
     relay->part_max = PIPE_BUF;
     relay->is_socket = relay->is_terminal = relay->is_line_begun = false;
     relay->failure = 0;
-    relay->start = relay->len = 0;
-    if (fstat(to, &status))
+    relay->start = relay->len = relay->held = 0;
+    relay->read_total = 0;
+    relay->redactor = redactor && redactor->count ? redactor : NULL;
+    if (to < 0 || fstat(to, &status))
         return;
     relay->is_terminal = isatty(to);
     if (S_ISFIFO(status.st_mode) || relay->is_terminal) {
@@ -74,20 +79,42 @@ struct pollfd relay_poll_write(const struct relay *relay)
     return (struct pollfd){relay_is_flushed(relay) ? -1 : relay->to, POLLOUT, 0};
 }
 
+/* Masks count bytes at the buffer's beginning, and begins to write them. Result: how many that are. */
+static size_t relay_take(struct relay *relay, size_t count, bool is_end)
+{
+    relay->held = 0;
+    if (relay->redactor)
+        count = redactor_mask(relay->redactor, relay->bytes, count, is_end, &relay->held);
+    relay->start = 0;
+    relay->len = count;
+    if (relay->to < 0 || relay->part_max == RELAY_SIZE)
+        relay_write(relay); /* else poll has to say first that it would not block */
+    return count;
+}
+
 size_t relay_read(struct relay *relay)
 {
-    ssize_t count = read(relay->from, relay->bytes, RELAY_SIZE);
+    size_t held = relay->held;
+    memmove(relay->bytes, relay->bytes + relay->len, held);
+    relay->start = relay->len = 0;
+    ssize_t count = read(relay->from, relay->bytes + held, RELAY_SIZE - held);
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (count <= 0) { /* EIO is a terminal's way to say that nobody has it open any more */
         relay_disconnect(relay);
-        return 0;
+        return relay_end(relay);
     }
-    relay->start = 0;
-    relay->len = (size_t)count;
-    if (relay->to < 0 || relay->part_max == RELAY_SIZE)
-        relay_write(relay); /* else poll has to say first that it would not block */
-    return (size_t)count;
+    relay->read_total += (size_t)count;
+    return relay_take(relay, held + (size_t)count, false);
+}
+
+size_t relay_end(struct relay *relay)
+{
+    relay_disconnect(relay);
+    if (!relay->held || !relay_is_flushed(relay))
+        return 0;
+    memmove(relay->bytes, relay->bytes + relay->len, relay->held);
+    return relay_take(relay, relay->held, true);
 }
 
 /* The reader has gone, or the disk is full. */

@@ -9,6 +9,9 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+struct redactor;
 
 #define RELAY_SIZE 65536
 
@@ -22,18 +25,26 @@ struct relay {
     int failure;        /* errno of the write that failed, 0 for none: the rest is not passed on */
     size_t start;       /* bytes[start..len) wait to be written */
     size_t len;
+    const struct redactor *redactor; /* NULL: nothing is masked */
+    size_t held;         /* bytes behind those, which may be the beginning of a secret */
+    uint64_t read_total; /* what came, before anything was masked */
     char bytes[RELAY_SIZE];
 };
 
-/* Begins a relay to descriptor 1 or 2. The relay has a descriptor of its own for it. */
-void relay_init(struct relay *relay, int to);
+/* Begins a relay to descriptor 1 or 2, -1: to nobody. The relay has a descriptor of its own for it. */
+void relay_init(struct relay *relay, int to, const struct redactor *redactor);
 void relay_fini(struct relay *relay);
 
 /* Connects it to another stream; takes from over. */
 void relay_connect(struct relay *relay, int from);
 void relay_disconnect(struct relay *relay);
 
-/* Whether nothing waits to be written. */
+/*
+ * Disconnects it, and begins to write what was held back, once all else is written. Result: as relay_read().
+ */
+size_t relay_end(struct relay *relay);
+
+/* Whether nothing waits to be written; what is held back does not count. */
 bool relay_is_flushed(const struct relay *relay);
 
 /* Says what to poll for; fd is -1 for nothing. */

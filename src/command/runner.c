@@ -8,8 +8,10 @@
 #include "loop.h"
 #include "message.h"
 #include "opening.h"
+#include "redact.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -51,7 +53,12 @@ static void judge_step(struct runner *runner, const char *name)
 {
     char state[RECORD_STATE_SIZE];
     int status = runner->loop.wait_status, signo = runner->loop.signo;
-    if (WIFSIGNALED(status)) {
+    if (runner->loop.is_timed_out && !signo) {
+        snprintf(state, sizeof(state), "timed out: ended when the run had lasted %" PRId64 " s",
+                 runner->plan->timeout_s);
+        finish_step(runner, name, DBK_EXCEPTION, RUNNER_EXIT_TIMEOUT, state);
+        runner->outcome->exit_code = RUNNER_EXIT_TIMEOUT;
+    } else if (WIFSIGNALED(status)) {
         snprintf(state, sizeof(state), "ended by signal %d (%s)", WTERMSIG(status),
                  strsignal(WTERMSIG(status)));
         finish_step(runner, name, DBK_EXCEPTION, 128 + WTERMSIG(status), state);
@@ -72,8 +79,11 @@ static void tell_not_started(struct runner *runner, const struct runner_step *st
 {
     char text[RECORD_STATE_SIZE];
     snprintf(text, sizeof(text), "cannot run %.100s: %s", step->argv[0], strerror(error));
+    if (runner->plan->redactor)
+        redactor_mask_text(runner->plan->redactor, text);
     terminal_give_back(runner->plan->terminal);
-    message_print("%s", text);
+    if (!runner->plan->is_quiet)
+        message_print("%s", text);
     record_add_output(runner->record, "daybook: ", 9);
     record_add_output(runner->record, text, strlen(text));
     record_add_output(runner->record, "\n", 1);
@@ -180,7 +190,12 @@ int runner_run(const struct runner_plan *plan, struct recorder *recorder,
                struct runner_outcome *out_outcome)
 {
     static struct runner runner;
-    int error = loop_init(&runner.loop, recorder, plan->terminal);
+    const struct loop_plan loop_plan = {.recorder = recorder,
+                                        .terminal = plan->terminal,
+                                        .redactor = plan->redactor,
+                                        .timeout_s = plan->timeout_s,
+                                        .is_quiet = plan->is_quiet};
+    int error = loop_init(&runner.loop, &loop_plan);
     if (error)
         return error;
     *out_outcome = (struct runner_outcome){.results = DBK_SUCCESS};
@@ -197,7 +212,7 @@ int runner_run(const struct runner_plan *plan, struct recorder *recorder,
             continue;
         }
         run_step(&runner, &plan->steps[i]);
-        is_over = out_outcome->exit_code && !plan->keeps_going;
+        is_over = (out_outcome->exit_code && !plan->keeps_going) || runner.loop.is_timed_out;
     }
     terminal_give_back(plan->terminal);
     finish_build(&runner);

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The exit status of a run whose time was over, that of timeout(1). */
+#define RUNNER_EXIT_TIMEOUT 124
+
 struct runner_step {
     char *name;
     char *const *argv;
@@ -20,7 +23,10 @@ struct runner_step {
 struct runner_plan {
     const struct runner_step *steps;
     size_t step_count;
-    bool keeps_going;          /* a failure does not end the run */
+    bool keeps_going;                /* a failure does not end the run */
+    bool is_quiet;                   /* what the commands print is not passed on */
+    const struct redactor *redactor; /* what is masked in it; NULL: nothing */
+    int64_t timeout_s;               /* all steps together may run so long; 0: for ever */
     const char *db;            /* for the commands' environment, until the store says its path */
     struct opening *opening;   /* what opens the store; NULL: nothing does */
     struct terminal *terminal; /* ours */

@@ -237,16 +237,21 @@ void spool_leave(struct spool_entry *entry)
     entry->path = NULL;
 }
 
-int spool_claim(struct spool_entry *entry, const char *key)
+void spool_name(struct spool_entry *entry, const char *key)
 {
-    struct stat about;
     char *folder = spool_folder();
-    int error = 0;
     *entry = (struct spool_entry)SPOOL_ENTRY_INIT;
     snprintf(entry->key, sizeof(entry->key), "%s", key);
     if (!folder || asprintf(&entry->path, "%s/%s", folder, key) < 0)
         entry->path = NULL;
     free(folder);
+}
+
+int spool_claim(struct spool_entry *entry, const char *key)
+{
+    struct stat about;
+    int error = 0;
+    spool_name(entry, key);
     char *name = entry->path ? file_name(entry, "run") : NULL;
     if (!name)
         error = ENOMEM;
@@ -260,4 +265,21 @@ int spool_claim(struct spool_entry *entry, const char *key)
     if (error)
         spool_leave(entry);
     return error;
+}
+
+int spool_lock(void)
+{
+    char *folder = spool_folder();
+    int error = folder ? make_folder(folder) : ENOENT;
+    int fd = error ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!error && fd < 0)
+        error = errno;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+        error = errno;
+        close(fd);
+        fd = -1;
+    }
+    free(folder);
+    errno = error;
+    return fd;
 }

@@ -78,8 +78,15 @@ void spool_leave(struct spool_entry *entry);
  * *out_count is 0. A folder that is not there has none. */
 int spool_list(char (**out_keys)[SPOOL_KEY_SIZE], size_t *out_count);
 
+/* Names a run's files, without a lock. End it with spool_leave(). */
+void spool_name(struct spool_entry *entry, const char *key);
+
 /* Takes the lock of a run that nobody has. Result: 0; EWOULDBLOCK: it runs, or somebody else delivers
  * it; ENOENT: it is gone; another errno. */
 int spool_claim(struct spool_entry *entry, const char *key);
+
+/* Locks the folder, which is made if it is missing, against others who do the same. Result: a descriptor, which
+ * to close is to unlock; -1 and errno, EWOULDBLOCK when somebody has the lock. */
+int spool_lock(void);
 
 #endif

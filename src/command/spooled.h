@@ -39,6 +39,10 @@ int spooled_keep(const struct spool_entry *entry, const struct record *record, c
  */
 int spooled_read(const struct spool_entry *entry, struct spooled *out_spooled,
                  bool *out_is_damaged);
+
+/* Reads how a run began, whoever has its lock; changes nothing. Result: 0 or an errno. Then spooled_fini(). */
+int spooled_peek(const char *key, struct spooled *out_spooled);
+
 void spooled_fini(struct spooled *spooled);
 
 #endif

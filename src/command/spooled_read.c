@@ -209,6 +209,16 @@ int spooled_read(const struct spool_entry *entry, struct spooled *out_spooled, b
     return error;
 }
 
+int spooled_peek(const char *key, struct spooled *out_spooled)
+{
+    struct spool_entry entry;
+    *out_spooled = (struct spooled){.record.output_fd = -1};
+    spool_name(&entry, key);
+    int error = entry.path ? read_file(&entry, "run", out_spooled) : ENOMEM;
+    spool_leave(&entry);
+    return error;
+}
+
 void spooled_fini(struct spooled *spooled)
 {
     record_fini(&spooled->record);

@@ -141,8 +141,9 @@ int store_try_open_url(const char *url, enum store_use use, const struct dbk_opt
     int status = dbk_open(url, &options, out_store, out_error);
     bool is_created = false;
     /* An empty file is no database yet: it is one kind of DBK_SCHEMA, and the only one that goes
-     * away. */
-    if (use == STORE_CREATED && (status == DBK_NOT_FOUND || status == DBK_SCHEMA)) {
+     * away. One whose making was cut off can be read by none but who makes it anew. */
+    if (use == STORE_CREATED &&
+        (status == DBK_NOT_FOUND || status == DBK_SCHEMA || status == DBK_DENIED)) {
         options.is_created = true;
         status = dbk_open(url, &options, out_store, out_error);
         is_created = status == DBK_OK;

@@ -116,16 +116,32 @@ static void tell_opening(const struct summary *summary)
             backlog.aside_path);
 }
 
+/* Prints what is kept of the steps' output, in their order. */
+static void print_outputs(const struct record *record)
+{
+    for (size_t i = 0; i < record->step_count; i++) {
+        size_t len = 0;
+        char *output = capture_copy(&record->steps[i].output, &len);
+        if (output)
+            fwrite(output, 1, len, stdout);
+        free(output);
+    }
+    output_finish();
+}
+
 void summary_tell(const struct summary *summary)
 {
     bool is_whole = recorder_is_whole(summary->recorder);
+    bool is_silent = summary->is_quiet && !summary->outcome->exit_code;
+    if (summary->is_quiet && !is_silent)
+        print_outputs(summary->recorder->record);
     if (summary->outcome->is_line_cut && isatty(STDERR_FILENO))
         putc('\n', stderr);
-    if (summary->opening)
+    if (summary->opening && !is_silent)
         tell_opening(summary);
-    if (is_whole)
+    if (is_whole && !is_silent)
         tell_recorded(summary);
-    else
+    else if (!is_whole)
         tell_unrecorded(summary);
     if (is_whole || !is_worth_keeping(summary))
         spool_remove(summary->entry);

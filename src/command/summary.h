@@ -19,6 +19,9 @@ struct summary {
     struct spool_entry *entry;
     int entry_error; /* errno of what made it; 0: none */
     const char *db;  /* absolute */
+    bool
+        is_quiet; /* of a run that went well and is recorded nothing is said; of one that failed all that was
+                      * printed */
 };
 
 /* Keeps or forgets the run's note in the spool, and says what became of it. */

@@ -380,7 +380,8 @@ class Parts(Kept):
             if not self.kept():
                 break
         self.assertGreater(killed, 0)
-        self.assertEqual(self.daybook("push").code, 0)
+        done = self.daybook("push")
+        self.assertEqual((done.code, done.err), (0, ""))
         self.assertEqual(self.kept(), {})
         self.assertEqual([(b["number"], b["results"]) for b in self.builds()],
                          [(1, FAILURE), (2, FAILURE)])
@@ -436,6 +437,7 @@ class Push(Kept):
         for _ in range(4):
             self.job("--db", self.path)
         os.mkdir(self.file("later"))
+        self.assertEqual(self.daybook("init", self.path).code, 0)
         pushes = [subprocess.Popen([PROGRAM, "push"], cwd=self.folder, env=self.environment(),
                                    stdout=subprocess.PIPE) for _ in range(6)]
         told = b"".join(push.communicate(timeout=DEADLINE_S)[0] for push in pushes)
