@@ -257,11 +257,11 @@ static int remove_data(const struct arguments *arguments, struct dbk_store *stor
 }
 
 static const struct verb verbs[] = {
-    {"list", "", 0, 0, true, NULL, list_data},
-    {"get", "NAME [FILE]", 1, 2, false, "output", get_data},
-    {"put", "NAME [FILE]", 1, 2, false, "source", put_data},
-    {"rm", "NAME", 1, 1, false, NULL, remove_data},
-    {NULL, NULL, 0, 0, false, NULL, NULL},
+    {"list", "", 0, 0, true, NULL, list_data, 0},
+    {"get", "NAME [FILE]", 1, 2, false, "output", get_data, 1},
+    {"put", "NAME [FILE]", 1, 2, false, "source", put_data, 1},
+    {"rm", "NAME", 1, 1, false, NULL, remove_data, 0},
+    {NULL, NULL, 0, 0, false, NULL, NULL, 0},
 };
 
 static int cmd_data(const struct arguments *arguments)
@@ -287,7 +287,9 @@ const struct subcommand subcommand_data = {
         "get writes the bytes as they are to FILE or the standard output; put takes them from "
         "FILE\n"
         "or the standard input and replaces a value of that name. - as FILE is the standard one.\n"
-        "What a step printed is the data log/STEP (see `daybook log`).\n\n" LISTING_ABOUT,
+        "What a step printed is the data log/STEP (see `daybook log`). For a command of\n"
+        "`daybook run`, . is the build that it is of; `get NAME` and `put NAME` mean that one, "
+        "too.\n\n" LISTING_ABOUT,
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .operand_min = 1,

@@ -136,10 +136,10 @@ static int set_property(const struct arguments *arguments, struct dbk_store *sto
 }
 
 static const struct verb verbs[] = {
-    {"list", "", 0, 0, true, NULL, list_properties},
-    {"get", "NAME", 1, 1, true, NULL, get_property},
-    {"set", "NAME JSON", 2, 2, false, "source", set_property},
-    {NULL, NULL, 0, 0, false, NULL, NULL},
+    {"list", "", 0, 0, true, NULL, list_properties, 0},
+    {"get", "NAME", 1, 1, true, NULL, get_property, 1},
+    {"set", "NAME JSON", 2, 2, false, "source", set_property, 2},
+    {NULL, NULL, 0, 0, false, NULL, NULL, 0},
 };
 
 static int cmd_properties(const struct arguments *arguments)
@@ -153,8 +153,8 @@ static const struct command_option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"[list] BUILD [OPTION...]", "get BUILD NAME",
-                                    "set BUILD NAME JSON", NULL};
+static const char *const usage[] = {"[list] BUILD [OPTION...]", "get [BUILD] NAME",
+                                    "set [BUILD] NAME JSON", NULL};
 
 const struct subcommand subcommand_properties = {
     .name = "properties",
@@ -162,7 +162,9 @@ const struct subcommand subcommand_properties = {
     .usage = usage,
     .about =
         "get prints the value as JSON. set makes the property or replaces it; its value is JSON\n"
-        "text.\n\n" LISTING_ABOUT,
+        "text. A command of `daybook run` may leave out BUILD, or write . for it: the build that "
+        "it is "
+        "of.\n\n" LISTING_ABOUT,
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .operand_min = 1,

@@ -1,5 +1,5 @@
 /*
- * `daybook steps BUILD`: lists a build's steps.
+ * `daybook steps`: lists a build's steps; gives a step a URL.
  */
 #include "build_table.h"
 #include "listing.h"
@@ -7,9 +7,12 @@
 #include "name.h"
 #include "options.h"
 #include "record_json.h"
-#include "store_open.h"
 #include "text.h"
+#include "verbs.h"
 #include "waiting.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 struct steps_listing {
     struct waiting waiting;
@@ -38,8 +41,10 @@ static void print_steps(void *user, const struct dbk_error *error,
     waiting_note(&listing->waiting, error);
 }
 
-static int list_steps(const struct arguments *arguments, struct dbk_store *store, int64_t buildid)
+static int list_steps(const struct arguments *arguments, struct dbk_store *store,
+                      const struct named_build *build, char **operands)
 {
+    (void)operands;
     struct steps_listing listing = {.arguments = arguments};
     struct dbk_spec *spec;
     int exit_code = listing_spec(arguments, NULL, -1, &spec);
@@ -49,25 +54,90 @@ static int list_steps(const struct arguments *arguments, struct dbk_store *store
     if (!arguments_has(arguments, "all") && dbk_spec_filter_int(spec, "hidden", DBK_EQ, &shown, 1))
         memory_need(NULL);
     waiting_init(&listing.waiting, store);
-    waiting_add(&listing.waiting,
-                dbk_get_steps(store, buildid, spec, &listing.waiting.call, print_steps, &listing));
+    waiting_add(&listing.waiting, dbk_get_steps(store, build->build->id, spec,
+                                                &listing.waiting.call, print_steps, &listing));
     dbk_spec_free(spec);
     return waiting_finish(&listing.waiting);
 }
 
-static int cmd_steps(const struct arguments *arguments)
+/* A step that was looked for. */
+struct step_lookup {
+    struct waiting waiting;
+    int64_t buildid;
+    int64_t stepid; /* DBK_NONE: it is not there */
+};
+
+static void take_step(void *user, const struct dbk_error *error, const struct dbk_step *step)
 {
-    struct dbk_store *store;
-    struct named_build build = {0};
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    struct step_lookup *lookup = user;
+    if (!error && step && step->buildid == lookup->buildid)
+        lookup->stepid = step->id;
+    waiting_note(&lookup->waiting, error);
+}
+
+/* Reads the id of the step that runs. Result: DBK_NONE: none does. */
+static int64_t running_step(void)
+{
+    const char *text = getenv("DAYBOOK_STEP");
+    char *end;
+    long long id = text ? strtoll(text, &end, 10) : 0;
+    return text && end != text && !*end && id > 0 ? id : DBK_NONE;
+}
+
+/* Finds a step of a build by its name, its number, or as the one that runs ("."). Result: 0, or an exit code
+ * after a message. */
+static int find_step(struct dbk_store *store, const struct named_build *build, const char *text,
+                     int64_t *out_stepid)
+{
+    struct step_lookup lookup = {.buildid = build->build->id, .stepid = DBK_NONE};
+    bool is_running = !strcmp(text, ".");
+    bool is_number = *text && !text[strspn(text, "0123456789")];
+    int64_t id = is_running ? running_step() : DBK_NONE;
+    if (is_running && id == DBK_NONE) {
+        message_print("no step runs here that . could name: DAYBOOK_STEP is not set");
+        return dbk_status_exit_code(DBK_NOT_FOUND);
+    }
+    waiting_init(&lookup.waiting, store);
+    waiting_add(&lookup.waiting, dbk_get_step(store, id, build->build->id,
+                                              is_number ? strtoll(text, NULL, 10) : DBK_NONE,
+                                              is_running || is_number ? NULL : text,
+                                              &lookup.waiting.call, take_step, &lookup));
+    int exit_code = waiting_finish(&lookup.waiting);
+    if (!exit_code && lookup.stepid == DBK_NONE) {
+        message_print("%s has no step %s", named_build_text(build), message_word(text));
+        exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
+    }
+    *out_stepid = lookup.stepid;
+    return exit_code;
+}
+
+/* Operands: [STEP] NAME URL. */
+static int add_url(const struct arguments *arguments, struct dbk_store *store,
+                   const struct named_build *build, char **operands)
+{
+    bool is_named = operands[2];
+    int64_t stepid = DBK_NONE;
+    struct waiting waiting;
+    (void)arguments;
+    int exit_code = find_step(store, build, is_named ? operands[0] : ".", &stepid);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_build(store, arguments->operands[0], &build);
-    if (!exit_code)
-        exit_code = list_steps(arguments, store, build.build->id);
-    named_build_fini(&build);
-    dbk_close_wait(store);
-    return exit_code;
+    operands += is_named;
+    waiting_init(&waiting, store);
+    waiting_add(&waiting, dbk_add_url(store, stepid, operands[0], operands[1], &waiting.call,
+                                      waiting_done, &waiting));
+    return waiting_finish(&waiting);
+}
+
+static const struct verb verbs[] = {
+    {"list", "", 0, 0, true, NULL, list_steps, 0},
+    {"url", "STEP NAME URL", 2, 3, false, NULL, add_url, 2},
+    {NULL, NULL, 0, 0, false, NULL, NULL, 0},
+};
+
+static int cmd_steps(const struct arguments *arguments)
+{
+    return verbs_run(arguments, verbs);
 }
 
 static const struct command_option options[] = {
@@ -76,16 +146,19 @@ static const struct command_option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"BUILD [OPTION...]", NULL};
+static const char *const usage[] = {"[list] BUILD [OPTION...]", "url [BUILD STEP] NAME URL", NULL};
 
 const struct subcommand subcommand_steps = {
     .name = "steps",
-    .summary = "list the steps of a build, in their order",
+    .summary = "list the steps of a build, in their order, or give one a URL",
     .usage = usage,
-    .about = LISTING_ABOUT,
+    .about =
+        "url adds a named URL to a step, which is given by its name or its number. A command of\n"
+        "`daybook run` may leave out BUILD and STEP, or write . for each: those that it is "
+        "of.\n\n" LISTING_ABOUT,
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .operand_min = 1,
-    .operand_max = 1,
+    .operand_max = 5,
     .run = cmd_steps,
 };

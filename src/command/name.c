@@ -388,6 +388,10 @@ int name_find_chosen_build(struct dbk_store *store, const char *text, enum build
 {
     if (!text)
         return find_last_of_all(store, choice, out_build);
+    if (!strcmp(text, ".") && !(text = getenv("DAYBOOK_BUILD"))) {
+        message_print("no build runs here that . could name: DAYBOOK_BUILD is not set");
+        return dbk_status_exit_code(DBK_NOT_FOUND);
+    }
     int64_t id = read_digits(*text == '#' ? text + 1 : text);
     if (id != DBK_NONE)
         return find_by_id(store, text, id, out_build);

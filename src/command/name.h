@@ -3,6 +3,7 @@
  *
  *     nightly/12   nightly/last   nightly/last-failed   nightly (its last)   17 or #17 (by id)
  *
+ * "." is the build that the command runs in (DAYBOOK_BUILD, which `daybook run` sets).
  * A builder is named by its name, or by its id where no builder has that name. Names may hold "/".
  * Digits alone are a build's id, also where a builder is called so: its last build is 17/last.
  * All of it blocks, and says on stderr what is not there and what is near.

@@ -8,6 +8,7 @@
 #include "store_open.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct verb *find_verb(const struct verb *verbs, const char *name)
@@ -79,7 +80,13 @@ int verbs_run(const struct arguments *arguments, const struct verb *verbs)
     }
     if (!verb)
         return tell_no_verb(arguments, verbs);
-    int exit_code = check_operands(arguments, verb, operands + 1, count - 1);
+    const char *build_name = operands[0];
+    /* Within a run the build may be left out. */
+    if (verb->current_count && count == verb->current_count && getenv("DAYBOOK_BUILD"))
+        build_name = ".";
+    else
+        operands++, count--;
+    int exit_code = check_operands(arguments, verb, operands, count);
     if (!exit_code)
         exit_code = check_options(arguments, verbs, verb);
     if (exit_code)
@@ -89,9 +96,9 @@ int verbs_run(const struct arguments *arguments, const struct verb *verbs)
     exit_code = store_open_for(arguments, STORE_EXISTING, &store);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_build(store, operands[0], &build);
+    exit_code = name_find_build(store, build_name, &build);
     if (!exit_code)
-        exit_code = verb->run(arguments, store, &build, operands + 1);
+        exit_code = verb->run(arguments, store, &build, operands);
     named_build_fini(&build);
     dbk_close_wait(store);
     return exit_code;

@@ -18,6 +18,7 @@ struct verb {
         *option; /* the one that is its own; NULL: none. What is no verb's own is the first's */
     int (*run)(const struct arguments *arguments, struct dbk_store *store,
                const struct named_build *build, char **operands);
+    int current_count; /* so many operands without a build mean the one that runs; 0: it must be named */
 };
 
 /* Chooses the action, opens the store, finds the build and runs the action. Result: the exit code.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`daybook run` with --timeout, --quiet, --once and --redact, and from cron."""
 
+import json
 import os
 import signal
 import subprocess
@@ -177,6 +178,71 @@ class Redact(Case):
     def test_a_wrong_name_is_refused(self):
         self.assertEqual(self.run_it("--redact", "A=b", "--", "true").code, 2)
         self.assertEqual(self.run_it("--redact", "", "--", "true").code, 2)
+
+
+class Within(Case):
+    """What a step's script says of the build and step that it is of."""
+
+    def script(self, text):
+        done = self.run_it("--step", "a", "true", "--step", "b", f'set -e; d="{PROGRAM}"\n{text}')
+        self.assertEqual(done.code, 0, done.err)
+        return done
+
+    def urls(self):
+        return [json.loads(step["urls_json"]) for step in self.steps()]
+
+    def test_a_property_is_set(self):
+        self.script('$d properties set coverage 81.5; $d properties set . more \'"x"\'\n'
+                    '$d properties set "$DAYBOOK_BUILD" third null; $d properties get coverage')
+        rows = self.query("SELECT name, value FROM build_properties WHERE source = 'daybook'")
+        self.assertEqual({row["name"]: row["value"] for row in rows},
+                         {"coverage": "81.5", "more": '"x"', "third": "null"})
+        self.assertEqual(self.log("b"), b"81.5\n")
+
+    def test_data_are_put(self):
+        self.script("echo one > file; $d data put . report file; echo two | $d data put report2")
+        rows = self.query("SELECT name, value FROM build_data WHERE source = 'daybook'")
+        self.assertEqual({row["name"]: bytes(row["value"]) for row in rows},
+                         {"report": b"one\n", "report2": b"two\n"})
+
+    def test_a_step_gets_urls(self):
+        self.script("$d steps url Report http://a/1; $d steps url . . More http://a/2\n"
+                    "$d steps url . a First http://a/3; $d steps url . 0 Second http://a/4\n"
+                    "$d steps url Report http://a/1")
+        self.assertEqual(self.urls(),
+                         [[{"name": "First", "url": "http://a/3"},
+                           {"name": "Second", "url": "http://a/4"}],
+                          [{"name": "Report", "url": "http://a/1"},
+                           {"name": "More", "url": "http://a/2"}]])
+
+    def test_it_is_done_from_another_folder_as_well(self):
+        self.script("mkdir deep; cd deep; $d properties set x 1; $d steps url Report http://a/1")
+        self.assertEqual(len(self.urls()[1]), 1)
+        self.assertEqual(os.listdir(self.file("deep")), [])
+
+    def test_outside_of_a_run_there_is_no_such_build(self):
+        self.run_it("--builder", "job", "--step", "a", "true")
+        for words in (["properties", "set", ".", "x", "1"], ["steps", "url", ".", "a", "N", "U"]):
+            done = self.daybook(*words)
+            self.assertEqual(done.code, 3)
+            self.assertIn("DAYBOOK_BUILD is not set", done.err)
+        self.assertEqual(self.daybook("properties", "set", "x", "1").code, 2)
+        done = self.daybook("steps", "url", "job/1", "N", "U")
+        self.assertEqual(done.code, 3)
+        self.assertIn("DAYBOOK_STEP is not set", done.err)
+        for step in ("b", "1", "99999999999999999999"):
+            done = self.daybook("steps", "url", "job/1", step, "N", "U")
+            self.assertEqual(done.code, 3, step)
+            self.assertIn(f"job/1 has no step {step}", done.err)
+        self.assertEqual(self.daybook("steps", "url", "job/1", "a", "N", "U").code, 0)
+
+    def test_the_step_of_another_build_gets_none(self):
+        self.run_it("--builder", "job", "--step", "a", "true")
+        self.run_it("--builder", "job", "--step", "a", "true")
+        done = self.daybook("steps", "url", "job/1", ".", "N", "U",
+                            DAYBOOK_STEP=str(self.steps()[1]["id"]))
+        self.assertEqual(done.code, 3)
+        self.assertEqual(self.urls(), [[], []])
 
 
 class Cron(Case):
