@@ -15,6 +15,13 @@
 /* SQLite's name for a database that is in no file. */
 #define IN_MEMORY ":memory:"
 
+static bool begins_with(const char *text, const char *beginning)
+{
+    while (*beginning && *text == *beginning)
+        text++, beginning++;
+    return !*beginning;
+}
+
 static bool is_plain(const char *url)
 {
     return !strstr(url, "://");
@@ -75,10 +82,10 @@ char *db_name_absolute(const char *url)
 {
     if (is_plain(url))
         return *url == '/' || !strcmp(url, IN_MEMORY) ? strdup(url) : join(getcwd(NULL, 0), url);
-    if (strncmp(url, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) != 0)
+    if (!begins_with(url, SQLITE_SCHEME))
         return strdup(url);
     const char *path = url + strlen(SQLITE_SCHEME);
-    bool is_kept = *path == '/' || !*path || !strncmp(path, IN_MEMORY, strlen(IN_MEMORY));
+    bool is_kept = *path == '/' || !*path || begins_with(path, IN_MEMORY);
     char *here = is_kept ? NULL : getcwd(NULL, 0);
     if (!here)
         return strdup(url);
@@ -97,7 +104,7 @@ char *db_name_file(const char *url)
     if (!absolute)
         return NULL;
     if (!is_plain(absolute)) {
-        if (strncmp(absolute, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) != 0)
+        if (!begins_with(absolute, SQLITE_SCHEME))
             return absolute;
         char *path = url_path(absolute);
         free(absolute);

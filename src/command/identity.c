@@ -39,26 +39,27 @@ static void read_boot_id(char boot_id[IDENTITY_BOOT_SIZE])
     boot_id[strcspn(boot_id, "\n")] = '\0';
 }
 
-static void read_host(char host[IDENTITY_HOST_SIZE])
+static void read_host(struct identity *identity)
 {
-    if (gethostname(host, IDENTITY_HOST_SIZE - 1) || !*host)
+    char host[IDENTITY_HOST_SIZE] = "";
+    if (gethostname(host, sizeof(host) - 1) || !*host)
         strcpy(host, "localhost");
-    host[IDENTITY_HOST_SIZE - 1] = '\0';
+    memcpy(identity->host, host, sizeof(host));
 }
 
 void identity_init(struct identity *identity)
 {
     *identity = (struct identity){.pid = getpid()};
-    read_host(identity->host);
+    read_host(identity);
     read_boot_id(identity->boot_id);
     identity->pid_started = read_start(identity->pid);
 }
 
 bool identity_is_here(const struct identity *identity)
 {
-    char host[IDENTITY_HOST_SIZE] = "";
-    read_host(host);
-    return !strcmp(host, identity->host);
+    struct identity self;
+    read_host(&self);
+    return !strcmp(self.host, identity->host);
 }
 
 bool identity_is_of_earlier_boot(const struct identity *identity)
