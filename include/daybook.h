@@ -1128,9 +1128,9 @@ struct dbk_new_build {
     size_t sourcestamp_count; /* 0 to 100 */
     const char *state_string; /* NULL is "" */
     int64_t started_at;       /* DBK_NONE: now */
-    int64_t complete_at;      /* DBK_NONE: now, when there are results */
+    int64_t complete_at;      /* DBK_NONE: now, when there are results; without them it must be that */
     int64_t results;          /* 0 to 6; DBK_NONE: the build stays open, to be gone on with */
-    int64_t locks_duration_s;
+    int64_t locks_duration_s; /* 0 or more */
     const struct dbk_new_property *properties;
     size_t property_count; /* 0 to 10,000 */
     const struct dbk_new_step *const *steps;

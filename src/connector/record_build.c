@@ -7,14 +7,13 @@
  *     3  properties, steps, data; its lineage; its events
  */
 #include "base/hash.h"
-#include "base/text.h"
 #include "connector/event.h"
 #include "connector/lineage.h"
 #include "connector/parents.h"
 #include "connector/records.h"
+#include "connector/step_names.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { SOURCESTAMPS_MAX = 100, CHILDREN_MAX = 10000, URLS_MAX = 1000 };
@@ -287,6 +286,9 @@ static void check_build(struct dbki_check *check, const struct dbk_new_build *bu
     dbki_check_text(check, "state_string", build->state_string, 0, true);
     if (build->results != DBK_NONE)
         dbki_check_results(check, build->results);
+    dbki_check_that(check, build->locks_duration_s >= 0, "locks_duration_s must not be negative");
+    dbki_check_that(check, build->results != DBK_NONE || build->complete_at == DBK_NONE,
+                    "a build without results is open: it has no complete_at");
     dbki_check_that(check, build->sourcestamp_count <= SOURCESTAMPS_MAX,
                     "a build has at most 100 sourcestamps");
     dbki_check_that(check,
@@ -336,39 +338,16 @@ static struct dbki_value copy_urls(struct dbki_op *op, const struct dbk_new_step
     return copy;
 }
 
-static bool is_taken(const struct new_step *steps, size_t count, const char *name, size_t len)
-{
-    for (size_t i = 0; i < count; i++)
-        if (steps[i].name.len == len && !memcmp(steps[i].name.text, name, len))
-            return true;
-    return false;
-}
-
-/* A step's name as dbk_add_step() would give it after those before it. */
-static struct dbki_value copy_name(struct dbki_op *op, const struct new_step *steps, size_t count,
-                                   const char *name)
-{
-    char suffixed[4 * DBKI_STEP_NAME_MAX + 1];
-    size_t len = strlen(name);
-    memcpy(suffixed, name, len + 1);
-    for (long long n = 1; is_taken(steps, count, suffixed, strlen(suffixed)); n++) {
-        char suffix[24];
-        int suffix_len = snprintf(suffix, sizeof suffix, "_%lld", n);
-        size_t kept = dbki_text_prefix(name, len, (size_t)(DBKI_STEP_NAME_MAX - suffix_len));
-        memcpy(suffixed, name, kept);
-        memcpy(suffixed + kept, suffix, (size_t)suffix_len + 1);
-    }
-    return dbki_op_text(op, suffixed);
-}
-
 static void copy_steps(struct record_op *record, const struct dbk_new_build *build)
 {
     struct dbki_op *op = &record->op;
+    struct dbki_step_names names;
     record->steps = take_array(op, build->step_count, sizeof *record->steps);
+    dbki_step_names_init(&names, op, build->step_count);
     for (size_t i = 0; i < build->step_count && !op->is_out_of_memory; i++) {
         const struct dbk_new_step *step = build->steps[i];
         record->steps[i] = (struct new_step){
-            .name = copy_name(op, record->steps, i, step->name),
+            .name = dbki_step_names_add(&names, op, step->name),
             .state_string = dbki_op_text(op, step->state_string ? step->state_string : ""),
             .started_at = dbki_int(step->started_at),
             .locks_acquired_at = dbki_int(step->locks_acquired_at),

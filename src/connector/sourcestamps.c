@@ -76,8 +76,10 @@ static int hash_key(const struct dbk_sourcestamp_key *key, char out_hex[DBKI_SHA
 
 void dbki_sourcestamp_check(struct dbki_check *check, const struct dbk_sourcestamp_key *key)
 {
-    dbki_check_that(check, DBKI_IS_WHOLE(key, patchid),
+    dbki_check_that(check, key && DBKI_IS_WHOLE(key, patchid),
                     "a sourcestamp must begin with its size: use DBK_SOURCESTAMP_KEY_INIT");
+    if (check->status)
+        return;
     dbki_check_text(check, "branch", key->branch, DBKI_NAME_MAX, true);
     dbki_check_text(check, "revision", key->revision, DBKI_NAME_MAX, true);
     dbki_check_text(check, "repository", key->repository, DBKI_REPOSITORY_MAX, true);
