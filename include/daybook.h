@@ -107,6 +107,16 @@
  * build; data is deleted), `master` (builds and steps are added too). Everything else is DBK_UNSUPPORTED there: a live master would build our
  * requests and close our builds.
  *
+ * Events, operation keys and quick lineages need daybook's own tables, which dbk_adopt() puts beside
+ * Buildbot's and dbk_release() takes out again; until then what needs them is off and says so. Compatibility
+ * is decided by the columns that are read, not by the revision: an unknown revision is a warning in
+ * dbk_info. A column that must have a value and that this daybook does not know makes every write
+ * DBK_UNSUPPORTED, with its name.
+ *
+ * With a write-ahead log and an SQLite before 3.51.3 a commit beside another program's checkpoint can damage
+ * the file. So writes=existing is refused (DBK_UNSUPPORTED) beside a master whose row in `masters` said
+ * within ten minutes that it runs; master=stopped in the URL says that it does not.
+ *
  * COMPATIBILITY
  *
  * Structs that the library gives are made by the library alone and only ever grow at their end; lists
@@ -232,10 +242,13 @@ struct dbk_options {
     int queue_max;    /* operations that may wait or run at once, 1 to 1,000,000; 0 for 10,000 */
     dbk_clock_fn *clock; /* NULL for the system's clock */
     void *clock_user;
+    bool is_exclusive; /* one connection for everything, which may change tables: for dbk_adopt(),
+                          dbk_release() and dbk_upgrade(), with nobody else at the database */
+    bool is_forced;    /* write although a Buildbot master seems to run, as master=stopped */
 };
 #define DBK_OPTIONS_INIT                                                                           \
     {                                                                                              \
-        sizeof(struct dbk_options), false, 0, 0, NULL, NULL                                        \
+        sizeof(struct dbk_options), false, 0, 0, NULL, NULL, false, false                          \
     }
 
 /*
@@ -252,12 +265,12 @@ struct dbk_options {
  *     sqlite:///relative/path.sqlite   sqlite:////absolute/path.sqlite   a plain path (with no "://")
  *     sqlite://                        a database in memory, gone with the store
  *   and may end in ?NAME=VALUE&...: mode=ro (nothing is written) or mode=rw (the default);
- *   writes=none|existing|master (of Buildbot databases). In a URL, % and two hexadecimal digits
+ *   writes=none|existing|master and master=stopped (of Buildbot databases). In a URL, % and two hexadecimal digits
  *   stand for a byte; a plain path is taken as it is and has no options.
  *   options may be NULL.
  * Result: DBK_OK and *out_store; else a status, and *out_error if that is not NULL.
  * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file), DBK_SCHEMA (not a database of ours or
- *   Buildbot's, or of a newer version), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
+ *   Buildbot's; of a newer version, or of an older one that dbk_upgrade() brings up), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
  *   system), DBK_FULL, DBK_NO_MEMORY.
  */
 DBK_API int dbk_open(const char *url, const struct dbk_options *options,
@@ -1128,8 +1141,8 @@ struct dbk_new_build {
     size_t sourcestamp_count; /* 0 to 100 */
     const char *state_string; /* NULL is "" */
     int64_t started_at;       /* DBK_NONE: now */
-    int64_t complete_at;      /* DBK_NONE: now, when there are results; without them it must be that */
-    int64_t results;          /* 0 to 6; DBK_NONE: the build stays open, to be gone on with */
+    int64_t complete_at; /* DBK_NONE: now, when there are results; without them it must be that */
+    int64_t results;     /* 0 to 6; DBK_NONE: the build stays open, to be gone on with */
     int64_t locks_duration_s; /* 0 or more */
     const struct dbk_new_property *properties;
     size_t property_count; /* 0 to 10,000 */
@@ -1193,6 +1206,59 @@ typedef void dbk_event_fn(void *user, const struct dbk_event *event);
 DBK_API int dbk_follow_events(struct dbk_store *store, int64_t position,
                               const struct dbk_spec *filters, const struct dbk_call *call,
                               dbk_event_fn *event, dbk_done_fn *done, void *user);
+
+/* -------------------------------------------------------------------------------- long work ---- */
+
+/*
+ * Long work is done in turns, between which others have theirs. After each, `report` runs for what there is to
+ * say; at the end `done` runs once. It goes on until it is done, dbk_cancel() is called with call->out_op (then
+ * it ends with DBK_CANCELLED before its next turn), its deadline passes, or the store is closed. What
+ * earlier turns did stays done, and error->outcome is DBK_DONE then; doing it again goes on from there.
+ */
+enum dbk_report_kind {
+    DBK_REPORT_PROGRESS,  /* how far it has come */
+    DBK_REPORT_STATEMENT, /* an SQL statement that was run, or that would be */
+    DBK_REPORT_FINDING,   /* something that a check found */
+};
+
+struct dbk_report {
+    enum dbk_report_kind kind;
+    const char *subject; /* what it is about: a table or an index, or in words */
+    const char
+        *problem; /* of a finding: "orphan" "duplicate" "length" "json" "urls" "missing" "unsafe" */
+    const char *text; /* the statement; or the finding in a sentence, with what to do */
+    int64_t id; /* of the row that was found: its id, of properties the build's; or DBK_NONE */
+    int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known */
+    int64_t rows, bytes; /* of a statement: what it has to read; DBK_NONE where it is not known */
+};
+
+typedef void dbk_report_fn(void *user, const struct dbk_report *report);
+
+/*
+ * Puts daybook's tables and indexes beside those of a Buildbot database, all of them named daybook_..., fills
+ * the lineages, and turns the write-ahead log on. Buildbot's tables stay as they are: no unique index, no
+ * trigger, no foreign key is added. Repeatable: what a migration dropped is made again. Stores that are open
+ * see it when they are opened the next time.
+ * Args: is_dry_run reports each statement with its cost, and changes nothing (any store may be asked).
+ * Errors: DBK_UNSUPPORTED (a store of daybook's own; a store that is not is_exclusive; beside a running
+ * master, see "Buildbot databases"); DBK_BUSY (turning the log on or off needs the database alone, and another program has
+ *   it open).
+ */
+DBK_API int dbk_adopt(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                      dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Takes all of that out again, so that the database's schema is what it was, and turns the write-ahead log off
+ * if dbk_adopt() turned it on. Events, keys and lineages are lost; records stay.
+ * Args and errors: as dbk_adopt().
+ */
+DBK_API int dbk_release(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                        dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/* Brings daybook's tables of an older version up to this one's, and makes again what is missing of them.
+ * Args and errors: as dbk_adopt(), but for stores of daybook's own and for adopted databases. */
+DBK_API int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                        dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 #ifdef __cplusplus
 }

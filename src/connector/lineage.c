@@ -70,12 +70,13 @@ static const struct dbki_statement GET_SET = {
            " JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
            " JOIN sourcestamps s ON s.id = x.sourcestampid WHERE b.id = ?"};
 static const struct dbki_statement PUT_IN = {
-    .sql = "INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number, buildid)"
+    .sql = "INSERT OR REPLACE INTO daybook_lineage (builderid, lineage_hash, complete_at, number, "
+           "buildid)"
            " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"};
 
 bool dbki_has_lineage(const struct dbki_op *op)
 {
-    return op->store->schema.is_own;
+    return op->store->schema.has_lineage;
 }
 
 void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid)
@@ -112,16 +113,28 @@ int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
     return DBK_OK;
 }
 
-void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
-                              struct dbki_lineage_set *set, int64_t buildid)
+static void bind_put(struct dbki_op *op, struct dbki_binder *binder, struct dbki_lineage_set *set,
+                     int64_t buildid)
 {
-    if (!dbki_has_lineage(op))
-        return;
     size_t count = make_set(set->codebases, set->count);
     const char *hash = hash_set(op, set->codebases, count);
     if (!hash)
         binder->is_out_of_memory = true;
     DBKI_BIND(binder, &PUT_IN, dbki_text(hash), dbki_int(buildid));
+}
+
+void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
+                              struct dbki_lineage_set *set, int64_t buildid)
+{
+    if (dbki_has_lineage(op))
+        bind_put(op, binder, set, buildid);
+}
+
+void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
+                               struct dbki_lineage_set *set, int64_t buildid)
+{
+    DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
+    bind_put(op, binder, set, buildid);
 }
 
 /* ----------------------------------------------------------------------------- the question ---- */

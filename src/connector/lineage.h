@@ -21,8 +21,26 @@ void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t b
 /* Takes a row of that question. Result: 0 or DBK_NO_MEMORY. */
 int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
                      const struct dbki_value *cells);
+/* Puts a build, whichever it was in, into the lineage of that set; whatever the store was opened as. */
+void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
+                               struct dbki_lineage_set *set, int64_t buildid);
 /* Puts the build, which is successful, into the lineage of that set. */
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid);
+
+/*
+ * lineage_gather.c: what another writer finished, of builders from *cursor on (0 to begin), a page of builds at
+ * a time, within the caller's transaction. How far a builder was looked at is kept as a mark, its watermark.
+ * Result: 0 with *out_count brought in and *cursor moved on, to DBK_NONE after the last builder.
+ */
+int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cursor,
+                        int64_t *out_count);
+/* The watermark's mark. */
+enum { DBKI_WATERMARK_SIZE = 48 };
+void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE]);
+/* What is older than the watermark by more than this was looked at, whatever the clocks of other writers. */
+enum { DBKI_LINEAGE_SLACK_S = 24 * 60 * 60 };
+/* The same as housekeeping. */
+extern const struct dbki_opkind dbki_gather;
 
 #endif

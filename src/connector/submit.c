@@ -11,6 +11,8 @@
  */
 #include "connector/submit.h"
 
+#include "connector/lineage.h"
+
 #include "base/hash.h"
 #include "base/text.h"
 #include "store/store.h"
@@ -184,10 +186,10 @@ static int attach_key(struct dbk_store *store, struct dbki_op *op, const struct 
                     check.status ||
                         (call->key[0] && strlen(call->key) <= KEY_MAX && strlen(scope) <= KEY_MAX),
                     "an operation key has 1 to 128 bytes, its scope at most 128");
-    if (!check.status && !store->schema.is_own && !store->schema.is_adopted)
+    if (!check.status && !store->schema.has_keys)
         check.status = dbki_refuse(call, DBK_UNSUPPORTED,
                                    "operation keys need daybook's tables, which this Buildbot "
-                                   "database has not");
+                                   "database has not: `daybook adopt` adds them");
     if (check.status)
         return check.status;
     op->key = dbki_op_take(op, sizeof *op->key);
@@ -205,6 +207,10 @@ static int attach_key(struct dbk_store *store, struct dbki_op *op, const struct 
     return DBK_OK;
 }
 
+/* Where nobody else writes, every build is in its lineage as it is finished. */
+static const struct dbki_opkind *const OWN_CHORES[] = {&dbki_trim, NULL};
+static const struct dbki_opkind *const ADOPTED_CHORES[] = {&dbki_trim, &dbki_gather, NULL};
+
 int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)
 {
     if (call && call->key) {
@@ -214,7 +220,9 @@ int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_ca
             return status;
         }
     }
-    if (op->kind->access != DBKI_ACCESS_READ && store->schema.is_own)
-        atomic_store_explicit(&store->housekeeping, &dbki_trim, memory_order_relaxed);
+    if (op->kind->access != DBKI_ACCESS_READ && store->schema.has_events && store->schema.has_keys)
+        atomic_store_explicit(&store->housekeeping,
+                              store->schema.is_own ? OWN_CHORES : ADOPTED_CHORES,
+                              memory_order_relaxed);
     return dbki_enqueue(store, op, call);
 }

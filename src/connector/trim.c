@@ -9,9 +9,11 @@
 
 enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_MAX = 500 };
 
-/* The last of the oldest events that is too old. */
+/* The last of the oldest events that is too old. The newest stays, so that its position is not given again where
+ * SQLite does not see to that (objects.c). */
 static const struct dbki_statement FIND_OLD = {
     .sql = "SELECT max(position), count(*) FROM (SELECT position, at FROM daybook_events"
+           " WHERE position < (SELECT max(position) FROM daybook_events)"
            " ORDER BY position LIMIT 500) oldest WHERE at < ?"};
 static const struct dbki_statement DELETE_EVENTS = {
     .sql = "DELETE FROM daybook_events WHERE position <= ?"};

@@ -70,10 +70,12 @@ struct dbki_conn {
     const char *version; /* of the database's software; static */
     char *path;          /* the file's absolute path, or NULL; freed by close */
     bool is_single;      /* no second connection can see this database: it lives in memory */
-    bool
-        is_short; /* of a writer, from begin on: the disk is full, and only what frees space is to be written */
+    /* Of a writer, from begin on: the disk is full, and only what frees space is to be written. */
+    bool is_short;
     bool is_read_only; /* of a writer: the file, its folder or the file system lets nobody write */
     char warning[256]; /* a setting that is not safe; "" for none */
+    /* Another program's checkpoint beside our commit can damage the file. */
+    bool has_checkpoint_fault;
 };
 
 struct dbki_engine {
@@ -123,6 +125,11 @@ struct dbki_engine {
     /* Optional. Gives a reserve back to a disk on which the store cannot even be opened. Result: whether
      * there was one. */
     bool (*release_reserve)(const struct dbki_url *url);
+    /* Optional. Whether commits go to a log beside the database, so that readers never wait for them. */
+    bool (*has_log)(struct dbki_conn *conn);
+    /* Optional, outside of any transaction: makes it so, or no more. Fails with DBK_BUSY when it needs the
+     * database alone and somebody else has it open. */
+    int (*set_log)(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };

@@ -127,6 +127,11 @@ static int read_options(struct dbki_url *url, struct dbk_error *out_error)
                     out_error, DBK_INVALID,
                     "writes=%.40s in the database URL: it takes none, existing or master", value);
             url->writes = (enum dbki_writes)which;
+        } else if (!strcmp(name, "master")) {
+            if (strcmp(value, "stopped"))
+                return dbki_error_set(out_error, DBK_INVALID,
+                                      "master=%.40s in the database URL: it takes stopped", value);
+            url->is_master_stopped = true;
         }
     }
     return DBK_OK;

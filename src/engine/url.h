@@ -22,6 +22,7 @@ struct dbki_url {
     /* Read out of the options, which they leave. */
     bool is_read_only; /* mode=ro */
     enum dbki_writes writes;
+    bool is_master_stopped; /* master=stopped: the caller says that no Buildbot master runs */
 };
 
 /*

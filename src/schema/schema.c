@@ -11,17 +11,14 @@ enum {
     CREATE_WAIT_NS = 10 * 1000 * 1000
 }; /* between two looks at a lock that somebody else holds */
 enum { CREATE_TRIES = 1000 };
+enum { MASTER_ALIVE_S = 600 }; /* a master says every minute that it runs */
 
-/* The first column of a query's first row. */
-struct answer {
-    bool has_row;
-    int64_t number;
-    char text[64];
-};
+/* Of Buildbot 4.0 to 4.3. */
+static const char *const REVISIONS[] = {"066", "067"};
 
 static int take_answer(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
-    struct answer *answer = owner;
+    struct dbki_answer *answer = owner;
     (void)index;
     answer->has_row = cell_count > 0;
     answer->number = dbki_value_int(&cells[0]);
@@ -30,17 +27,16 @@ static int take_answer(void *owner, int index, const struct dbki_value *cells, i
     return DBK_OK;
 }
 
-static int ask(struct dbki_conn *conn, const char *sql, const char *param, struct answer *answer,
-               struct dbk_error *error)
+int dbki_schema_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
+                    struct dbki_answer *answer, struct dbk_error *error)
 {
     const struct dbki_statement statement = {.sql = sql, .is_made = true, .is_one_row = true};
-    struct dbki_value value = dbki_text(param);
     struct dbki_bound bound = {
-        .statement = &statement, .params = &value, .param_count = param ? 1 : 0};
+        .statement = &statement, .params = param, .param_count = param ? 1 : 0};
     struct dbki_group group = {
         .bound = &bound, .bound_count = 1, .owner = answer, .row = take_answer, .error = error};
     struct dbki_group *groups[] = {&group};
-    *answer = (struct answer){.number = DBK_NONE};
+    *answer = (struct dbki_answer){.number = DBK_NONE};
     int status, failed;
     for (int tries = 0;; tries++) {
         status = conn->engine->run(conn, groups, 1, &failed);
@@ -97,10 +93,10 @@ static int check_columns(struct dbki_conn *conn, const struct dbki_schema *schem
     return DBK_OK;
 }
 
-static int inspect_own(struct dbki_conn *conn, struct dbk_error *error)
+static int inspect_own(struct dbki_conn *conn, struct dbki_schema *schema, struct dbk_error *error)
 {
-    struct answer version;
-    int status = ask(conn, "SELECT version FROM daybook_schema", NULL, &version, error);
+    struct dbki_answer version;
+    int status = dbki_schema_ask(conn, "SELECT version FROM daybook_schema", NULL, &version, error);
     if (status)
         return status;
     if (version.number == DBK_NONE)
@@ -112,6 +108,7 @@ static int inspect_own(struct dbki_conn *conn, struct dbk_error *error)
             "the store's tables are of version %lld, made by a newer daybook; this "
             "one (%s) knows versions up to %d: use the newer one",
             (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
+    schema->is_older = version.number < DBKI_SCHEMA_VERSION;
     return DBK_OK;
 }
 
@@ -124,6 +121,74 @@ static int has_table(struct dbki_conn *conn, const char *table, const char *colu
     return status;
 }
 
+/* The tables that calls need are looked for one by one: a migration may have dropped some. */
+static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
+                           struct dbk_error *error)
+{
+    bool has_marks = false, has_events = false, has_keys = false, has_lineage = false;
+    int status = has_table(conn, "daybook_marks", "value", &has_marks, error);
+    if (!status)
+        status = has_table(conn, "daybook_events", "position", &has_events, error);
+    if (!status)
+        status = has_table(conn, "daybook_operations", "key", &has_keys, error);
+    if (!status)
+        status = has_table(conn, "daybook_lineage", "buildid", &has_lineage, error);
+    schema->has_events = has_events && has_marks;
+    schema->has_keys = has_keys;
+    schema->has_lineage = has_lineage && has_marks;
+    return status;
+}
+
+/* Looks for columns that an insert of ours would have to fill. */
+struct needed {
+    struct dbki_schema *schema;
+    const char *table;
+};
+
+static int see_needed(void *user, const char *name, bool is_needed)
+{
+    struct needed *needed = user;
+    char full[sizeof needed->schema->needed_column];
+    if (!is_needed || needed->schema->needed_column[0])
+        return DBK_OK;
+    snprintf(full, sizeof full, "%s.%s", needed->table, name);
+    for (const char *const *used = dbki_columns_used; *used; used++)
+        if (!strcmp(*used, full))
+            return DBK_OK;
+    memcpy(needed->schema->needed_column, full, sizeof full);
+    return DBK_OK;
+}
+
+static int find_needed_column(struct dbki_conn *conn, struct dbki_schema *schema,
+                              struct dbk_error *error)
+{
+    static const char *const written[] = {"builds", "steps", "build_properties", "build_data"};
+    int status = DBK_OK;
+    for (size_t i = 0; i < sizeof written / sizeof written[0] && !status; i++) {
+        struct needed needed = {schema, written[i]};
+        status = conn->engine->columns(conn, written[i], see_needed, &needed, error);
+    }
+    return status;
+}
+
+int dbki_schema_find_master(struct dbki_conn *conn, int64_t now, struct dbki_master *out_master,
+                            struct dbk_error *error)
+{
+    struct dbki_value since = dbki_int(now - MASTER_ALIVE_S);
+    struct dbki_answer master;
+    int status = dbki_schema_ask(
+        conn, "SELECT name FROM masters WHERE active = 1 AND last_active >= ? ORDER BY id", &since,
+        &master, error);
+    *out_master = (struct dbki_master){.is_found = !status && master.has_row};
+    memcpy(out_master->name, master.text, sizeof out_master->name);
+    return status;
+}
+
+bool dbki_schema_is_unsafe(struct dbki_conn *conn)
+{
+    return conn->has_checkpoint_fault && conn->engine->has_log && conn->engine->has_log(conn);
+}
+
 int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
                         struct dbk_error *error)
 {
@@ -133,15 +198,17 @@ int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
     /* The first statement of all: it is also what finds out that the file is no database. */
     if ((status = has_table(conn, "daybook_schema", "version", &has_ours, error)) ||
         (status = has_table(conn, "alembic_version", "version_num", &has_alembic, error)) ||
-        (status = has_table(conn, "builds", "id", &has_builds, error)) ||
-        (status = has_table(conn, "daybook_events", "position", &schema.has_events, error)))
+        (status = has_table(conn, "builds", "id", &has_builds, error)))
         return status;
     schema.is_own = has_ours && !has_alembic;
     schema.is_adopted = has_ours && has_alembic;
+    if (has_ours && (status = inspect_objects(conn, &schema, error)))
+        return status;
     if (!has_ours && !has_alembic && !has_builds) {
-        struct answer tables;
-        status = ask(conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
-                     NULL, &tables, error);
+        struct dbki_answer tables;
+        status = dbki_schema_ask(
+            conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'", NULL,
+            &tables, error);
         if (status)
             return status;
         schema.is_empty = tables.number == 0;
@@ -152,15 +219,21 @@ int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
                                     "the database holds the tables of another program, and none of "
                                     "daybook's or Buildbot's");
     }
-    if (has_ours && (status = inspect_own(conn, error)))
+    if (has_ours && (status = inspect_own(conn, &schema, error)))
         return status;
     if (has_alembic) {
-        struct answer revision;
-        status = ask(conn, "SELECT version_num FROM alembic_version", NULL, &revision, error);
+        struct dbki_answer revision;
+        status = dbki_schema_ask(conn, "SELECT version_num FROM alembic_version", NULL, &revision,
+                                 error);
         if (status)
             return status;
         snprintf(schema.revision, sizeof schema.revision, "%.32s",
                  revision.text[0] ? revision.text : "?");
+        for (size_t i = 0; i < sizeof REVISIONS / sizeof REVISIONS[0]; i++)
+            schema.is_revision_known |= !strcmp(schema.revision, REVISIONS[i]);
+        status = find_needed_column(conn, &schema, error);
+        if (status)
+            return status;
     }
     status = check_columns(conn, &schema, error);
     if (!status)
@@ -186,15 +259,13 @@ int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
     bool is_there;
     status = has_table(conn, "daybook_schema", "version", &is_there, error);
     if (!status && !is_there) {
-        char row[160];
-        snprintf(row, sizeof row,
-                 "INSERT INTO daybook_schema (version, created_at, created_by)"
-                 " VALUES (%d, %lld, 'daybook %s')",
-                 DBKI_SCHEMA_VERSION, (long long)dbki_clock_s(), DBK_VERSION);
         for (const char *const *table = dbki_tables; *table && !status; table++)
             status = conn->engine->script(conn, *table, error);
+        for (int i = 0; i < dbki_object_count && !status; i++)
+            if (dbki_objects[i].own_sql)
+                status = conn->engine->script(conn, dbki_objects[i].own_sql, error);
         if (!status)
-            status = conn->engine->script(conn, row, error);
+            status = dbki_schema_set_version(conn, dbki_clock_s(), error);
     }
     if (status) {
         conn->engine->rollback(conn);

@@ -12,11 +12,24 @@ enum { DBKI_SCHEMA_VERSION = 1 };
 
 enum { DBKI_REVISION_SIZE = 33 };
 
+/* A table or an index of daybook's own. */
+struct dbki_object {
+    const char *name;
+    const char *table;       /* that an index is on; NULL: it is a table itself */
+    const char *own_sql;     /* in a store of our own; NULL: not there */
+    const char *adopted_sql; /* in an adopted database */
+};
+
 struct dbki_schema {
-    bool is_empty;                     /* no tables of anybody */
-    bool is_own;                       /* made by daybook */
-    bool is_adopted;                   /* Buildbot's, with our tables */
-    bool has_events;                   /* daybook_events is there */
+    bool is_empty;          /* no tables of anybody */
+    bool is_own;            /* made by daybook */
+    bool is_adopted;        /* Buildbot's, with our tables */
+    bool is_older;          /* daybook's tables are of a version before ours */
+    bool has_events;        /* writes leave events: the tables for it are there */
+    bool has_keys;          /* the same for operation keys */
+    bool has_lineage;       /* and for lineages */
+    bool is_revision_known; /* of Buildbot's */
+    char needed_column[96]; /* "builds.x", which wants a value that nobody here knows; "" */
     char revision[DBKI_REVISION_SIZE]; /* Buildbot's; "" for our own */
 };
 
@@ -27,6 +40,42 @@ struct dbki_schema {
 int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
                         struct dbk_error *error);
 
+/* A Buildbot master that says of itself that it runs. */
+struct dbki_master {
+    bool is_found;
+    char name[64];
+};
+
+/* Looks for one that gave a sign of life in the minutes before now. */
+int dbki_schema_find_master(struct dbki_conn *conn, int64_t now, struct dbki_master *out_master,
+                            struct dbk_error *error);
+/* Whether commits of ours are in danger beside a running master. */
+bool dbki_schema_is_unsafe(struct dbki_conn *conn);
+
+/* change.c: daybook's own objects that are wanted and not there, and those that are there. Result: 0 and
+ * *out_count objects in `out`, which has room for dbki_object_count. */
+int dbki_schema_missing(struct dbki_conn *conn, const struct dbki_schema *schema,
+                        const struct dbki_object **out, int *out_count, struct dbk_error *error);
+int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, int *out_count,
+                        struct dbk_error *error);
+/* change.c: the statement that makes an object, or takes it out (in `text`, if it has to be put together). */
+const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema);
+const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size);
+/* change.c: what making an index reads. *out_bytes is DBK_NONE where the database cannot tell. */
+int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_rows,
+                     int64_t *out_bytes, struct dbk_error *error);
+/* change.c: the row of daybook_schema, for the version of this library. */
+int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error);
+
+/* The first column of a query's first row; of one with a parameter if `param` is not NULL. */
+struct dbki_answer {
+    bool has_row;
+    int64_t number; /* DBK_NONE when it is no number */
+    char text[64];
+};
+int dbki_schema_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
+                    struct dbki_answer *answer, struct dbk_error *error);
+
 /* Makes the tables of a new store in an empty database; one that has them by now is fine. */
 int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error);
 
@@ -34,5 +83,9 @@ int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error);
 extern const char dbki_tables_before[];
 extern const char *const dbki_tables[]; /* a statement each, NULL-ended */
 extern const char *const dbki_columns_used[];
+
+/* objects.c: in the order in which they are made. */
+extern const struct dbki_object dbki_objects[];
+extern const int dbki_object_count;
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The tables of a new store: Buildbot's, by their names and columns, and daybook's own beside them.
+ * The tables of a new store that are Buildbot's, by their names and columns. Daybook's own are in objects.c.
  *
  * What differs from Buildbot's: no id is ever given twice (AUTOINCREMENT); a build has each property
  * once (build_properties is keyed by both); there are no foreign keys, since every call checks the
@@ -126,27 +126,6 @@ const char *const dbki_tables[] = {
     " results INTEGER, urls_json TEXT NOT NULL, hidden SMALLINT DEFAULT 0 NOT NULL)",
     "CREATE UNIQUE INDEX steps_name ON steps (buildid, name)",
     "CREATE UNIQUE INDEX steps_number ON steps (buildid, number)",
-
-    /* Daybook's own. position rises in the order in which events become visible: that of the row ids. */
-    "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"
-    " buildid INTEGER, stepid INTEGER, name TEXT)",
-    "CREATE INDEX daybook_events_at ON daybook_events (at)",
-    /* What a write with an operation key gave, for whoever sends it again. */
-    "CREATE TABLE daybook_operations (scope TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL,"
-    " call TEXT NOT NULL, arguments_hash BLOB NOT NULL, result BLOB NOT NULL,"
-    " PRIMARY KEY (scope, key)) WITHOUT ROWID",
-    "CREATE INDEX daybook_operations_at ON daybook_operations (at)",
-    /* A row for each successful finished build, by builder and set of (repository, branch, codebase). */
-    "CREATE TABLE daybook_lineage (builderid INTEGER NOT NULL, lineage_hash VARCHAR(40) NOT NULL,"
-    " complete_at INTEGER NOT NULL, number INTEGER NOT NULL, buildid INTEGER NOT NULL,"
-    " PRIMARY KEY (builderid, lineage_hash, complete_at, number)) WITHOUT ROWID",
-    "CREATE UNIQUE INDEX daybook_lineage_buildid ON daybook_lineage (buildid)",
-    /* How far something has come: "events trimmed" up to that position. */
-    "CREATE TABLE daybook_marks (name VARCHAR(64) NOT NULL PRIMARY KEY, value INTEGER NOT NULL)"
-    " WITHOUT ROWID",
-    "CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"
-    " created_by TEXT NOT NULL)",
     NULL,
 };
 

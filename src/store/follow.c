@@ -35,7 +35,8 @@ bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op)
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
     /* What was committed since its look began woke nobody: it was not asleep. */
-    if (op->found == DBKI_FOUND_MORE || op->looked_at_turn != store->write_turns) {
+    if (op->kind->is_long || op->found == DBKI_FOUND_MORE ||
+        op->looked_at_turn != store->write_turns) {
         append_locked(queue, op);
         return true;
     }
@@ -75,8 +76,10 @@ bool dbki_cancel_follower_locked(struct dbk_store *store, uint64_t id)
     struct dbki_op *op = store->followers;
     while (op && op->id != id)
         op = op->next_follower;
-    /* One that is ready with an error has ended, and only waits to be told so. */
-    if (!op || op->is_cancelled || (op->state == DBKI_OP_READY && op->error.status != DBK_OK))
+    /* One that is ready with an error, or with long work's end, only waits to be told so. */
+    if (!op || op->is_cancelled ||
+        (op->state == DBKI_OP_READY &&
+         (op->error.status != DBK_OK || (op->kind->is_long && !op->is_turn_over))))
         return false;
     op->is_cancelled = true;
     return true;

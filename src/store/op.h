@@ -27,6 +27,7 @@
 
 struct dbki_op;
 struct dbki_pieces;
+struct dbki_conn;
 struct dbki_record;
 
 /* Collects the statements of one pass. */
@@ -54,12 +55,15 @@ enum dbki_access {
     DBKI_ACCESS_EXISTING, /* changes what is there, properties and data of a build included; deletes */
     DBKI_ACCESS_MASTER, /* adds builds and steps below requests that are there */
     DBKI_ACCESS_OWN,    /* adds what builds hang on: only in our own stores */
+    DBKI_ACCESS_TABLES, /* changes tables: only in a store that was opened exclusive */
 };
 
 struct dbki_opkind {
     const char *action; /* "adding a build" */
     bool is_follower;   /* of a read: it goes on looking until it is cancelled (follow.c) */
-    bool is_several;    /* of a read: more than one statement, which need a snapshot of their own */
+    /* A follower that ends by itself: each turn is delivered, and the last one has not set is_turn_over. */
+    bool is_long;
+    bool is_several; /* of a read: more than one statement, which need a snapshot of their own */
     enum dbki_access access;
     bool frees_space; /* of a write: it is done on a full disk too */
     void (*bind)(struct dbki_op *op, struct dbki_binder *binder);
@@ -79,6 +83,12 @@ struct dbki_opkind {
      * operation key is kept with. */
     void (*bind_arguments)(struct dbki_op *op, struct dbki_binder *binder);
     void (*fini)(struct dbki_op *op); /* optional: gives back what is not memory, on any thread */
+    /*
+     * In place of bind, row and read, where statements are not enough (DDL, the journal's mode): does one
+     * turn on the connection. Of a read it runs in the batch's snapshot; of a write in no transaction, and
+     * begins its own, which needs a store that is exclusive. Result: 0, or a status with op->error filled.
+     */
+    int (*work)(struct dbki_op *op, struct dbki_conn *conn);
 };
 
 enum { DBKI_JOINED_MAX = 32 };

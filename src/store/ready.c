@@ -129,10 +129,12 @@ static void finish_closing(struct dbk_store *store)
     dbki_store_free(store);
 }
 
-/* A follower's events; then it goes on. */
+/* What a follower found, or what long work has to say of a turn; then it goes on. */
 static void deliver_followed(struct dbk_store *store, struct dbki_op *op)
 {
     op->kind->deliver(op, NULL);
+    if (op->kind->is_long)
+        memcpy(op->progress_committed, op->progress, sizeof op->progress);
     pthread_mutex_lock(&store->lock);
     store->outstanding++;
     bool wakes = dbki_follow_locked(store, op);
@@ -143,7 +145,8 @@ static void deliver_followed(struct dbk_store *store, struct dbki_op *op)
 
 static void deliver(struct dbk_store *store, struct dbki_op *op)
 {
-    if (op->kind->is_follower && op->error.status == DBK_OK) {
+    bool goes_on = op->kind->is_follower && (!op->kind->is_long || op->is_turn_over);
+    if (goes_on && op->error.status == DBK_OK) {
         deliver_followed(store, op);
         return;
     }

@@ -129,7 +129,7 @@ static int connect_writer(struct dbk_store *store, bool is_created, struct dbki_
 
 static bool may_write(const struct dbk_store *store)
 {
-    return !store->url.is_read_only &&
+    return !store->url.is_read_only && !store->no_writes[0] &&
            (store->schema.is_own || store->url.writes != DBKI_WRITES_NONE);
 }
 
@@ -152,12 +152,27 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
     }
     if (!status)
         status = dbki_schema_inspect(store->workers[0].conn, &store->schema, error);
+    if (!status && store->schema.is_older && !options->is_exclusive)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "daybook's tables are of an older version than this daybook (%s) "
+                              "reads: `daybook upgrade` brings them up",
+                              DBK_VERSION);
     /* Not there; or its making was cut off, which whoever may write undoes and begins anew. */
     bool is_unmade = status == DBK_NOT_FOUND || status == DBK_DENIED;
     if (status && !(is_unmade && options->is_created && !store->url.is_read_only))
         return status;
     dbki_error_clear(error);
     status = DBK_OK;
+    if (options->is_exclusive && !store->url.is_read_only) {
+        store->is_exclusive = true;
+        for (int i = 0; i < store->worker_count; i++)
+            store->engine->close(store->workers[i].conn);
+        store->worker_count = 0;
+        status = connect_writer(store, options->is_created, &writer, error);
+        if (!status)
+            add_worker(store, writer, true, true);
+        return status;
+    }
     if (is_unmade || store->schema.is_empty || may_write(store))
         status = connect_writer(store, options->is_created, &writer, error);
     /* The readers' connections come after the tables. */
@@ -201,6 +216,46 @@ static bool is_writer_read_only(const struct dbk_store *store)
     return last->is_writer && last->conn->is_read_only;
 }
 
+/*
+ * Beside a running master a commit of ours can meet a checkpoint of its connections, which SQLite before 3.51.3
+ * does not survive. The drop-in (?writes=master) sees to it that the master makes none.
+ */
+static int refuse_beside_master(struct dbk_store *store, struct dbk_error *error)
+{
+    struct dbki_conn *conn = store->workers[0].conn;
+    struct dbki_master master;
+    if (store->url.writes != DBKI_WRITES_EXISTING || store->is_forced || store->is_exclusive ||
+        store->url.is_master_stopped || !dbki_schema_is_unsafe(conn))
+        return DBK_OK;
+    int status = dbki_schema_find_master(conn, store->clock(store->clock_user), &master, error);
+    if (!status && master.is_found)
+        snprintf(
+            store->no_writes, sizeof store->no_writes,
+            "the Buildbot master %.60s seems to run, and beside it SQLite %s (before 3.51.3) can "
+            "damage the file: stop it, or say master=stopped in the URL if it has",
+            master.name, conn->version);
+    return status;
+}
+
+/* Finds what must keep us from writing, and what an operator should know. */
+static int look_around(struct dbk_store *store, struct dbk_error *error)
+{
+    const struct dbki_schema *schema = &store->schema;
+    if (schema->revision[0] && !schema->is_revision_known)
+        snprintf(store->warning, sizeof store->warning,
+                 "the database's revision %s is not one that this daybook knows: all the columns "
+                 "that it reads are there, so it goes on",
+                 schema->revision);
+    if (schema->is_own || store->url.is_read_only)
+        return DBK_OK;
+    if (schema->needed_column[0])
+        snprintf(store->no_writes, sizeof store->no_writes,
+                 "the column %s must have a value, and this daybook (%s) does not know which: "
+                 "nothing is written; use a newer one",
+                 schema->needed_column, DBK_VERSION);
+    return store->no_writes[0] ? DBK_OK : refuse_beside_master(store, error);
+}
+
 static int fill_info(struct dbk_store *store, struct dbk_error *error)
 {
     const struct dbki_conn *conn = store->workers[0].conn;
@@ -210,7 +265,8 @@ static int fill_info(struct dbk_store *store, struct dbk_error *error)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
     if (path_size)
         memcpy(store->path, conn->path, path_size);
-    snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
+    if (conn->warning[0])
+        snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
     store->info = (struct dbk_info){
         .engine = store->engine->name,
         .url = store->url.shown,
@@ -300,6 +356,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     store->queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
     store->clock = options->clock ? options->clock : system_clock;
     store->clock_user = options->clock_user;
+    store->is_forced = options->is_forced;
     store->fork_generation = dbki_fork_generation();
     pthread_mutex_init(&store->lock, NULL);
     dbki_list_init(&store->ready);
@@ -324,7 +381,10 @@ int dbk_open(const char *url, const struct dbk_options *options, struct dbk_stor
     struct dbk_store *store = NULL;
     pthread_once(&once, watch_forks);
     dbki_error_clear(&error);
-    options = options ? options : &defaults;
+    struct dbk_options wanted = defaults;
+    if (options)
+        memcpy(&wanted, options, options->size < sizeof wanted ? options->size : sizeof wanted);
+    options = &wanted;
     int status = out_store ? check_options(options, &error)
                            : dbki_error_set(&error, DBK_INVALID, "out_store must not be NULL");
     if (!status) {
@@ -340,6 +400,8 @@ int dbk_open(const char *url, const struct dbk_options *options, struct dbk_stor
     }
     if (!status)
         status = connect_or_make_room(store, options, &error);
+    if (!status)
+        status = look_around(store, &error);
     if (!status)
         status = fill_info(store, &error);
     if (!status)
@@ -395,6 +457,16 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
         return DBK_OK;
     if (store->url.is_read_only)
         return dbki_refuse(call, DBK_READ_ONLY, "the database was opened with mode=ro");
+    if (access == DBKI_ACCESS_TABLES)
+        return store->is_exclusive
+                   ? DBK_OK
+                   : dbki_refuse(call, DBK_UNSUPPORTED,
+                                 "%s needs a store that was opened with is_exclusive",
+                                 op->kind->action);
+    if (store->schema.is_older)
+        return dbki_refuse(
+            call, DBK_UNSUPPORTED,
+            "daybook's tables are of an older version: `daybook upgrade` brings them up");
     if (store->schema.is_own)
         return DBK_OK;
     if (access == DBKI_ACCESS_OWN)
@@ -408,6 +480,8 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
         return dbki_refuse(call, DBK_READ_ONLY,
                            "a Buildbot database is only read unless its URL says ?writes=%s",
                            needed == DBKI_WRITES_EXISTING ? "existing" : "master");
+    if (store->no_writes[0])
+        return dbki_refuse(call, DBK_UNSUPPORTED, "%s", store->no_writes);
     return DBK_OK;
 }
 

@@ -37,6 +37,7 @@ struct dbki_worker {
     bool is_reader;          /* takes from `reads` */
     int64_t now;             /* the store's clock in the last batch of writes */
     int64_t kept_house_at;   /* 0: not yet */
+    int chore;               /* which of the housekeeping is next */
     int64_t busy_since_ns;   /* writes have come without a pause since then; 0: there was one */
     bool is_seeker;          /* counted in reads.seeker_count */
     struct dbki_op *current; /* the read that runs, for its deadline */
@@ -87,13 +88,15 @@ struct dbk_store {
 
     /* What the writer does by itself after a batch, at most once in HOUSEKEEPING_S; NULL: nothing. Set by
      * the layer above, which knows the tables. */
-    const struct dbki_opkind *_Atomic housekeeping;
+    const struct dbki_opkind *const *_Atomic housekeeping; /* NULL-ended, one after the other */
 
     const struct dbki_engine *engine;
     struct dbki_schema schema;
     struct dbki_url url;
     struct dbk_info info;
     char warning[256];
+    char no_writes[256]; /* why nothing may be written to a Buildbot database; "": it may */
+    bool is_exclusive, is_forced; /* as it was opened */
     char *path;
 
     _Atomic int64_t commit_count, retry_count, checkpoint_count, lock_wait_ns;

@@ -38,6 +38,8 @@ int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
         return DBK_OK;
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
     const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
+    if (kind->work)
+        return kind->work(op, worker->conn);
     dbki_binder_clear(binder);
     kind->bind(op, binder);
     for (;; op->pass++) {
@@ -91,6 +93,9 @@ static void begin_locked(struct dbk_store *store, struct dbki_queue *queue, stru
 struct dbki_op *dbki_take_locked(struct dbk_store *store, struct dbki_queue *queue)
 {
     struct dbki_op *op = next_locked(store, queue);
+    /* What has transactions of its own does not share one. */
+    if (op && op->kind->access == DBKI_ACCESS_TABLES)
+        return NULL;
     if (op)
         begin_locked(store, queue, op);
     return op;
@@ -99,7 +104,8 @@ struct dbki_op *dbki_take_locked(struct dbk_store *store, struct dbki_queue *que
 /* Of a follower whose look found nothing: it is not delivered. */
 static bool has_nothing_new(const struct dbki_op *op)
 {
-    return op->kind->is_follower && op->found == DBKI_FOUND_NOTHING && op->error.status == DBK_OK;
+    return op->kind->is_follower && !op->kind->is_long && op->found == DBKI_FOUND_NOTHING &&
+           op->error.status == DBK_OK;
 }
 
 void dbki_complete(struct dbki_worker *worker, struct dbki_op **ops, int count)
@@ -160,6 +166,17 @@ static int take_reads_locked(struct dbk_store *store, struct dbki_op **out_ops)
     }
     store->running_count += count;
     return count;
+}
+
+/* A turn of an operation that has transactions of its own. */
+static void run_alone(struct dbki_worker *worker, struct dbki_op *op)
+{
+    dbki_op_begin_anew(op);
+    if (op->kind->work(op, worker->conn) == DBK_OK)
+        op->is_partly_done = true;
+    else
+        op->error.outcome = op->is_partly_done ? DBK_DONE : op->error.outcome;
+    dbki_complete(worker, &op, 1);
 }
 
 static void sleep_locked(struct dbk_store *store, struct dbki_queue *queue)
@@ -268,10 +285,15 @@ static void run_single(struct dbki_worker *worker)
             ops[count++] = first;
             first = next_locked(store, &store->writes);
         }
-        store->running_count += count;
+        bool is_alone = !count && first && first->kind->access == DBKI_ACCESS_TABLES;
+        if (is_alone)
+            begin_locked(store, &store->writes, first);
+        store->running_count += count + is_alone;
         pthread_mutex_unlock(&store->lock);
         if (count)
             dbki_run_reads(worker, ops, count);
+        else if (is_alone)
+            run_alone(worker, first);
         else if (first)
             dbki_write_batch(worker);
         else if (is_over)

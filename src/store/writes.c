@@ -100,7 +100,9 @@ static void complete_committed(struct dbki_worker *worker, struct dbki_op **ops,
         struct dbki_op *op = ops[i];
         if (op->error.status == DBK_OK)
             memcpy(op->progress_committed, op->progress, sizeof op->progress);
-        if (!op->is_turn_over || op->error.status != DBK_OK) {
+        if (op->kind->is_long && op->is_turn_over)
+            op->is_partly_done = true;
+        if (!op->is_turn_over || op->error.status != DBK_OK || op->kind->is_long) {
             if (op->is_partly_done && op->error.status != DBK_OK)
                 op->error.outcome = DBK_DONE;
             ops[finished_count++] = op;
@@ -215,11 +217,11 @@ static void fail_waiting(struct dbki_worker *worker, const struct dbk_error *err
  */
 static void keep_house(struct dbki_worker *worker)
 {
-    const struct dbki_opkind *kind =
+    const struct dbki_opkind *const *kinds =
         atomic_load_explicit(&worker->store->housekeeping, memory_order_relaxed);
-    if (!kind || worker->now < worker->kept_house_at + HOUSEKEEPING_S)
+    if (!kinds || (!worker->chore && worker->now < worker->kept_house_at + HOUSEKEEPING_S))
         return;
-    struct dbki_op *op = dbki_op_new(kind, sizeof *op, 0, NULL, NULL);
+    struct dbki_op *op = dbki_op_new(kinds[worker->chore], sizeof *op, 0, NULL, NULL);
     struct dbk_error error;
     int guilty;
     if (!op)
@@ -228,7 +230,11 @@ static void keep_house(struct dbki_worker *worker)
     op->now = worker->now;
     op->arguments_end = dbki_arena_mark(&op->arena);
     if (attempt(worker, &op, 1, &guilty, &error) || !op->is_turn_over)
+        worker->chore++;
+    if (!kinds[worker->chore]) {
+        worker->chore = 0;
         worker->kept_house_at = worker->now;
+    }
     dbki_op_free(op);
 }
 

@@ -30,11 +30,11 @@ struct conn {
     struct turn turn;
     bool is_writer;
     bool is_in_transaction;
-    char *log_path;     /* of a writer's write-ahead log; NULL: none */
-    int reserve_fd;     /* -1: there is none */
-    bool is_full;       /* something found the disk full, and the transaction has yet to be undone */
-    ino_t log_inode;    /* 0: not known yet */
-    int wal_pages;      /* in the write-ahead log after our last commit */
+    char *log_path;  /* of a writer's write-ahead log; NULL: none */
+    int reserve_fd;  /* -1: there is none */
+    bool is_full;    /* something found the disk full, and the transaction has yet to be undone */
+    ino_t log_inode; /* 0: not known yet */
+    int wal_pages;   /* in the write-ahead log after our last commit */
     sqlite3_blob *part; /* what daybook_range() read last in this transaction; NULL: nothing */
     int64_t part_id;
     uint64_t uses;
@@ -92,6 +92,12 @@ bool dbki_checkpoint(struct conn *conn);
 /* room.c: gives space back to a full disk. Result: whether there was any to give. */
 bool dbki_sqlite_make_room(struct conn *conn);
 
+/* log.c */
+bool dbki_sqlite_has_log(struct dbki_conn *conn);
+int dbki_sqlite_set_log(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+
+/* engine.c */
+void dbki_sqlite_close(struct dbki_conn *conn);
 /* engine.c: opens a plain connection with the settings that all of ours have. */
 int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
                         struct dbk_error *error);

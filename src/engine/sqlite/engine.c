@@ -15,8 +15,9 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-enum { PROGRESS_STEPS = 20000 }; /* of SQLite's virtual machine: some 0.2 ms */
-enum { OPEN_WAIT_MS = 5000 };    /* for a lock that somebody else holds */
+enum { PROGRESS_STEPS = 20000 };      /* of SQLite's virtual machine: some 0.2 ms */
+enum { FAULTLESS_VERSION = 3051003 }; /* checkpoint.c says of what */
+enum { OPEN_WAIT_MS = 5000 };         /* for a lock that somebody else holds */
 enum { EMPTY_TRIES = 50, EMPTY_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* File systems whose locks or shared memory cannot be trusted. */
@@ -148,13 +149,13 @@ static int progress(void *user)
     return conn->is_stopped && conn->is_stopped(conn->user);
 }
 
-static void conn_close(struct dbki_conn *head)
+void dbki_sqlite_close(struct dbki_conn *head)
 {
     struct conn *conn = (struct conn *)head;
     if (!conn)
         return;
     if (conn->checkpointer)
-        conn_close(&conn->checkpointer->head);
+        dbki_sqlite_close(&conn->checkpointer->head);
     dbki_sqlite_end_range(conn);
     dbki_sqlite_forget_statements(conn);
     sqlite3_close(conn->db);
@@ -181,6 +182,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
     conn->head.engine = &dbki_sqlite;
     conn->head.version = sqlite3_libversion();
+    conn->head.has_checkpoint_fault = sqlite3_libversion_number() < FAULTLESS_VERSION;
     conn->turn.fd = -1;
     conn->reserve_fd = -1;
     int status = DBK_OK;
@@ -207,7 +209,7 @@ int dbki_sqlite_connect(const char *path, int flags, struct conn **out_conn,
             status = say_locked(conn, error);
     }
     if (status) {
-        conn_close(&conn->head);
+        dbki_sqlite_close(&conn->head);
         return status;
     }
     *out_conn = conn;
@@ -221,10 +223,11 @@ static int check_options(const struct dbki_url *url, struct dbk_error *error)
                               "a database file has no host: sqlite:///relative or "
                               "sqlite:////absolute");
     for (int i = 0; i < url->option_count; i++)
-        if (strcmp(url->options[i].name, "mode") && strcmp(url->options[i].name, "writes"))
+        if (strcmp(url->options[i].name, "mode") && strcmp(url->options[i].name, "writes") &&
+            strcmp(url->options[i].name, "master"))
             return dbki_error_set(
                 error, DBK_INVALID,
-                "SQLite databases have no option '%.40s'; there is mode and writes",
+                "SQLite databases have no option '%.40s'; there is mode, writes and master",
                 url->options[i].name);
     return DBK_OK;
 }
@@ -271,7 +274,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
         conn->head.path = path;
         if (!path) {
             status = fail_with_errno(url->path, error);
-            conn_close(&conn->head);
+            dbki_sqlite_close(&conn->head);
             return status;
         }
         if (is_writer) {
@@ -279,7 +282,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
             dbki_checkpoint_watch(conn);
             conn->log_path = add_suffix(path, "-wal");
             if (!conn->log_path) {
-                conn_close(&conn->head);
+                dbki_sqlite_close(&conn->head);
                 return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
             }
         }
@@ -465,7 +468,7 @@ const struct dbki_engine dbki_sqlite = {
     .schemes = SCHEMES,
     .pipeline_max = 1, /* nothing is sent anywhere: each operation is run and read on the spot */
     .open = conn_open,
-    .close = conn_close,
+    .close = dbki_sqlite_close,
     .begin = conn_begin,
     .run = dbki_sqlite_run,
     .commit = conn_commit,
@@ -477,5 +480,7 @@ const struct dbki_engine dbki_sqlite = {
     .count_unused = &COUNT_UNUSED,
     .keep_reserve = dbki_reserve_keep,
     .release_reserve = dbki_reserve_release_at,
+    .has_log = dbki_sqlite_has_log,
+    .set_log = dbki_sqlite_set_log,
     .tidy = dbki_sqlite_tidy,
 };

@@ -1,0 +1,428 @@
+/*
+ * Letting daybook into a Buildbot database and out of it again, and bringing its own tables up.
+ *
+ * Each turn runs one statement in a transaction of its own, so that a master waits for one index at most. What
+ * is to be done is looked up anew in every turn: so all of it can be cut off anywhere and done again, and a dry
+ * run, which is a read, reports the same list. daybook_schema comes last and goes first: a database counts as
+ * adopted when all is there.
+ */
+#include "base/clock.h"
+#include "connector/lineage.h"
+#include "connector/long_work.h"
+#include "connector/marks.h"
+#include "store/store.h"
+
+#include <stdio.h>
+
+enum { OBJECTS_MAX = 32, DROP_SIZE = 96 };
+static const int64_t PATIENCE_NS = 30LL * 1000 * 1000 * 1000; /* with whoever else writes */
+
+/* What the database had before it was adopted: 1: a write-ahead log. */
+static const char MARK_LOG_BEFORE[] = "log before adoption";
+static const char LOG_ON[] = "PRAGMA journal_mode=WAL", LOG_OFF[] = "PRAGMA journal_mode=DELETE";
+static const char FILL[] =
+    "INSERT INTO daybook_lineage ... SELECT ... FROM builds WHERE results = 0";
+
+enum stage { BEGINNING, RUNNING, GATHERING };
+enum { STAGE, CURSOR }; /* of op->progress */
+
+struct change_op {
+    struct dbki_long_op work; /* first */
+    int64_t done, total;      /* statements; builds while gathering */
+};
+
+struct list {
+    const struct dbki_object *objects[OBJECTS_MAX];
+    int count;
+};
+
+/* ----------------------------------------------------------------------------- transactions ---- */
+
+struct patience {
+    struct dbki_wait wait; /* first */
+    const struct dbki_op *op;
+};
+
+static bool gives_up(struct dbki_wait *wait)
+{
+    const struct dbki_op *op = ((struct patience *)wait)->op;
+    return op->is_cancelled || wait->waited_ns > PATIENCE_NS ||
+           (op->deadline_ns && dbki_clock_ns() > op->deadline_ns);
+}
+
+static int begin(struct dbki_op *op, struct dbki_conn *conn, struct patience *patience)
+{
+    *patience = (struct patience){.wait.gives_up = gives_up, .op = op};
+    return conn->engine->begin(conn, DBKI_WRITE, &patience->wait, &op->error);
+}
+
+/* Commits, or undoes what failed. */
+static int end(struct dbki_op *op, struct dbki_conn *conn, struct patience *patience, int status)
+{
+    if (!status)
+        return conn->engine->commit(conn, &patience->wait, &op->error);
+    conn->engine->rollback(conn);
+    return status;
+}
+
+static int run_script(struct dbki_op *op, struct dbki_conn *conn, const char *sql)
+{
+    struct patience patience;
+    int status = begin(op, conn, &patience);
+    return status ? status : end(op, conn, &patience, conn->engine->script(conn, sql, &op->error));
+}
+
+/* ---------------------------------------------------------------------------------- reports ---- */
+
+static int report_statement(struct dbki_op *op, const char *subject, const char *sql, int64_t rows,
+                            int64_t bytes)
+{
+    return dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_STATEMENT,
+                                                     .subject = subject,
+                                                     .text = sql,
+                                                     .id = DBK_NONE,
+                                                     .done = DBK_NONE,
+                                                     .total = DBK_NONE,
+                                                     .rows = rows,
+                                                     .bytes = bytes});
+}
+
+/* That an older version is brought up. */
+static int report_version(struct dbki_op *op)
+{
+    return op->store->schema.is_older
+               ? report_statement(op, "daybook_schema", "UPDATE daybook_schema SET version = ...",
+                                  1, 0)
+               : DBK_OK;
+}
+
+/* Of an index on a table of Buildbot's all of that is read; daybook's own tables are new. */
+static int report_create(struct dbki_op *op, struct dbki_conn *conn,
+                         const struct dbki_object *object)
+{
+    int64_t rows = 0, bytes = 0;
+    int status = DBK_OK;
+    if (object->table && strncmp(object->table, "daybook_", 8))
+        status = dbki_schema_cost(conn, object->table, &rows, &bytes, &op->error);
+    return status ? status
+                  : report_statement(op, object->name,
+                                     dbki_object_create(object, &op->store->schema), rows, bytes);
+}
+
+/* -------------------------------------------------------------------------- what is there ---- */
+
+static bool has_log(struct dbki_conn *conn)
+{
+    return conn->engine->has_log && conn->engine->has_log(conn);
+}
+
+/* Result: DBK_NONE where there is no mark, or no table for it. */
+static int get_log_before(struct dbki_op *op, struct dbki_conn *conn, int64_t *out_had)
+{
+    struct dbki_value name = dbki_text("daybook_marks");
+    struct dbki_answer answer;
+    *out_had = DBK_NONE;
+    int status = dbki_schema_ask(conn, "SELECT count(*) FROM sqlite_master WHERE name = ?", &name,
+                                 &answer, &op->error);
+    if (status || answer.number == 0)
+        return status;
+    name = dbki_text(MARK_LOG_BEFORE);
+    status = dbki_schema_ask(conn, "SELECT value FROM daybook_marks WHERE name = ?", &name, &answer,
+                             &op->error);
+    *out_had = answer.number;
+    return status;
+}
+
+static int find_missing(struct dbki_op *op, struct dbki_conn *conn, struct list *list)
+{
+    return dbki_schema_missing(conn, &op->store->schema, list->objects, &list->count, &op->error);
+}
+
+static bool is_schema_table(const struct dbki_object *object)
+{
+    return !strcmp(object->name, "daybook_schema");
+}
+
+/* Whether the log has to be turned on, or off. */
+static bool turns_log_on(const struct dbki_op *op, struct dbki_conn *conn)
+{
+    return !op->store->schema.is_own && conn->engine->set_log && !has_log(conn);
+}
+
+/* A commit of ours beside a master's checkpoint can damage the file. */
+static int refuse_beside_master(struct dbki_op *op, struct dbki_conn *conn)
+{
+    const struct dbk_store *store = op->store;
+    struct dbki_master master;
+    if (store->schema.is_own || store->is_forced || store->url.is_master_stopped ||
+        !dbki_schema_is_unsafe(conn))
+        return DBK_OK;
+    int status = dbki_schema_find_master(conn, op->now, &master, &op->error);
+    if (status || !master.is_found)
+        return status;
+    return dbki_error_set(&op->error, DBK_UNSUPPORTED,
+                          "the Buildbot master %.60s seems to run, and beside it SQLite %s (before "
+                          "3.51.3) can damage a file that has a write-ahead log: stop the master "
+                          "first (--force goes on all the same)",
+                          master.name, conn->version);
+}
+
+/* ------------------------------------------------------------------- adopting, upgrading ---- */
+
+static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct list missing;
+    int64_t rows, bytes;
+    dbki_long_begin(op);
+    int status = find_missing(op, conn, &missing);
+    bool is_filled = true;
+    for (int i = 0; i < missing.count && !status; i++) {
+        is_filled &= strcmp(missing.objects[i]->name, "daybook_lineage") != 0;
+        status = report_create(op, conn, missing.objects[i]);
+    }
+    if (!status && turns_log_on(op, conn))
+        status = report_statement(op, "journal", LOG_ON, 0, 0);
+    if (!status && !is_filled && !op->store->schema.is_own &&
+        !(status = dbki_schema_cost(conn, "builds", &rows, &bytes, &op->error)))
+        status = report_statement(op, "daybook_lineage", FILL, rows, bytes);
+    return status ? status : report_version(op);
+}
+
+static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_object *object)
+{
+    int status = report_create(op, conn, object);
+    return status ? status : run_script(op, conn, dbki_object_create(object, &op->store->schema));
+}
+
+/* What the journal was is written down before it is changed. */
+static int keep_log_before(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct dbki_binder binder;
+    struct patience patience;
+    int64_t had;
+    int failed, status = get_log_before(op, conn, &had);
+    if (status || had != DBK_NONE)
+        return status;
+    dbki_binder_init(&binder);
+    dbki_mark_bind(&binder, MARK_LOG_BEFORE, has_log(conn));
+    struct dbki_group group = {
+        .bound = binder.bound, .bound_count = binder.count, .error = &op->error};
+    struct dbki_group *groups[] = {&group};
+    status = binder.is_out_of_memory ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
+                                     : begin(op, conn, &patience);
+    if (!status)
+        status = end(op, conn, &patience, conn->engine->run(conn, groups, 1, &failed));
+    dbki_binder_fini(&binder);
+    return status;
+}
+
+static int turn_log_on(struct dbki_op *op, struct dbki_conn *conn)
+{
+    int status = keep_log_before(op, conn);
+    if (status || !turns_log_on(op, conn))
+        return status;
+    status = report_statement(op, "journal", LOG_ON, 0, 0);
+    return status ? status : conn->engine->set_log(conn, true, &op->error);
+}
+
+static int begin_gathering(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct change_op *change = (struct change_op *)op;
+    struct dbki_answer answer;
+    int status = dbki_schema_ask(conn, "SELECT count(*) FROM builds WHERE results = 0", NULL,
+                                 &answer, &op->error);
+    change->done = 0;
+    change->total = answer.number;
+    op->progress[STAGE] = GATHERING;
+    op->progress[CURSOR] = 0;
+    return status;
+}
+
+/* The row of the version, and its table if it is not there: the end. */
+static int finish_adopting(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct list missing;
+    struct patience patience;
+    int status = find_missing(op, conn, &missing);
+    if (!status && missing.count)
+        status = report_create(op, conn, missing.objects[0]);
+    if (!status)
+        status = report_version(op);
+    if (status || (status = begin(op, conn, &patience)))
+        return status;
+    if (missing.count)
+        status = conn->engine->script(
+            conn, dbki_object_create(missing.objects[0], &op->store->schema), &op->error);
+    if (!status)
+        status = dbki_schema_set_version(conn, op->now, &op->error);
+    return end(op, conn, &patience, status);
+}
+
+static int gather(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct change_op *change = (struct change_op *)op;
+    struct patience patience;
+    int64_t cursor = op->progress[CURSOR], count = 0;
+    int status = begin(op, conn, &patience);
+    if (status)
+        return status;
+    status = end(op, conn, &patience, dbki_lineage_gather(op, conn, &cursor, &count));
+    op->progress[CURSOR] = cursor;
+    change->done += count;
+    if (status || cursor != DBK_NONE)
+        op->is_turn_over = true;
+    else
+        status = finish_adopting(op, conn);
+    return status ? status
+                  : dbki_long_progress(op, "lineages", change->done,
+                                       change->total > change->done ? change->total : change->done);
+}
+
+static int adopt_work(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct list missing;
+    int status = DBK_OK;
+    dbki_long_begin(op);
+    if (op->progress[STAGE] == GATHERING)
+        return gather(op, conn);
+    if (op->progress[STAGE] == BEGINNING)
+        status = refuse_beside_master(op, conn);
+    op->progress[STAGE] = RUNNING;
+    if (!status)
+        status = find_missing(op, conn, &missing);
+    if (status)
+        return status;
+    op->is_turn_over = true;
+    if (missing.count && !is_schema_table(missing.objects[0]))
+        return make_object(op, conn, missing.objects[0]);
+    if (op->store->schema.is_own) {
+        op->is_turn_over = false;
+        return finish_adopting(op, conn);
+    }
+    status = turn_log_on(op, conn);
+    return status ? status : begin_gathering(op, conn);
+}
+
+/* -------------------------------------------------------------------------------- releasing ---- */
+
+/* The objects that go, the last one made first; indexes of daybook's own tables go with these. */
+static int find_leaving(struct dbki_op *op, struct dbki_conn *conn, struct list *list)
+{
+    struct list present;
+    int status = dbki_schema_present(conn, present.objects, &present.count, &op->error);
+    list->count = 0;
+    for (int i = present.count - 1; i >= 0 && !status; i--)
+        if (!present.objects[i]->table || strncmp(present.objects[i]->table, "daybook_", 8))
+            list->objects[list->count++] = present.objects[i];
+    return status;
+}
+
+static int turns_log_off(struct dbki_op *op, struct dbki_conn *conn, bool *out_turns)
+{
+    int64_t had;
+    int status = get_log_before(op, conn, &had);
+    *out_turns = !status && had == 0 && has_log(conn);
+    return status;
+}
+
+static int plan_release(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct list leaving;
+    char sql[DROP_SIZE];
+    bool turns_off;
+    dbki_long_begin(op);
+    int status = turns_log_off(op, conn, &turns_off);
+    if (!status && turns_off)
+        status = report_statement(op, "journal", LOG_OFF, 0, 0);
+    if (!status)
+        status = find_leaving(op, conn, &leaving);
+    for (int i = 0; i < leaving.count && !status; i++) {
+        const struct dbki_object *object = leaving.objects[i];
+        int64_t rows = 0, bytes = 0;
+        if (!object->table)
+            status = dbki_schema_cost(conn, object->name, &rows, &bytes, &op->error);
+        if (!status)
+            status = report_statement(op, object->name, dbki_object_drop(object, sql, sizeof sql),
+                                      rows, bytes);
+    }
+    return status;
+}
+
+/* All of it in one transaction: it is quick, and half of it would be of no use. The log goes first, since that is
+ * what somebody else can prevent. */
+static int release_work(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct list leaving;
+    struct patience patience;
+    char sql[DROP_SIZE];
+    bool turns_off;
+    dbki_long_begin(op);
+    int status = refuse_beside_master(op, conn);
+    if (!status)
+        status = turns_log_off(op, conn, &turns_off);
+    if (!status && turns_off && !(status = report_statement(op, "journal", LOG_OFF, 0, 0)))
+        status = conn->engine->set_log(conn, false, &op->error);
+    if (!status)
+        status = find_leaving(op, conn, &leaving);
+    if (status || (status = begin(op, conn, &patience)))
+        return status;
+    for (int i = 0; i < leaving.count && !status; i++) {
+        dbki_object_drop(leaving.objects[i], sql, sizeof sql);
+        status = report_statement(op, leaving.objects[i]->name, sql, 0, 0);
+        if (!status)
+            status = conn->engine->script(conn, sql, &op->error);
+    }
+    return end(op, conn, &patience, status);
+}
+
+/* ------------------------------------------------------------------------------- submitting ---- */
+
+#define PLAN_KIND(action_words, work_function)                                                     \
+    {                                                                                              \
+        .action = action_words, .is_follower = true, .is_long = true, .is_several = true,          \
+        .access = DBKI_ACCESS_READ, .work = work_function, .deliver = dbki_long_deliver            \
+    }
+#define CHANGE_KIND(action_words, work_function)                                                   \
+    {                                                                                              \
+        .action = action_words, .is_follower = true, .is_long = true,                              \
+        .access = DBKI_ACCESS_TABLES, .work = work_function, .deliver = dbki_long_deliver          \
+    }
+
+static const struct dbki_opkind ADOPT = CHANGE_KIND("adopting the database", adopt_work);
+static const struct dbki_opkind ADOPT_PLAN = PLAN_KIND("planning an adoption", plan_adopt);
+static const struct dbki_opkind RELEASE = CHANGE_KIND("releasing the database", release_work);
+static const struct dbki_opkind RELEASE_PLAN = PLAN_KIND("planning a release", plan_release);
+static const struct dbki_opkind UPGRADE = CHANGE_KIND("upgrading the tables", adopt_work);
+static const struct dbki_opkind UPGRADE_PLAN = PLAN_KIND("planning an upgrade", plan_adopt);
+
+int dbk_adopt(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+              dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    if (store && store->schema.is_own)
+        return dbki_refuse(call, DBK_UNSUPPORTED,
+                           "the store is daybook's own: a Buildbot database can be adopted");
+    return dbki_long_submit(store, is_dry_run ? &ADOPT_PLAN : &ADOPT, sizeof(struct change_op),
+                            is_dry_run, call, report, done, user);
+}
+
+int dbk_release(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    if (store && store->schema.is_own)
+        return dbki_refuse(call, DBK_UNSUPPORTED,
+                           "the store is daybook's own: a Buildbot database can be released");
+    return dbki_long_submit(store, is_dry_run ? &RELEASE_PLAN : &RELEASE, sizeof(struct change_op),
+                            is_dry_run, call, report, done, user);
+}
+
+int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    if (store && !store->schema.is_own && !store->schema.is_adopted)
+        return dbki_refuse(
+            call, DBK_UNSUPPORTED,
+            "this Buildbot database has no tables of daybook's: `daybook adopt` adds "
+            "them");
+    return dbki_long_submit(store, is_dry_run ? &UPGRADE_PLAN : &UPGRADE, sizeof(struct change_op),
+                            is_dry_run, call, report, done, user);
+}

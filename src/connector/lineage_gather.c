@@ -1,0 +1,179 @@
+/*
+ * Bringing builds into their lineages that another writer finished: in an adopted database a Buildbot master
+ * goes on finishing builds by itself.
+ *
+ * A builder's watermark is the complete_at up to which all was brought in. Clocks of several masters differ, so
+ * that what is new is looked for from a day before it on. Until somebody who may write has brought a build in,
+ * reads find it by the same rule (lineage.c).
+ */
+#include "connector/lineage.h"
+
+#include "connector/marks.h"
+
+#include <stdio.h>
+
+enum { PAGE_BUILDS = 200 };
+
+static const struct dbki_statement NEXT_BUILDER = {
+    .sql = "SELECT min(id) FROM builders WHERE id >= ?", .is_one_row = true};
+static const struct dbki_statement NEWEST = {
+    .sql = "SELECT max(complete_at) FROM builds WHERE builderid = ? AND complete_at <= ?",
+    .is_one_row = true};
+/* A row for each member of each build's set; at least one a build. */
+static const struct dbki_statement PAGE = {
+    .sql = "SELECT p.id, p.complete_at, s.id, s.repository, s.branch, s.codebase FROM"
+           " (SELECT b.id, b.complete_at, b.buildrequestid FROM builds b"
+           " WHERE b.builderid = ? AND b.complete_at >= ? AND b.results = 0 AND NOT EXISTS"
+           " (SELECT 1 FROM daybook_lineage l WHERE l.buildid = b.id"
+           " AND l.complete_at = b.complete_at AND l.builderid = b.builderid)"
+           " ORDER BY b.complete_at LIMIT 200) p"
+           " LEFT JOIN buildrequests q ON q.id = p.buildrequestid"
+           " LEFT JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
+           " LEFT JOIN sourcestamps s ON s.id = x.sourcestampid ORDER BY p.complete_at, p.id"};
+
+void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE])
+{
+    snprintf(name, DBKI_WATERMARK_SIZE, "lineage of builder %lld", (long long)builderid);
+}
+
+/* Builds that are to be brought in. */
+struct page {
+    struct dbki_op *op;
+    int count;
+    int64_t last_at;
+    struct {
+        int64_t buildid;
+        struct dbki_lineage_set set;
+    } builds[PAGE_BUILDS];
+};
+
+static int take_build(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct page *page = owner;
+    int64_t buildid = dbki_value_int(&cells[0]);
+    (void)index;
+    (void)cell_count;
+    if (!page->count || page->builds[page->count - 1].buildid != buildid) {
+        page->builds[page->count].buildid = buildid;
+        page->builds[page->count++].set = (struct dbki_lineage_set){0};
+    }
+    page->last_at = dbki_value_int(&cells[1]);
+    if (dbki_value_int(&cells[2]) == DBK_NONE)
+        return DBK_OK;
+    return dbki_lineage_row(page->op, &page->builds[page->count - 1].set, cells + 3);
+}
+
+static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    *(int64_t *)owner = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+/* Runs what was bound, and clears the binder. */
+static int run(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder, void *owner,
+               int (*row)(void *, int, const struct dbki_value *, int))
+{
+    struct dbki_group group = {.bound = binder->bound,
+                               .bound_count = binder->count,
+                               .owner = owner,
+                               .row = row,
+                               .error = &op->error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    int status = binder->is_out_of_memory
+                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
+                     : conn->engine->run(conn, groups, 1, &failed);
+    dbki_binder_clear(binder);
+    return status;
+}
+
+/* Moves the watermark to the end of what was looked at, but not beyond now: a build from the future must not hide
+ * those that come. */
+static int move_watermark(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder,
+                          const char *name, int64_t builderid, const struct page *page)
+{
+    int64_t newest = page->last_at;
+    int status = DBK_OK;
+    if (page->count < PAGE_BUILDS) {
+        newest = DBK_NONE;
+        DBKI_BIND(binder, &NEWEST, dbki_int(builderid), dbki_int(op->now));
+        status = run(op, conn, binder, &newest, take_number);
+    }
+    if (status || newest == DBK_NONE)
+        return status;
+    dbki_mark_bind(binder, name, newest < op->now ? newest : op->now);
+    return run(op, conn, binder, NULL, NULL);
+}
+
+static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder,
+                          int64_t builderid, struct page *page)
+{
+    char name[DBKI_WATERMARK_SIZE];
+    int64_t watermark = DBK_NONE;
+    dbki_lineage_watermark(builderid, name);
+    dbki_mark_bind_get(binder, name);
+    int status = run(op, conn, binder, &watermark, take_number);
+    if (status)
+        return status;
+    /* Below any time, but not NULL. */
+    int64_t from = watermark == DBK_NONE ? -INT64_MAX : watermark - DBKI_LINEAGE_SLACK_S;
+    DBKI_BIND(binder, &PAGE, dbki_int(builderid), dbki_int(from));
+    status = run(op, conn, binder, page, take_build);
+    if (status)
+        return status;
+    for (int i = 0; i < page->count; i++)
+        dbki_lineage_bind_replace(op, binder, &page->builds[i].set, page->builds[i].buildid);
+    status = run(op, conn, binder, NULL, NULL);
+    if (!status)
+        status = move_watermark(op, conn, binder, name, builderid, page);
+    return status;
+}
+
+int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cursor,
+                        int64_t *out_count)
+{
+    struct dbki_binder binder;
+    int64_t builderid = DBK_NONE;
+    *out_count = 0;
+    dbki_binder_init(&binder);
+    DBKI_BIND(&binder, &NEXT_BUILDER, dbki_int(*cursor));
+    int status = run(op, conn, &binder, &builderid, take_number);
+    if (!status && builderid != DBK_NONE) {
+        struct page *page = dbki_op_take(op, sizeof *page);
+        if (page) {
+            page->op = op;
+            page->count = 0;
+            status = gather_builder(op, conn, &binder, builderid, page);
+            *out_count = page->count;
+        } else {
+            status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
+        }
+    }
+    dbki_binder_fini(&binder);
+    if (!status && *out_count < PAGE_BUILDS)
+        *cursor = builderid == DBK_NONE ? DBK_NONE : builderid + 1;
+    return status;
+}
+
+/* As housekeeping: builder by builder, until a page's worth was brought in. What is left is the next turn's,
+ * which finds the builders done before with nothing new. */
+static int gather_work(struct dbki_op *op, struct dbki_conn *conn)
+{
+    int64_t cursor = 0, sum = 0;
+    int status = DBK_OK;
+    while (!status && cursor != DBK_NONE && sum < PAGE_BUILDS) {
+        int64_t count;
+        status = dbki_lineage_gather(op, conn, &cursor, &count);
+        sum += count;
+    }
+    op->is_turn_over = cursor != DBK_NONE;
+    return status;
+}
+
+const struct dbki_opkind dbki_gather = {
+    .action = "bringing builds into their lineages",
+    .access = DBKI_ACCESS_EXISTING,
+    .work = gather_work,
+};

@@ -1,0 +1,91 @@
+/* What is missing of daybook's own tables and indexes, what making it costs, and the statements for it. */
+#include "schema/schema.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+
+/* Whether there is an object of that name, whatever it is: nobody else has names that begin with ours. */
+static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
+                      struct dbk_error *error)
+{
+    struct dbki_value param = dbki_text(name);
+    struct dbki_answer answer;
+    int status = dbki_schema_ask(
+        conn, "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
+        &param, &answer, error);
+    *out_has = !status && answer.number > 0;
+    return status;
+}
+
+static int collect(struct dbki_conn *conn, const struct dbki_schema *schema, bool are_present,
+                   const struct dbki_object **out, int *out_count, struct dbk_error *error)
+{
+    int status = DBK_OK;
+    *out_count = 0;
+    for (int i = 0; i < dbki_object_count && !status; i++) {
+        const struct dbki_object *object = &dbki_objects[i];
+        bool is_there;
+        if (schema && !dbki_object_create(object, schema))
+            continue;
+        status = has_object(conn, object->name, &is_there, error);
+        if (!status && is_there == are_present)
+            out[(*out_count)++] = object;
+    }
+    return status;
+}
+
+int dbki_schema_missing(struct dbki_conn *conn, const struct dbki_schema *schema,
+                        const struct dbki_object **out, int *out_count, struct dbk_error *error)
+{
+    return collect(conn, schema, false, out, out_count, error);
+}
+
+int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, int *out_count,
+                        struct dbk_error *error)
+{
+    return collect(conn, NULL, true, out, out_count, error);
+}
+
+const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema)
+{
+    return schema->is_own ? object->own_sql : object->adopted_sql;
+}
+
+const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size)
+{
+    snprintf(text, size, "DROP %s %s", object->table ? "INDEX" : "TABLE", object->name);
+    return text;
+}
+
+/* dbstat is SQLite's own, and not in every build of it. */
+int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_rows,
+                     int64_t *out_bytes, struct dbk_error *error)
+{
+    struct dbki_value param = dbki_text(table);
+    struct dbki_answer answer;
+    struct dbk_error ignored;
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    int status = dbki_schema_ask(conn, sql, NULL, &answer, error);
+    *out_rows = answer.number;
+    *out_bytes = DBK_NONE;
+    if (status)
+        return status;
+    dbki_error_clear(&ignored);
+    if (!dbki_schema_ask(conn, "SELECT sum(pgsize) FROM dbstat WHERE name = ?", &param, &answer,
+                         &ignored))
+        *out_bytes = answer.number;
+    return DBK_OK;
+}
+
+int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error)
+{
+    char sql[240];
+    snprintf(sql, sizeof sql,
+             "UPDATE daybook_schema SET version = %d;"
+             "INSERT INTO daybook_schema (version, created_at, created_by)"
+             " SELECT %d, %lld, 'daybook %s' WHERE NOT EXISTS (SELECT 1 FROM daybook_schema)",
+             DBKI_SCHEMA_VERSION, DBKI_SCHEMA_VERSION, (long long)now, DBK_VERSION);
+    return conn->engine->script(conn, sql, error);
+}

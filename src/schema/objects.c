@@ -1,0 +1,55 @@
+/*
+ * Daybook's own tables and indexes: all of them in a store of our own, and beside Buildbot's tables in a
+ * database that was adopted.
+ *
+ * In an adopted one nothing is left behind that cannot be taken out again. So its events have no AUTOINCREMENT,
+ * which would leave SQLite's own table for it (trim.c never deletes the newest event, so that no position is
+ * given twice); and on Buildbot's tables there are plain indexes alone, which its migrations may drop.
+ */
+#include "schema/schema.h"
+
+#define EVENTS_COLUMNS                                                                             \
+    " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"             \
+    " buildid INTEGER, stepid INTEGER, name TEXT)"
+#define BOTH(sql) sql, sql
+
+const struct dbki_object dbki_objects[] = {
+    /* How far something has come: "events trimmed" up to that position. */
+    {"daybook_marks", NULL,
+     BOTH("CREATE TABLE daybook_marks (name VARCHAR(64) NOT NULL PRIMARY KEY,"
+          " value INTEGER NOT NULL) WITHOUT ROWID")},
+    /* position rises in the order in which events become visible: that of the row ids. */
+    {"daybook_events", NULL,
+     "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY AUTOINCREMENT," EVENTS_COLUMNS,
+     "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY," EVENTS_COLUMNS},
+    {"daybook_events_at", "daybook_events",
+     BOTH("CREATE INDEX daybook_events_at ON daybook_events (at)")},
+    /* What a write with an operation key gave, for whoever sends it again. */
+    {"daybook_operations", NULL,
+     BOTH("CREATE TABLE daybook_operations (scope TEXT NOT NULL, key TEXT NOT NULL,"
+          " at INTEGER NOT NULL, call TEXT NOT NULL, arguments_hash BLOB NOT NULL,"
+          " result BLOB NOT NULL, PRIMARY KEY (scope, key)) WITHOUT ROWID")},
+    {"daybook_operations_at", "daybook_operations",
+     BOTH("CREATE INDEX daybook_operations_at ON daybook_operations (at)")},
+    /* A row for each successful finished build, by builder and set of (repository, branch, codebase). */
+    {"daybook_lineage", NULL,
+     BOTH("CREATE TABLE daybook_lineage (builderid INTEGER NOT NULL,"
+          " lineage_hash VARCHAR(40) NOT NULL, complete_at INTEGER NOT NULL,"
+          " number INTEGER NOT NULL, buildid INTEGER NOT NULL,"
+          " PRIMARY KEY (builderid, lineage_hash, complete_at, number)) WITHOUT ROWID")},
+    {"daybook_lineage_buildid", "daybook_lineage",
+     BOTH("CREATE UNIQUE INDEX daybook_lineage_buildid ON daybook_lineage (buildid)")},
+    /* What Buildbot's tables lack: which builds were finished lately; what a build triggered; what a change
+     * was built in. A store of our own has the last two under Buildbot's kind of name. */
+    {"daybook_builds_complete", "builds", NULL,
+     "CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)"},
+    {"daybook_buildsets_parent", "buildsets", NULL,
+     "CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)"},
+    {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps", NULL,
+     "CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps (sourcestampid)"},
+    /* The last: with it a database counts as adopted. */
+    {"daybook_schema", NULL,
+     BOTH("CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+          " created_by TEXT NOT NULL)")},
+};
+const int dbki_object_count = sizeof dbki_objects / sizeof dbki_objects[0];

@@ -1,0 +1,141 @@
+"""`daybook adopt`, `release`, `upgrade` and `check`, on copies of a database that a Buildbot master wrote."""
+
+import gzip
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+import unittest
+
+from harness import main, run
+
+FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
+                       "buildbot-4.3.sqlite.gz")
+
+
+class AdoptCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="daybook-adopt-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = os.path.join(self.folder, "state.sqlite")
+        with gzip.open(FIXTURE) as packed, open(self.path, "wb") as file:
+            shutil.copyfileobj(packed, file)
+        self.sql("UPDATE masters SET active = 0")
+
+    def sql(self, text):
+        db = sqlite3.connect(self.path)
+        try:
+            rows = db.execute(text).fetchall()
+            db.commit()
+            return rows
+        finally:
+            db.close()
+
+    def schema(self):
+        return self.sql("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+
+    def daybook(self, *words):
+        return run(self.folder, *words, "--db", "state.sqlite")
+
+    def bytes(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
+
+class TestAdopt(AdoptCase):
+    def test_dry_run_prints_statements_with_their_cost_and_changes_no_byte(self):
+        before = self.bytes()
+        done = self.daybook("adopt", "--dry-run")
+        self.assertEqual((done.code, done.err), (0, ""))
+        builds = self.sql("SELECT count(*) FROM builds")[0][0]
+        line = [line for line in done.out.splitlines() if "daybook_builds_complete" in line][0]
+        self.assertRegex(line, rf"^CREATE INDEX .*;  -- reads {builds} rows, \d+ KiB$")
+        self.assertIn("PRAGMA journal_mode=WAL;", done.out)
+        self.assertIn("nothing was changed", done.out)
+        self.assertEqual(self.bytes(), before)
+        self.assertEqual(os.listdir(self.folder), ["state.sqlite"])
+
+    def test_json_lists_what_was_run(self):
+        done = self.daybook("adopt", "--json")
+        self.assertEqual((done.code, done.err), (0, ""))
+        made = {row["subject"] for row in done.json}
+        names = {name for _, name, _ in self.schema() if name.startswith("daybook")}
+        self.assertEqual(made - {"journal"}, names)
+
+    def test_adopted_twice_and_released_twice_it_is_as_before(self):
+        before = self.schema()
+        self.assertTrue(self.daybook("adopt").out.endswith("\nadopted\n"))
+        self.assertEqual(self.daybook("adopt").out, "nothing is to be done\n")
+        self.assertTrue(self.daybook("release").out.endswith("\nreleased\n"))
+        self.assertEqual(self.schema(), before)
+        self.assertEqual(self.sql("PRAGMA journal_mode"), [("delete",)])
+        self.assertEqual(self.daybook("release").out, "nothing is to be done\n")
+
+    def test_events_are_listed_only_once_it_is_adopted(self):
+        done = self.daybook("events")
+        self.assertEqual(done.code, 5)
+        self.assertIn("daybook adopt", done.err)
+        self.daybook("adopt")
+        url = "sqlite:///state.sqlite?writes=existing"
+        self.assertEqual(run(self.folder, "properties", "set", "1", "a", "1", "--db", url).code, 0)
+        events = self.daybook("events", "--json").json
+        self.assertEqual([(e["kind"], e["name"]) for e in events], [("property", "a")])
+
+    def test_beside_a_running_master_it_takes_force(self):
+        if tuple(map(int, sqlite3.sqlite_version.split("."))) >= (3, 51, 3):
+            self.skipTest("this SQLite has not the fault")
+        self.sql("PRAGMA journal_mode=WAL")
+        self.sql("UPDATE masters SET active = 1, last_active = strftime('%s', 'now')")
+        before = self.schema()
+        done = self.daybook("adopt")
+        self.assertEqual(done.code, 5)
+        self.assertIn("--force", done.err)
+        self.assertEqual(self.schema(), before)
+        self.assertEqual(self.daybook("adopt", "--force").code, 0)
+
+    def test_a_store_of_daybooks_own_is_5(self):
+        run(self.folder, "init", "own.sqlite")
+        for word in ("adopt", "release"):
+            done = run(self.folder, word, "--db", "own.sqlite")
+            self.assertEqual(done.code, 5)
+            self.assertIn("own", done.err)
+        self.assertEqual(run(self.folder, "upgrade", "--db", "own.sqlite").out,
+                         "nothing is to be done\n")
+
+
+class TestUpgrade(AdoptCase):
+    def test_an_older_store_is_refused_until_it_is_brought_up(self):
+        run(self.folder, "run", "--db", "own.sqlite", "-b", "x", "--", "true")
+        self.path = os.path.join(self.folder, "own.sqlite")
+        expected = self.schema()
+        self.sql("DROP INDEX daybook_events_at")
+        self.sql("UPDATE daybook_schema SET version = 0")
+        done = run(self.folder, "builds", "--db", "own.sqlite")
+        self.assertEqual(done.code, 15)
+        self.assertIn("daybook upgrade", done.err)
+        done = run(self.folder, "upgrade", "--db", "own.sqlite")
+        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertIn("CREATE INDEX daybook_events_at", done.out)
+        self.assertEqual(self.schema(), expected)
+        self.assertEqual(self.sql("SELECT version FROM daybook_schema"), [(1,)])
+        self.assertEqual(run(self.folder, "builds", "--db", "own.sqlite").code, 0)
+
+    def test_a_newer_one_is_refused(self):
+        run(self.folder, "init", "own.sqlite")
+        self.path = os.path.join(self.folder, "own.sqlite")
+        self.sql("UPDATE daybook_schema SET version = 99")
+        before = self.bytes()
+        done = run(self.folder, "upgrade", "--db", "own.sqlite")
+        self.assertEqual(done.code, 15)
+        self.assertIn("newer", done.err)
+        self.assertEqual(self.bytes(), before)
+
+    def test_a_database_that_was_not_adopted_has_nothing_to_bring_up(self):
+        done = self.daybook("upgrade")
+        self.assertEqual(done.code, 5)
+        self.assertIn("daybook adopt", done.err)
+
+
+if __name__ == "__main__":
+    sys.exit(main(__name__))
