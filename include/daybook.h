@@ -1260,6 +1260,15 @@ DBK_API int dbk_release(struct dbk_store *store, bool is_dry_run, const struct d
 DBK_API int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
                         dbk_report_fn *report, dbk_done_fn *done, void *user);
 
+/*
+ * Looks for what is dirty (orphans, duplicate properties, wrong lengths, properties that are no JSON, URL lists
+ * that do not parse), missing (daybook's tables and indexes, with the command that makes them again) or unsafe,
+ * the rows of each table by ranges of ids. Changes nothing; each range is a snapshot of its own, and others may
+ * write meanwhile. Result: a report for each finding, and progress by table in ids.
+ */
+DBK_API int dbk_check(struct dbk_store *store, const struct dbk_call *call, dbk_report_fn *report,
+                      dbk_done_fn *done, void *user);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,12 +13,25 @@
 #include <string.h>
 
 const struct subcommand *const subcommands[] = {
-    &subcommand_run,        &subcommand_log,    &subcommand_builders,
-    &subcommand_builds,     &subcommand_build,  &subcommand_steps,
-    &subcommand_properties, &subcommand_data,   &subcommand_events,
-    &subcommand_init,       &subcommand_adopt,  &subcommand_release,
-    &subcommand_upgrade,    &subcommand_status, &subcommand_prune,
-    &subcommand_push,       &subcommand_help,   NULL,
+    &subcommand_run,
+    &subcommand_log,
+    &subcommand_builders,
+    &subcommand_builds,
+    &subcommand_build,
+    &subcommand_steps,
+    &subcommand_properties,
+    &subcommand_data,
+    &subcommand_events,
+    &subcommand_init,
+    &subcommand_check,
+    &subcommand_adopt,
+    &subcommand_release,
+    &subcommand_upgrade,
+    &subcommand_status,
+    &subcommand_prune,
+    &subcommand_push,
+    &subcommand_help,
+    NULL,
 };
 
 const struct subcommand *subcommand_find(const char *name)

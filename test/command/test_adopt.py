@@ -8,7 +8,7 @@ import sys
 import tempfile
 import unittest
 
-from harness import main, run
+from harness import main, run, run_on_terminal
 
 FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
                        "buildbot-4.3.sqlite.gz")
@@ -102,6 +102,53 @@ class TestAdopt(AdoptCase):
             self.assertIn("own", done.err)
         self.assertEqual(run(self.folder, "upgrade", "--db", "own.sqlite").out,
                          "nothing is to be done\n")
+
+
+class TestCheck(AdoptCase):
+    def test_a_clean_database_is_0(self):
+        for words in (("check",), ("adopt",), ("check",)):
+            done = self.daybook(*words)
+            self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual(done.out, "nothing was found\n")
+        self.assertEqual(self.daybook("check", "--json").json, [])
+
+    def test_dirt_is_1_and_named(self):
+        self.sql("UPDATE steps SET buildid = 99990 + id WHERE id BETWEEN 10 AND 29")
+        done = self.daybook("check")
+        self.assertEqual((done.code, done.err), (1, ""))
+        lines = done.out.splitlines()
+        self.assertEqual(lines[0], "orphan steps 10: its build 100000 is not there")
+        self.assertEqual(lines[10:], ["orphan steps: 10 more (--all prints them)", "20 found"])
+        self.assertEqual(len(self.daybook("check", "--all").out.splitlines()), 21)
+        found = self.daybook("check", "--json")
+        self.assertEqual(found.code, 1)
+        self.assertEqual([row["id"] for row in found.json], list(range(10, 30)))
+        self.assertEqual({row["problem"] for row in found.json}, {"orphan"})
+
+    def test_what_was_dropped_is_made_again_by_the_command_that_it_names(self):
+        self.daybook("adopt")
+        self.sql("DROP INDEX daybook_buildsets_parent")
+        done = self.daybook("check")
+        self.assertEqual(done.code, 1)
+        self.assertIn("daybook_buildsets_parent is missing: `daybook adopt`", done.out)
+        self.daybook("adopt")
+        self.assertEqual(self.daybook("check").code, 0)
+
+    def test_of_a_store_of_daybooks_own_it_names_upgrade(self):
+        run(self.folder, "init", "own.sqlite")
+        self.path = os.path.join(self.folder, "own.sqlite")
+        self.sql("DROP INDEX daybook_operations_at")
+        done = run(self.folder, "check", "--db", "own.sqlite")
+        self.assertEqual(done.code, 1)
+        self.assertIn("`daybook upgrade`", done.out)
+        run(self.folder, "upgrade", "--db", "own.sqlite")
+        self.assertEqual(run(self.folder, "check", "--db", "own.sqlite").code, 0)
+
+    def test_progress_is_shown_on_a_terminal_alone(self):
+        done = run_on_terminal(self.folder, "check", "--db", "state.sqlite")
+        self.assertEqual(done.code, 0)
+        self.assertRegex(done.out, r"\r\x1b\[K\w+  \d+ of \d+")
+        self.assertTrue(done.out.endswith("\r\x1b[Knothing was found\n"))
 
 
 class TestUpgrade(AdoptCase):

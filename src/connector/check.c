@@ -1,0 +1,313 @@
+/*
+ * Checking a database: what in it is dirty, what of daybook's is missing, what is not safe. Nothing is changed.
+ *
+ * The first turn looks at the tables and the settings; then each takes the next rows of a table by id, so that no
+ * snapshot is held for long, and tries the table's rules on them. Real databases are dirty: on SQLite nobody
+ * enforces foreign keys, and old masters wrote what newer ones would refuse. Every call bears with it.
+ */
+#include "connector/long_work.h"
+
+#include "base/json.h"
+#include "connector/step_urls.h"
+#include "store/store.h"
+
+#include <stdio.h>
+
+enum { OBJECTS_MAX = 32, RULES_MAX = 4 };
+
+/* ------------------------------------------------------------------------------------ rules ---- */
+
+/* Whether a row is as it should be, where SQL cannot say: the third column is the value in question. */
+typedef bool is_right_fn(struct dbki_op *op, const struct dbki_value *value);
+
+/* Gives each row's id and a sentence, of rows that are dirty; with is_right, of all. */
+struct rule {
+    const char *problem;
+    struct dbki_statement
+        statement; /* takes the ids between which to look: above the first, to the second */
+    is_right_fn *is_right;
+};
+
+struct table {
+    const char *name;
+    struct dbki_statement next; /* the last id of the next rows behind one */
+    struct dbki_statement last; /* the table's last id */
+    struct rule rules[RULES_MAX];
+};
+
+#define NEXT(table, id)                                                                            \
+    {                                                                                              \
+        .sql = "SELECT max(" id ") FROM (SELECT DISTINCT " id " FROM " table " WHERE " id          \
+               " > ? ORDER BY " id " LIMIT 2000) page",                                            \
+        .is_one_row = true                                                                         \
+    }
+#define LAST(table, id)                                                                            \
+    {                                                                                              \
+        .sql = "SELECT max(" id ") FROM " table, .is_one_row = true                                \
+    }
+#define BETWEEN(id) " WHERE t." id " > ? AND t." id " <= ?"
+#define ORPHAN(table, id, noun, column, parents)                                                   \
+    {                                                                                              \
+        .problem = "orphan", .statement = {                                                        \
+            .sql =                                                                                 \
+                "SELECT t." id ", 'its " noun " ' || t." column " || ' is not there' FROM " table  \
+                " t" BETWEEN(id) " AND t." column                                                  \
+                                 " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " parents             \
+                                 " p WHERE p.id = t." column ")"                                   \
+        }                                                                                          \
+    }
+
+static bool is_json(struct dbki_op *op, const struct dbki_value *value)
+{
+    (void)op;
+    return value->type == DBKI_TEXT && dbki_json_is_valid(value->text, value->len);
+}
+
+static bool is_url_list(struct dbki_op *op, const struct dbki_value *value)
+{
+    const struct dbk_url *const *urls;
+    size_t count;
+    struct dbki_arena_mark before = dbki_arena_mark(&op->arena);
+    bool is_right = value->type == DBKI_TEXT &&
+                    dbki_step_urls_read(op, value->text, &urls, &count) != DBK_DAMAGED;
+    dbki_arena_rewind(&op->arena, before);
+    return is_right;
+}
+
+#define BYTES                                                                                      \
+    "CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END"
+
+static const struct table TABLES[] = {
+    {"builds",
+     NEXT("builds", "id"),
+     LAST("builds", "id"),
+     {ORPHAN("builds", "id", "builder", "builderid", "builders"),
+      ORPHAN("builds", "id", "buildrequest", "buildrequestid", "buildrequests"),
+      ORPHAN("builds", "id", "master", "masterid", "masters"),
+      ORPHAN("builds", "id", "worker", "workerid", "workers")}},
+    {"build_properties",
+     NEXT("build_properties", "buildid"),
+     LAST("build_properties", "buildid"),
+     {ORPHAN("build_properties", "buildid", "build", "buildid", "builds"),
+      {.problem = "duplicate",
+       .statement = {.sql =
+                         "SELECT t.buildid, 'the property ''' || t.name || ''' is there ' ||"
+                         " count(*) || ' times: the last one counts, and setting it makes them"
+                         " one' FROM build_properties t" BETWEEN("buildid") " GROUP BY t.buildid,"
+                                                                            " t.name HAVING"
+                                                                            " count(*) > 1"}},
+      {.problem = "json",
+       .statement = {.sql = "SELECT t.buildid, 'the property ''' || t.name || ''' is no JSON: it is"
+                            " given as text, and marked', t.value FROM build_properties t" BETWEEN(
+                                "buildid")},
+       .is_right = is_json}}},
+    {"steps",
+     NEXT("steps", "id"),
+     LAST("steps", "id"),
+     {ORPHAN("steps", "id", "build", "buildid", "builds"),
+      {.problem = "urls",
+       .statement = {.sql = "SELECT t.id, 'urls_json is no list of URLs: none can be added',"
+                            " t.urls_json FROM steps t" BETWEEN("id")},
+       .is_right = is_url_list}}},
+    {"build_data",
+     NEXT("build_data", "id"),
+     LAST("build_data", "id"),
+     {ORPHAN("build_data", "id", "build", "buildid", "builds"),
+      {.problem = "length",
+       .statement =
+           {.sql = "SELECT t.id, 'length says ' || t.length || ', but the value has ' || " BYTES
+                   " || ' bytes: setting it anew mends that' FROM build_data t" BETWEEN(
+                       "id") " AND t.length IS NOT " BYTES}}}},
+    {"buildrequests",
+     NEXT("buildrequests", "id"),
+     LAST("buildrequests", "id"),
+     {ORPHAN("buildrequests", "id", "buildset", "buildsetid", "buildsets"),
+      ORPHAN("buildrequests", "id", "builder", "builderid", "builders")}},
+    {"buildset_sourcestamps",
+     NEXT("buildset_sourcestamps", "buildsetid"),
+     LAST("buildset_sourcestamps", "buildsetid"),
+     {ORPHAN("buildset_sourcestamps", "buildsetid", "buildset", "buildsetid", "buildsets"),
+      ORPHAN("buildset_sourcestamps", "buildsetid", "sourcestamp", "sourcestampid",
+             "sourcestamps")}},
+    {"changes",
+     NEXT("changes", "changeid"),
+     LAST("changes", "changeid"),
+     {ORPHAN("changes", "changeid", "sourcestamp", "sourcestampid", "sourcestamps")}},
+};
+enum { TABLE_COUNT = sizeof TABLES / sizeof TABLES[0] };
+
+/* ---------------------------------------------------------------------------------- reports ---- */
+
+static int report_finding(struct dbki_op *op, const char *problem, const char *subject, int64_t id,
+                          const char *text)
+{
+    return dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_FINDING,
+                                                     .subject = subject,
+                                                     .problem = problem,
+                                                     .text = text,
+                                                     .id = id,
+                                                     .done = DBK_NONE,
+                                                     .total = DBK_NONE,
+                                                     .rows = DBK_NONE,
+                                                     .bytes = DBK_NONE});
+}
+
+/* What of daybook's should be there and is not. In a Buildbot database without any of it, nothing should be. */
+static int report_missing(struct dbki_op *op, struct dbki_conn *conn)
+{
+    const struct dbki_schema *schema = &op->store->schema;
+    const struct dbki_object *objects[OBJECTS_MAX];
+    int count, status;
+    if (!schema->is_own) {
+        status = dbki_schema_present(conn, objects, &count, &op->error);
+        if (status || !count)
+            return status;
+    }
+    status = dbki_schema_missing(conn, schema, objects, &count, &op->error);
+    for (int i = 0; i < count && !status; i++) {
+        char text[160];
+        snprintf(text, sizeof text, "%s %s is missing: `daybook %s` makes it again",
+                 objects[i]->table ? "the index" : "the table", objects[i]->name,
+                 schema->is_own ? "upgrade" : "adopt");
+        status = report_finding(op, "missing", objects[i]->name, DBK_NONE, text);
+    }
+    if (!status && schema->is_adopted && conn->engine->has_log && !conn->engine->has_log(conn))
+        status = report_finding(op, "missing", "journal", DBK_NONE,
+                                "the write-ahead log was turned off: `daybook adopt` turns it on");
+    return status;
+}
+
+/* What must not stay so where somebody writes. */
+static int report_unsafe(struct dbki_op *op, struct dbki_conn *conn)
+{
+    const struct dbk_store *store = op->store;
+    struct dbki_master master = {.is_found = false};
+    char text[256];
+    int status = DBK_OK;
+    if (!store->schema.is_own && dbki_schema_is_unsafe(conn))
+        status =
+            dbki_schema_find_master(conn, store->clock(store->clock_user), &master, &op->error);
+    if (!status && master.is_found) {
+        snprintf(
+            text, sizeof text,
+            "the Buildbot master %.60s runs, and SQLite %s (before 3.51.3) can damage the file "
+            "when somebody else writes beside it: let nobody, or bring SQLite up",
+            master.name, conn->version);
+        status = report_finding(op, "unsafe", "masters", DBK_NONE, text);
+    }
+    if (!status && store->schema.needed_column[0]) {
+        snprintf(text, sizeof text,
+                 "%s must have a value that this daybook does not know: it writes nothing",
+                 store->schema.needed_column);
+        status = report_finding(op, "unsafe", store->schema.needed_column, DBK_NONE, text);
+    }
+    if (!status && store->warning[0])
+        status = report_finding(op, "unsafe", "database", DBK_NONE, store->warning);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------ turns ---- */
+
+enum { TABLE, LAST_ID }; /* of op->progress: 0 is the first turn, then the tables from 1 on */
+
+/* Where the rows of a statement go. */
+struct rows {
+    struct dbki_op *op;
+    const struct table *table;
+    const struct rule *rule;
+    int64_t number; /* of a question for one number */
+};
+
+static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    ((struct rows *)owner)->number = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+static int take_finding(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct rows *rows = owner;
+    (void)index;
+    (void)cell_count;
+    if (rows->rule->is_right && rows->rule->is_right(rows->op, &cells[2]))
+        return DBK_OK;
+    return report_finding(
+        rows->op, rows->rule->problem, rows->table->name, dbki_value_int(&cells[0]),
+        cells[1].type == DBKI_TEXT ? cells[1].text : "a column is empty that must not be");
+}
+
+static int run(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_statement *statement,
+               const struct dbki_value *params, int param_count, struct rows *rows,
+               int (*row)(void *, int, const struct dbki_value *, int))
+{
+    struct dbki_bound bound = {
+        .statement = statement, .params = params, .param_count = param_count};
+    struct dbki_group group = {
+        .bound = &bound, .bound_count = 1, .owner = rows, .row = row, .error = &op->error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    rows->number = DBK_NONE;
+    return conn->engine->run(conn, groups, 1, &failed);
+}
+
+/* The next rows of a table: all of its rules. */
+static int check_rows(struct dbki_op *op, struct dbki_conn *conn, const struct table *table)
+{
+    struct rows rows = {.op = op, .table = table};
+    struct dbki_value range[2] = {dbki_int(op->progress[LAST_ID])};
+    int64_t last;
+    int status = run(op, conn, &table->last, NULL, 0, &rows, take_number);
+    last = rows.number;
+    if (!status)
+        status = run(op, conn, &table->next, range, 1, &rows, take_number);
+    if (status)
+        return status;
+    if (rows.number == DBK_NONE) { /* there are none left */
+        op->progress[TABLE]++;
+        op->progress[LAST_ID] = -INT64_MAX;
+        return DBK_OK;
+    }
+    op->progress[LAST_ID] = rows.number;
+    range[1] = dbki_int(rows.number);
+    for (int i = 0; i < RULES_MAX && table->rules[i].problem && !status; i++) {
+        rows.rule = &table->rules[i];
+        status = run(op, conn, &rows.rule->statement, range, 2, &rows, take_finding);
+    }
+    return status ? status : dbki_long_progress(op, table->name, op->progress[LAST_ID], last);
+}
+
+static int check_work(struct dbki_op *op, struct dbki_conn *conn)
+{
+    int status;
+    dbki_long_begin(op);
+    if (op->progress[TABLE] == 0) {
+        status = report_missing(op, conn);
+        if (!status)
+            status = report_unsafe(op, conn);
+        op->progress[TABLE] = 1;
+        op->progress[LAST_ID] = -INT64_MAX;
+    } else {
+        status = check_rows(op, conn, &TABLES[op->progress[TABLE] - 1]);
+    }
+    op->is_turn_over = op->progress[TABLE] <= TABLE_COUNT;
+    return status;
+}
+
+static const struct dbki_opkind CHECK = {
+    .action = "checking the database",
+    .is_follower = true,
+    .is_long = true,
+    .is_several = true,
+    .access = DBKI_ACCESS_READ,
+    .work = check_work,
+    .deliver = dbki_long_deliver,
+};
+
+int dbk_check(struct dbk_store *store, const struct dbk_call *call, dbk_report_fn *report,
+              dbk_done_fn *done, void *user)
+{
+    return dbki_long_submit(store, &CHECK, sizeof(struct dbki_long_op), false, call, report, done,
+                            user);
+}
