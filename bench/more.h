@@ -9,7 +9,7 @@
 
 #include <daybook.h>
 
-enum { MORE_ROUNDS_MAX = 15 };
+enum { MORE_ROUNDS_MAX = 31 };
 
 /* What is measured, and how its line reads. */
 struct more_line {
