@@ -321,8 +321,9 @@ static void every_call__has_a_row_for_each_operation_of_the_header(void **state)
              *open = strchr(name, '(');
         *end = *open = '\0';
         next = end + 1;
-        /* Following has no one result: it has tests of its own. */
-        if (!strstr(open + 1, "const struct dbk_call *call") || !strcmp(name, "dbk_follow_events"))
+        /* Following has no one result, and long work many: they have tests of their own. */
+        if (!strstr(open + 1, "const struct dbk_call *call") || strstr(open + 1, "dbk_report_fn") ||
+            !strcmp(name, "dbk_follow_events"))
             continue;
         size_t i = 0;
         while (i < EVERY_CALL_COUNT && strcmp(EVERY_CALL[i].name, name))

@@ -1,0 +1,133 @@
+/*
+ * Memory that runs out in long work: the n-th allocation of the library fails, for every n until the work
+ * needs no more. What then happens is either the right end or DBK_NO_MEMORY; and done again it comes to
+ * what it would have come to.
+ *
+ * usage: alloc_long_test DATABASE (of a master)
+ */
+#include "adoption.h"
+
+#include "base/alloc.h"
+
+/* dbk_check() with the arguments of the other long work. */
+static int check(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                 dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    (void)is_dry_run;
+    return dbk_check(store, call, report, done, user);
+}
+
+/* What one try came to. */
+struct attempt {
+    struct reports reports;
+    int status;
+    bool has_all_memory; /* no allocation failed */
+};
+
+static struct attempt attempt(struct buildbot *b, long_fn *function, int64_t fail_after)
+{
+    struct attempt tried = {.status = 0};
+    buildbot_open_exclusive(b, "", false);
+    dbki_alloc_fail_after(fail_after, 0);
+    tried.status = long_run(&tried.reports, b->store, function, false);
+    tried.has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
+    buildbot_close(b);
+    if (tried.status && tried.status != DBK_NO_MEMORY)
+        fail_msg("allocation %lld: %s", (long long)fail_after, tried.reports.answer.error.message);
+    return tried;
+}
+
+static const char *lineages(const struct buildbot *b)
+{
+    return raw_text(b->path, "SELECT group_concat(buildid || ' ' || lineage_hash) FROM"
+                             " (SELECT * FROM daybook_lineage ORDER BY buildid)");
+}
+
+static void adopt__without_memory_ends_so_and_goes_on_when_it_is_done_again(void **state)
+{
+    struct buildbot *b = *state;
+    assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+    const char *schema = raw_text(b->path, WHOLE_SCHEMA), *expected = lineages(b);
+    int failed = 0;
+    for (int64_t n = 0;; n++) {
+        assert_int_equal(attempt(b, dbk_release, -1).status, DBK_OK);
+        struct attempt tried = attempt(b, dbk_adopt, n);
+        failed += tried.status != DBK_OK;
+        if (tried.status)
+            assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+        assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+        assert_string_equal(lineages(b), expected);
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
+static void release__without_memory_ends_so_and_goes_on_when_it_is_done_again(void **state)
+{
+    struct buildbot *b = *state;
+    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    int failed = 0;
+    for (int64_t n = 0;; n++) {
+        assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+        struct attempt tried = attempt(b, dbk_release, n);
+        failed += tried.status != DBK_OK;
+        if (tried.status)
+            assert_int_equal(attempt(b, dbk_release, -1).status, DBK_OK);
+        assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
+static void upgrade__without_memory_ends_so_and_goes_on_when_it_is_done_again(void **state)
+{
+    struct buildbot *b = *state;
+    assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    int failed = 0;
+    for (int64_t n = 0;; n++) {
+        raw_run(b->path, "DROP INDEX daybook_builds_complete");
+        struct attempt tried = attempt(b, dbk_upgrade, n);
+        failed += tried.status != DBK_OK;
+        if (tried.status)
+            assert_int_equal(attempt(b, dbk_upgrade, -1).status, DBK_OK);
+        assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
+/* A check that went well has found all there is. */
+static void check__without_memory_says_so_and_never_finds_less(void **state)
+{
+    struct buildbot *b = *state;
+    raw_run(b->path, "UPDATE steps SET urls_json = '{' WHERE id % 3 = 0;"
+                     "UPDATE build_properties SET value = 'x' WHERE buildid = 2");
+    const char *expected = attempt(b, check, -1).reports.findings;
+    assert_true(strlen(expected) > 0);
+    int failed = 0;
+    for (int64_t n = 0;; n++) {
+        struct attempt tried = attempt(b, check, n);
+        failed += tried.status != DBK_OK;
+        if (!tried.status)
+            assert_string_equal(tried.reports.findings, expected);
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adopt__without_memory_ends_so_and_goes_on_when_it_is_done_again),
+        cmocka_unit_test(release__without_memory_ends_so_and_goes_on_when_it_is_done_again),
+        cmocka_unit_test(upgrade__without_memory_ends_so_and_goes_on_when_it_is_done_again),
+        cmocka_unit_test(check__without_memory_says_so_and_never_finds_less),
+    };
+    return buildbot_run("alloc_long", argc > 1 ? argv[1] : NULL, tests,
+                        sizeof tests / sizeof *tests);
+}
