@@ -3,12 +3,13 @@
  */
 #include "db_name.h"
 
+#include "here.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define SQLITE_SCHEME "sqlite:///"
 
@@ -81,12 +82,12 @@ static char *url_path(const char *url)
 char *db_name_absolute(const char *url)
 {
     if (is_plain(url))
-        return *url == '/' || !strcmp(url, IN_MEMORY) ? strdup(url) : join(getcwd(NULL, 0), url);
+        return *url == '/' || !strcmp(url, IN_MEMORY) ? strdup(url) : join(here_path(), url);
     if (!begins_with(url, SQLITE_SCHEME))
         return strdup(url);
     const char *path = url + strlen(SQLITE_SCHEME);
     bool is_kept = *path == '/' || !*path || begins_with(path, IN_MEMORY);
-    char *here = is_kept ? NULL : getcwd(NULL, 0);
+    char *here = is_kept ? NULL : here_path();
     if (!here)
         return strdup(url);
     char *folder = escape(here);

@@ -4,6 +4,7 @@
  */
 #include "facts.h"
 
+#include "here.h"
 #include "json_writer.h"
 #include "message.h"
 #include "record.h"
@@ -73,7 +74,7 @@ void facts_init(struct facts *facts)
 {
     char host[256] = "";
     const struct passwd *account = getpwuid(geteuid());
-    char *directory = getcwd(NULL, 0);
+    char *directory = here_path();
     *facts = (struct facts){0};
     if (gethostname(host, sizeof(host) - 1) || !*host)
         strcpy(host, "localhost");

@@ -116,6 +116,23 @@ class Causes(Kept):
         self.assertIn("daybook: an earlier run was recorded now\n", done.err)
         self.expect_once(before, after)
 
+    def test_the_current_folder_is_gone(self):
+        before = time.time()
+        gone = self.file("gone")
+        os.mkdir(gone)
+        # Not by a shell, which complains of the folder itself.
+        done = self.run_it("--builder", "job", "--step", "sh", "--", sys.executable, "-c",
+                           "print('ran'); raise SystemExit(5)", cwd=gone,
+                           before=lambda: os.rmdir(gone))
+        self.expect_kept(done, reason="No such file")
+        after = time.time()
+        os.mkdir(gone)
+        self.path = os.path.join(gone, "daybook.sqlite")
+        self.assertEqual(self.daybook("push").code, 0)
+        self.expect_once(before, after)
+        directory, = self.query("SELECT value FROM build_properties WHERE name = 'directory'")
+        self.assertEqual(json.loads(directory[0]), gone)
+
     def test_a_store_that_is_locked(self):
         self.run_it("--builder", "first", "--", "true")
         holder, before = self.hold(), time.time()
