@@ -189,8 +189,7 @@ bool dbki_schema_is_unsafe(struct dbki_conn *conn)
     return conn->has_checkpoint_fault && conn->engine->has_log && conn->engine->has_log(conn);
 }
 
-int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
-                        struct dbk_error *error)
+static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struct dbk_error *error)
 {
     struct dbki_schema schema = {0};
     bool has_ours, has_alembic, has_builds;
@@ -241,19 +240,48 @@ int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
     return status;
 }
 
+int dbki_schema_inspect(struct dbki_conn *conn, struct dbki_schema *out_schema,
+                        struct dbk_error *error)
+{
+    /* In one snapshot: of a store that is just being made, everything is there or nothing. */
+    int status = conn->engine->begin(conn, DBKI_READ, NULL, error);
+    if (status)
+        return status;
+    status = inspect(conn, out_schema, error);
+    conn->engine->rollback(conn);
+    return status;
+}
+
 static bool gives_up_later(struct dbki_wait *wait)
 {
     return wait->waited_ns > (int64_t)CREATE_WAIT_NS * CREATE_TRIES;
 }
 
+/* Sets what must be set before there are tables. It takes the database alone, and others may be looking at it;
+ * without it the store would be made all the same, and for ever without a log. */
+static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
+{
+    const struct dbki_engine *engine = conn->engine;
+    for (int tries = 0; tries < CREATE_TRIES; tries++) {
+        int status = engine->script(conn, dbki_tables_before, error);
+        if (status && status != DBK_BUSY)
+            return status;
+        dbki_error_clear(error);
+        if (!status && (conn->is_single || !engine->has_log || engine->has_log(conn)))
+            return DBK_OK;
+        dbki_clock_sleep_ns(CREATE_WAIT_NS);
+    }
+    return dbki_error_set(error, DBK_TIMEOUT,
+                          "another program kept the empty database locked: try again");
+}
+
 int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
 {
     struct dbki_wait wait = {.gives_up = gives_up_later};
-    int status = conn->engine->script(conn, dbki_tables_before, error);
+    int status = prepare_empty(conn, error);
     /* Two processes may be here at once: the loser of the lock finds the tables made. */
-    if (status && status != DBK_BUSY)
-        return status;
-    status = conn->engine->begin(conn, DBKI_WRITE, &wait, error);
+    if (!status)
+        status = conn->engine->begin(conn, DBKI_WRITE, &wait, error);
     if (status)
         return status;
     bool is_there;
