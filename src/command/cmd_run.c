@@ -29,6 +29,7 @@
 #define BUILDER_NAME_MAX 256
 #define STEP_NAME_MAX 50
 #define PROPERTY_NAME_MAX 256
+#define PARTS_MAX 10000 /* steps, and properties, of one build */
 #define LOG_MAX_DEFAULT (1 << 20)
 #define LOG_MAX_MAX 1000000000
 #define TIMEOUT_MAX_S (10000LL * 86400)
@@ -111,6 +112,8 @@ static int read_steps(struct run *run)
     size_t count = 1;
     for (const struct given_option *g = NULL; (g = arguments_next(arguments, "step", g));)
         count++;
+    if (count > PARTS_MAX + 1)
+        return usage_error(arguments, "a build has at most %d steps", PARTS_MAX);
     run->steps = memory_need(calloc(count, sizeof(*run->steps)));
     run->argvs = memory_need(calloc(4 * count, sizeof(*run->argvs)));
     for (const struct given_option *g = NULL; (g = arguments_next(arguments, "step", g));) {
@@ -163,6 +166,9 @@ static int read_properties(struct run *run)
                 name, name);
         facts_add_json(&run->facts, name, equals + 1);
     }
+    if (run->facts.property_count > PARTS_MAX)
+        return usage_error(arguments, "a build has at most %d properties, those found among them",
+                           PARTS_MAX);
     return 0;
 }
 

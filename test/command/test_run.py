@@ -295,6 +295,15 @@ class Store(Case):
 
 
 class Use(Case):
+    def test_more_than_a_build_can_hold_is_refused_before_anything_runs(self):
+        # Of properties, four or more are found: host, user, directory and command.
+        for words in (["-p", "p%d=1"] * 9997 + ["--", "touch", "ran"],
+                      ["--step", "s%d", "touch ran"] * 10001):
+            done = self.run_it(*(word % i if "%" in word else word for i, word in enumerate(words)))
+            self.assertEqual(done.code, 2)
+            self.assertIn("a build has at most 10000", done.err)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_a_wrong_use_runs_nothing(self):
         for words in (["--"], [], ["--step", "a", "true", "--", "touch", "ran"], ["--step", "a"],
                       ["--step", "a", "--step", "b", "touch ran"],
