@@ -529,6 +529,8 @@ struct dbk_codebase {
  * Gets the previous successful build of the same lineage: among the builder's builds below `number`
  * with results 0, the one completed last whose set of (repository, branch, codebase) equals the given
  * one. In the same second the higher number wins; one without a complete_at comes last.
+ * In an adopted database it finds what another writer finished, too, whether or not anybody of ours writes;
+ * but not one whose complete_at lay more than a day before the builder's newest when daybook last looked.
  * Args: codebases is an array of count, 0 to 1,000; repeated ones count once; none equal none.
  * Buildbot: getPrevSuccessfulBuild.
  */

@@ -65,13 +65,6 @@ static int end(struct dbki_op *op, struct dbki_conn *conn, struct patience *pati
     return status;
 }
 
-static int run_script(struct dbki_op *op, struct dbki_conn *conn, const char *sql)
-{
-    struct patience patience;
-    int status = begin(op, conn, &patience);
-    return status ? status : end(op, conn, &patience, conn->engine->script(conn, sql, &op->error));
-}
-
 /* ---------------------------------------------------------------------------------- reports ---- */
 
 static int report_statement(struct dbki_op *op, const char *subject, const char *sql, int64_t rows,
@@ -182,16 +175,49 @@ static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
     }
     if (!status && turns_log_on(op, conn))
         status = report_statement(op, "journal", LOG_ON, 0, 0);
-    if (!status && !is_filled && !op->store->schema.is_own &&
+    if (!status && !is_filled &&
         !(status = dbki_schema_cost(conn, "builds", &rows, &bytes, &op->error)))
         status = report_statement(op, "daybook_lineage", FILL, rows, bytes);
     return status ? status : report_version(op);
 }
 
+static int run_bound(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder)
+{
+    struct dbki_group group = {
+        .bound = binder->bound, .bound_count = binder->count, .error = &op->error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    int status = binder->is_out_of_memory
+                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
+                     : conn->engine->run(conn, groups, 1, &failed);
+    dbki_binder_fini(binder);
+    return status;
+}
+
+/*
+ * What stands in a new table of lineages: in a store of our own all of it at once, since whoever finds the table
+ * trusts it; in an adopted database nothing yet, and that nothing was looked at.
+ */
+static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct dbki_binder binder;
+    if (op->store->schema.is_own)
+        return dbki_lineage_fill(op, conn);
+    dbki_binder_init(&binder);
+    dbki_lineage_bind_anew(&binder);
+    return run_bound(op, conn, &binder);
+}
+
 static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_object *object)
 {
+    struct patience patience;
     int status = report_create(op, conn, object);
-    return status ? status : run_script(op, conn, dbki_object_create(object, &op->store->schema));
+    if (status || (status = begin(op, conn, &patience)))
+        return status;
+    status = conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
+    if (!status && !strcmp(object->name, "daybook_lineage"))
+        status = begin_lineages(op, conn);
+    return end(op, conn, &patience, status);
 }
 
 /* What the journal was is written down before it is changed. */
@@ -200,20 +226,14 @@ static int keep_log_before(struct dbki_op *op, struct dbki_conn *conn)
     struct dbki_binder binder;
     struct patience patience;
     int64_t had;
-    int failed, status = get_log_before(op, conn, &had);
+    int status = get_log_before(op, conn, &had);
     if (status || had != DBK_NONE)
+        return status;
+    if ((status = begin(op, conn, &patience)))
         return status;
     dbki_binder_init(&binder);
     dbki_mark_bind(&binder, MARK_LOG_BEFORE, has_log(conn));
-    struct dbki_group group = {
-        .bound = binder.bound, .bound_count = binder.count, .error = &op->error};
-    struct dbki_group *groups[] = {&group};
-    status = binder.is_out_of_memory ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
-                                     : begin(op, conn, &patience);
-    if (!status)
-        status = end(op, conn, &patience, conn->engine->run(conn, groups, 1, &failed));
-    dbki_binder_fini(&binder);
-    return status;
+    return end(op, conn, &patience, run_bound(op, conn, &binder));
 }
 
 static int turn_log_on(struct dbki_op *op, struct dbki_conn *conn)

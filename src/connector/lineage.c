@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 enum { CODEBASES_MAX = 1000 };
+static const long long LONG_AGO = -INT64_MAX; /* before any time, but not NULL */
 
 /* ------------------------------------------------------------------------------------ sets ---- */
 
@@ -113,8 +114,8 @@ int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
     return DBK_OK;
 }
 
-static void bind_put(struct dbki_op *op, struct dbki_binder *binder, struct dbki_lineage_set *set,
-                     int64_t buildid)
+void dbki_lineage_bind_put(struct dbki_op *op, struct dbki_binder *binder,
+                           struct dbki_lineage_set *set, int64_t buildid)
 {
     size_t count = make_set(set->codebases, set->count);
     const char *hash = hash_set(op, set->codebases, count);
@@ -127,14 +128,14 @@ void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid)
 {
     if (dbki_has_lineage(op))
-        bind_put(op, binder, set, buildid);
+        dbki_lineage_bind_put(op, binder, set, buildid);
 }
 
 void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
                                struct dbki_lineage_set *set, int64_t buildid)
 {
     DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
-    bind_put(op, binder, set, buildid);
+    dbki_lineage_bind_put(op, binder, set, buildid);
 }
 
 /* ----------------------------------------------------------------------------- the question ---- */
@@ -183,27 +184,68 @@ static const struct dbki_opkind PREV = {
     " AND t.results = 0 AND t.complete_at = l.complete_at"                                         \
     " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1"
 
-/* Without: all of the builder's successful builds. Two sets are equal when they have as many members and
- * no member of one is missing in the other. */
+/*
+ * The set that is asked for, as a table. Two sets are equal when they have as many members and no member of one is
+ * missing in the other.
+ */
+static void add_wanted(struct dbki_buf *sql, size_t count)
+{
+    dbki_buf_add(sql, "WITH wanted (repository, branch, codebase) AS (");
+    if (!count)
+        dbki_buf_add(sql, "SELECT NULL, NULL, NULL WHERE 0");
+    for (size_t i = 0; i < count; i++)
+        dbki_buf_add(sql, i ? ", (?, ?, ?)" : "VALUES (?, ?, ?)");
+    dbki_buf_add(sql, ")");
+}
+
+#define OF_BUILDSET                                                                                \
+    " FROM buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"                  \
+    " WHERE x.buildsetid = q.buildsetid"
+#define JOIN_REQUEST " LEFT JOIN buildrequests q ON q.id = t.buildrequestid"
+/* The set is the last that is looked at of a build: SQLite takes the subqueries of a WHERE in their order. */
+#define HAS_SET                                                                                    \
+    " AND t.results = 0 AND (SELECT count(*) FROM (SELECT DISTINCT s.repository, s.branch,"        \
+    " s.codebase" OF_BUILDSET ") members) = (SELECT count(*) FROM wanted)"                         \
+    " AND NOT EXISTS (SELECT 1" OF_BUILDSET " AND NOT EXISTS (SELECT 1 FROM wanted w"              \
+    " WHERE w.repository = s.repository AND w.branch IS s.branch AND w.codebase = s.codebase))"
+#define LAST_FIRST " ORDER BY t.complete_at IS NULL, t.complete_at DESC, t.number DESC LIMIT 1"
+
+/* Without the table: all of the builder's successful builds. */
 static void make_walk(struct dbki_buf *sql, size_t count)
 {
+    add_wanted(sql, count);
     dbki_buf_addf(sql,
-                  "SELECT %s FROM builds t LEFT JOIN buildrequests q ON q.id = t.buildrequestid"
-                  " WHERE t.builderid = ? AND t.number < ? AND t.results = 0"
-                  " AND (SELECT count(*) FROM (SELECT DISTINCT s.repository, s.branch, s.codebase"
-                  " FROM buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"
-                  " WHERE x.buildsetid = q.buildsetid) members) = ?",
+                  " SELECT %s FROM builds t" JOIN_REQUEST
+                  " WHERE t.builderid = ? AND t.number < ?" HAS_SET LAST_FIRST,
                   dbki_build_record.columns);
-    if (count)
-        dbki_buf_add(sql, " AND NOT EXISTS (SELECT 1 FROM buildset_sourcestamps x"
-                          " JOIN sourcestamps s ON s.id = x.sourcestampid"
-                          " WHERE x.buildsetid = q.buildsetid AND NOT (");
-    for (size_t i = 0; i < count; i++)
-        dbki_buf_addf(sql, "%s(s.repository = ? AND s.branch IS ? AND s.codebase = ?)",
-                      i ? " OR " : "");
-    dbki_buf_addf(sql,
-                  "%s ORDER BY t.complete_at IS NULL, t.complete_at DESC, t.number DESC LIMIT 1",
-                  count ? "))" : "");
+}
+
+/*
+ * In an adopted database: the best of the table, where each candidate is held against builds; of what another
+ * writer may have finished since the watermark (lineage_gather.c), unless the table's best ended later; and of
+ * what was finished without a time, which is never in the table. "+" keeps the number from being what the
+ * builds are searched by.
+ */
+static void make_shared(struct dbki_buf *sql, size_t count)
+{
+    add_wanted(sql, count);
+    dbki_buf_addf(
+        sql,
+        ", best (id, at) AS (SELECT t.id, t.complete_at FROM daybook_lineage l"
+        " CROSS JOIN builds t ON t.id = l.buildid" JOIN_REQUEST
+        " WHERE l.builderid = ? AND l.lineage_hash = ? AND l.number < ?"
+        " AND t.complete_at = l.complete_at AND t.builderid = l.builderid"
+        " AND t.number = l.number" HAS_SET " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1)"
+        " SELECT %s FROM builds t WHERE t.id IN (SELECT id FROM best"
+        " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
+        " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at >="
+        " max(coalesce((SELECT value - %d FROM daybook_marks WHERE name = ?), %lld),"
+        " coalesce((SELECT at FROM best), %lld))"
+        " AND NOT EXISTS (SELECT 1 FROM daybook_lineage l WHERE l.buildid = t.id"
+        " AND l.complete_at = t.complete_at AND l.builderid = t.builderid"
+        " AND l.number = t.number)" HAS_SET " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
+        " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at IS NULL" HAS_SET ")" LAST_FIRST,
+        dbki_build_record.columns, DBKI_LINEAGE_SLACK_S, LONG_AGO, LONG_AGO);
 }
 
 static void add_param(struct prev_op *prev, struct dbki_value value)
@@ -211,31 +253,63 @@ static void add_param(struct prev_op *prev, struct dbki_value value)
     prev->params[prev->param_count++] = value;
 }
 
+static void add_set(struct prev_op *prev, const struct dbk_codebase *codebases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        add_param(prev, dbki_op_text(&prev->op, codebases[i].repository));
+        add_param(prev, dbki_op_text(&prev->op, codebases[i].branch));
+        add_param(prev, dbki_op_text(&prev->op, codebases[i].codebase));
+    }
+}
+
+static void add_builder(struct prev_op *prev, int64_t builderid, int64_t number)
+{
+    add_param(prev, dbki_int(builderid));
+    add_param(prev, dbki_int(number));
+}
+
+/* What a store has for the question. */
+enum means { MEANS_WALK, MEANS_TABLE, MEANS_SHARED };
+
+static enum means means_of(const struct dbk_store *store)
+{
+    return !store->schema.has_lineage ? MEANS_WALK
+           : store->schema.is_own     ? MEANS_TABLE
+                                      : MEANS_SHARED;
+}
+
 /* Fills the statement and its parameters; codebases is a set. Result: false when out of memory. */
-static bool make_question(struct prev_op *prev, bool is_indexed, int64_t builderid, int64_t number,
+static bool make_question(struct prev_op *prev, enum means means, int64_t builderid, int64_t number,
                           const struct dbk_codebase *codebases, size_t count)
 {
     struct dbki_buf sql = {0};
-    prev->params = dbki_op_take(&prev->op, (3 + 3 * count) * sizeof *prev->params);
-    if (!prev->params)
+    char watermark[DBKI_WATERMARK_SIZE];
+    const char *hash = means == MEANS_WALK ? "" : hash_set(&prev->op, codebases, count);
+    prev->params = dbki_op_take(&prev->op, (8 + 3 * count) * sizeof *prev->params);
+    if (!prev->params || !hash)
         return false;
-    add_param(prev, dbki_int(builderid));
-    if (is_indexed) {
-        const char *hash = hash_set(&prev->op, codebases, count);
-        if (!hash)
-            return false;
+    if (means != MEANS_TABLE)
+        add_set(prev, codebases, count);
+    if (means != MEANS_WALK) {
+        add_param(prev, dbki_int(builderid));
         add_param(prev, dbki_text(hash));
         add_param(prev, dbki_int(number));
-        dbki_buf_addf(&sql, INDEXED, dbki_build_record.columns);
-    } else {
-        add_param(prev, dbki_int(number));
-        add_param(prev, dbki_int((int64_t)count));
+    }
+    switch (means) {
+    case MEANS_WALK:
+        add_builder(prev, builderid, number);
         make_walk(&sql, count);
-        for (size_t i = 0; i < count; i++) {
-            add_param(prev, dbki_op_text(&prev->op, codebases[i].repository));
-            add_param(prev, dbki_op_text(&prev->op, codebases[i].branch));
-            add_param(prev, dbki_op_text(&prev->op, codebases[i].codebase));
-        }
+        break;
+    case MEANS_TABLE:
+        dbki_buf_addf(&sql, INDEXED, dbki_build_record.columns);
+        break;
+    case MEANS_SHARED:
+        dbki_lineage_watermark(builderid, watermark);
+        add_builder(prev, builderid, number);
+        add_param(prev, dbki_op_text(&prev->op, watermark));
+        add_builder(prev, builderid, number);
+        make_shared(&sql, count);
+        break;
     }
     prev->statement = (struct dbki_statement){
         .sql = sql.is_out_of_memory ? NULL : dbki_op_copy(&prev->op, sql.text, sql.len),
@@ -262,8 +336,8 @@ int dbk_get_prev_successful_build(struct dbk_store *store, int64_t builderid, in
         return check.status;
     struct prev_op *op = dbki_op_new(&PREV, sizeof *op, 2048, (dbki_callback *)done, user);
     struct dbk_codebase *set = op ? dbki_op_copy(&op->op, codebases, count * sizeof *set) : NULL;
-    bool is_made = set && make_question(op, store->schema.is_own, builderid, number, set,
-                                        make_set(set, count));
+    bool is_made =
+        set && make_question(op, means_of(store), builderid, number, set, make_set(set, count));
     if (!is_made) {
         dbki_op_free(op ? &op->op : NULL);
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");

@@ -21,12 +21,14 @@ void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t b
 /* Takes a row of that question. Result: 0 or DBK_NO_MEMORY. */
 int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
                      const struct dbki_value *cells);
-/* Puts a build, whichever it was in, into the lineage of that set; whatever the store was opened as. */
-void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
-                               struct dbki_lineage_set *set, int64_t buildid);
 /* Puts the build, which is successful, into the lineage of that set. */
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid);
+/* The same, whatever the store was opened as, of a build that is in none; of one that may be in another. */
+void dbki_lineage_bind_put(struct dbki_op *op, struct dbki_binder *binder,
+                           struct dbki_lineage_set *set, int64_t buildid);
+void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
+                               struct dbki_lineage_set *set, int64_t buildid);
 
 /*
  * lineage_gather.c: what another writer finished, of builders from *cursor on (0 to begin), a page of builds at
@@ -35,6 +37,10 @@ void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
  */
 int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cursor,
                         int64_t *out_count);
+/* All builds of a store of our own, into a table that is new: within the caller's transaction. */
+int dbki_lineage_fill(struct dbki_op *op, struct dbki_conn *conn);
+/* Forgets how far each builder was looked at, of a table that is new. */
+void dbki_lineage_bind_anew(struct dbki_binder *binder);
 /* The watermark's mark. */
 enum { DBKI_WATERMARK_SIZE = 48 };
 void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE]);

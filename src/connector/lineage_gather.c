@@ -25,11 +25,24 @@ static const struct dbki_statement PAGE = {
            " (SELECT b.id, b.complete_at, b.buildrequestid FROM builds b"
            " WHERE b.builderid = ? AND b.complete_at >= ? AND b.results = 0 AND NOT EXISTS"
            " (SELECT 1 FROM daybook_lineage l WHERE l.buildid = b.id"
-           " AND l.complete_at = b.complete_at AND l.builderid = b.builderid)"
+           " AND l.complete_at = b.complete_at AND l.builderid = b.builderid"
+           " AND l.number = b.number)"
            " ORDER BY b.complete_at LIMIT 200) p"
            " LEFT JOIN buildrequests q ON q.id = p.buildrequestid"
            " LEFT JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
            " LEFT JOIN sourcestamps s ON s.id = x.sourcestampid ORDER BY p.complete_at, p.id"};
+
+/* The same of all builders, by id; nothing is in its lineage yet. */
+static const struct dbki_statement FILL_PAGE = {
+    .sql = "SELECT p.id, p.complete_at, s.id, s.repository, s.branch, s.codebase FROM"
+           " (SELECT b.id, b.complete_at, b.buildrequestid FROM builds b"
+           " WHERE b.id > ? AND b.results = 0 AND b.complete_at IS NOT NULL"
+           " ORDER BY b.id LIMIT 200) p"
+           " LEFT JOIN buildrequests q ON q.id = p.buildrequestid"
+           " LEFT JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
+           " LEFT JOIN sourcestamps s ON s.id = x.sourcestampid ORDER BY p.id"};
+static const struct dbki_statement FORGET = {
+    .sql = "DELETE FROM daybook_marks WHERE name LIKE 'lineage of builder %'"};
 
 void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE])
 {
@@ -156,6 +169,52 @@ int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cur
         *cursor = builderid == DBK_NONE ? DBK_NONE : builderid + 1;
     return status;
 }
+
+/* ----------------------------------------------------------------------------- a new table ---- */
+
+void dbki_lineage_bind_anew(struct dbki_binder *binder)
+{
+    dbki_bind(binder, &FORGET, NULL, 0);
+}
+
+static int fill_page(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder,
+                     int64_t *last_id, bool *out_is_last)
+{
+    struct dbki_arena_mark before = dbki_arena_mark(&op->arena);
+    struct page *page = dbki_op_take(op, sizeof *page);
+    if (!page)
+        return dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
+    page->op = op;
+    page->count = 0;
+    DBKI_BIND(binder, &FILL_PAGE, dbki_int(*last_id));
+    int status = run(op, conn, binder, page, take_build);
+    for (int i = 0; i < page->count && !status; i++)
+        dbki_lineage_bind_put(op, binder, &page->builds[i].set, page->builds[i].buildid);
+    if (!status)
+        status = run(op, conn, binder, NULL, NULL);
+    *out_is_last = page->count < PAGE_BUILDS;
+    if (page->count)
+        *last_id = page->builds[page->count - 1].buildid;
+    dbki_arena_rewind(&op->arena, before);
+    return status;
+}
+
+int dbki_lineage_fill(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct dbki_binder binder;
+    int64_t last_id = -INT64_MAX;
+    bool is_last = false;
+    int status = DBK_OK;
+    dbki_binder_init(&binder);
+    while (!status && !is_last && !op->is_cancelled)
+        status = fill_page(op, conn, &binder, &last_id, &is_last);
+    dbki_binder_fini(&binder);
+    return status || is_last
+               ? status
+               : dbki_error_set(&op->error, DBK_CANCELLED, "the operation was cancelled");
+}
+
+/* ----------------------------------------------------------------------------- housekeeping ---- */
 
 /* As housekeeping: builder by builder, until a page's worth was brought in. What is left is the next turn's,
  * which finds the builders done before with nothing new. */

@@ -168,6 +168,29 @@ class TestUpgrade(AdoptCase):
         self.assertEqual(self.sql("SELECT version FROM daybook_schema"), [(1,)])
         self.assertEqual(run(self.folder, "builds", "--db", "own.sqlite").code, 0)
 
+    def test_lineages_that_were_lost_are_filled_again(self):
+        for branch in ("a", "b"):
+            run(self.folder, "run", "--db", "own.sqlite", "-b", branch, "--", "true")
+        self.path = os.path.join(self.folder, "own.sqlite")
+        self.sql("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+                 " INSERT INTO builds (number, builderid, buildrequestid, masterid, started_at,"
+                 " complete_at, locks_duration_s, state_string, results) SELECT i, b.builderid,"
+                 " b.buildrequestid, b.masterid, i, b.complete_at + i, 0, 'x', i % 5 / 4"
+                 " FROM n, builds b WHERE b.number = 1")
+        self.sql("INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number, buildid)"
+                 " SELECT b.builderid, l.lineage_hash, b.complete_at, b.number, b.id FROM builds b"
+                 " JOIN daybook_lineage l ON l.builderid = b.builderid AND l.number = 1"
+                 " WHERE b.number > 1 AND b.results = 0")
+        lineages = "SELECT * FROM daybook_lineage ORDER BY buildid"
+        expected, schema = self.sql(lineages), self.schema()
+        self.assertGreater(len(expected), 700)
+        self.sql("DROP TABLE daybook_lineage")
+        self.assertIn("the table daybook_lineage is missing: `daybook upgrade`",
+                      run(self.folder, "check", "--db", "own.sqlite").out)
+        self.assertEqual(run(self.folder, "upgrade", "--db", "own.sqlite").code, 0)
+        self.assertEqual(self.sql(lineages), expected)
+        self.assertEqual(self.schema(), schema)
+
     def test_a_newer_one_is_refused(self):
         run(self.folder, "init", "own.sqlite")
         self.path = os.path.join(self.folder, "own.sqlite")

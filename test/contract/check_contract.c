@@ -193,11 +193,21 @@ static void check__what_a_migration_dropped_is_named_with_the_command(void **sta
     assert_string_equal(raw_text(b->path, names), before);
 }
 
+/* What should be in the lineages, and what is. */
+static const char LINEAGES[] =
+    "SELECT group_concat(buildid || ' ' || complete_at || ' ' || number, ';')"
+    " FROM (SELECT * FROM daybook_lineage ORDER BY buildid)",
+                  SUCCESSFUL[] =
+                      "SELECT group_concat(id || ' ' || complete_at || ' ' || number, ';')"
+                      " FROM (SELECT * FROM builds WHERE results = 0 ORDER BY id)";
+
 static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
+    raw_run(b->path, "UPDATE builds SET complete_at = complete_at - 86400 * (200 - id % 200)");
     adopt(b);
+    const char *lineages = raw_text(b->path, LINEAGES);
     raw_run(b->path, "DROP TABLE daybook_events; DROP TABLE daybook_operations;"
                      "DROP TABLE daybook_lineage");
     expect_found(b, "missing daybook_events -9223372036854775808\n"
@@ -217,6 +227,9 @@ static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
     buildbot_close(b);
     adopt(b);
     expect_found(b, "");
+    /* The one that was finished meanwhile is in its lineage too. */
+    assert_string_not_equal(raw_text(b->path, LINEAGES), lineages);
+    assert_string_equal(raw_text(b->path, LINEAGES), raw_text(b->path, SUCCESSFUL));
 }
 
 static void check__what_is_unsafe_is_said(void **state)

@@ -186,6 +186,93 @@ static void get_prev_successful_build__takes_a_thousand_codebases_and_checks_the
     expect_error(&a, DBK_INVALID, "codebases", NULL);
 }
 
+/* ------------------------------------------------------------------------ random histories ---- */
+
+enum { HISTORIES = 200, STEPS = 12, SET_COUNT = 6 };
+
+/* A generator of the test's own, so that each run has the same histories. */
+static int64_t draw(uint64_t *seed, int64_t below)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (int64_t)((*seed >> 33) % (uint64_t)below);
+}
+
+/* What the test itself knows of a builder: its build with the number i + 1 is builds[i]. */
+struct history {
+    int64_t builderid, requests[SET_COUNT];
+    struct {
+        int64_t id, set, results, complete_at;
+    } builds[STEPS];
+    int64_t count;
+};
+
+/* By the words of the header: every build is looked at. */
+static int64_t walk(const struct history *h, int64_t number, int64_t set)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < h->count && i + 1 < number; i++)
+        if (h->builds[i].results == 0 && h->builds[i].set == set &&
+            (best < 0 || h->builds[i].complete_at >= h->builds[best].complete_at))
+            best = i;
+    return best < 0 ? DBK_NONE : h->builds[best].id;
+}
+
+/* Adds a build, or finishes one, perhaps again, by a clock that also goes back and stands still. */
+static void take_step(struct fixture *f, struct history *h, uint64_t *seed)
+{
+    struct answer a;
+    f->now += draw(seed, 5) - 2;
+    if (!h->count || draw(seed, 3)) {
+        int64_t set = draw(seed, SET_COUNT);
+        assert_int_equal(ASK(&a, f->store, on_added_build, dbk_add_build, h->builderid,
+                             h->requests[set], DBK_NONE, f->seed.masterid, "x"),
+                         DBK_OK);
+        h->builds[h->count].id = a.id;
+        h->builds[h->count].set = set;
+        h->builds[h->count++].results = DBK_NONE;
+    }
+    int64_t i = h->count - 1 - draw(seed, h->count < 3 ? h->count : 3);
+    h->builds[i].results = draw(seed, 4) ? 0 : DBK_FAILURE;
+    h->builds[i].complete_at = f->now;
+    finish_build(f, h->builds[i].id, h->builds[i].results);
+}
+
+static void get_prev_successful_build__over_random_histories_is_what_a_walk_finds(void **state)
+{
+    struct fixture *f = *state;
+    static const struct dbk_codebase sets[SET_COUNT][2] = {
+        {{"git://a", "main", ""}},
+        {{"git://a", NULL, ""}},
+        {{"git://a", "main", ""}, {"git://b", "main", "b"}},
+        {{"git://b", "main", "b"}},
+        {{"git://a", "main", ""}, {"git://b", NULL, "b"}},
+    };
+    static const size_t counts[SET_COUNT] = {1, 1, 2, 1, 2, 0};
+    uint64_t seed = 20260102;
+    int64_t found = 0;
+    for (int i = 0; i < HISTORIES; i++) {
+        struct history h = {.builderid = seed_builder(f->store, test_format("random %d", i))};
+        for (int set = 0; set < SET_COUNT; set++) {
+            int64_t ids[2];
+            for (size_t j = 0; j < counts[set]; j++)
+                ids[j] = seed_sourcestamp(f->store, sets[set][j].repository, sets[set][j].branch,
+                                          sets[set][j].codebase);
+            h.requests[set] = seed_request(f->store, h.builderid, ids, counts[set], DBK_NONE);
+        }
+        for (int step = 0; step < STEPS; step++) {
+            take_step(f, &h, &seed);
+            int64_t number = draw(&seed, 2) ? 1000 : draw(&seed, STEPS);
+            int64_t set = draw(&seed, SET_COUNT);
+            int64_t expected = walk(&h, number, set);
+            assert_int_equal(prev_of(f, h.builderid, number, sets[set], counts[set]), expected);
+            found += expected != DBK_NONE;
+        }
+    }
+    assert_true(found > HISTORIES * STEPS / 8);
+}
+
+/* ------------------------------------------------------------- changes and triggered builds ---- */
+
 static int64_t add_change(struct fixture *f, int64_t sourcestampid)
 {
     struct dbk_new_change change = DBK_NEW_CHANGE_INIT;
@@ -268,6 +355,7 @@ int main(void)
             get_prev_successful_build__sourcestamps_that_differ_elsewhere_are_the_same),
         cmocka_unit_test(get_prev_successful_build__another_builders_do_not_count),
         cmocka_unit_test(get_prev_successful_build__takes_a_thousand_codebases_and_checks_them),
+        cmocka_unit_test(get_prev_successful_build__over_random_histories_is_what_a_walk_finds),
         cmocka_unit_test(get_builds_for_change__are_those_of_its_sourcestamp),
         cmocka_unit_test(get_triggered_builds__are_those_of_buildsets_below_the_build),
     };
