@@ -5,7 +5,7 @@
 #define BUILDER_LIST_H
 
 #include "command.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 
 #define LAST_BUILDS_MAX 10
 

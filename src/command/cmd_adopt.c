@@ -3,7 +3,7 @@
  * again, and brought up.
  */
 #include "command.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 #include "long_work.h"
 #include "message.h"
 #include "options.h"

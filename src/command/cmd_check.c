@@ -2,7 +2,7 @@
  * `daybook check`: what in a database is dirty, what of daybook's is missing, what is not safe.
  */
 #include "command.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 #include "long_work.h"
 #include "message.h"
 #include "options.h"

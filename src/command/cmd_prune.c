@@ -2,7 +2,7 @@
  * `daybook prune`: deletes the build data of old builds, and gives their space back.
  */
 #include "clock.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 #include "message.h"
 #include "options.h"
 #include "store_open.h"

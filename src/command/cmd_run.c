@@ -7,7 +7,7 @@
  */
 #include "db_name.h"
 #include "facts.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 #include "message.h"
 #include "once.h"
 #include "options.h"

@@ -4,8 +4,8 @@
  */
 #include "facts.h"
 
+#include "../share/json_writer.h"
 #include "here.h"
-#include "json_writer.h"
 #include "message.h"
 #include "record.h"
 #include "text.h"
@@ -28,7 +28,7 @@ char *facts_text(const char *text, size_t characters_max)
     char *out = copy;
     for (size_t i = 0; *text && i < characters_max; i++) {
         uint32_t point;
-        size_t len = text_decode(text, &point);
+        size_t len = utf8_decode(text, &point);
         const char *from = len ? text : REPLACEMENT;
         size_t from_len = len ? len : strlen(REPLACEMENT);
         memcpy(out, from, from_len);
@@ -44,7 +44,7 @@ bool facts_is_name(const char *text, size_t characters_max)
     size_t count = 0;
     for (const char *at = text; *at; count++) {
         uint32_t point;
-        size_t len = text_decode(at, &point);
+        size_t len = utf8_decode(at, &point);
         if (!len)
             return false;
         at += len;

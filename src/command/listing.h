@@ -6,7 +6,7 @@
 #define LISTING_H
 
 #include "command.h"
-#include "json_writer.h"
+#include "../share/json_writer.h"
 
 /* The options of every list, for a subcommand's table. */
 /* clang-format off */

@@ -20,7 +20,7 @@ void log_filter_init(struct log_filter *filter, FILE *file, bool is_coloured)
 
 static void hold(struct log_filter *filter, char byte)
 {
-    /* One byte is kept free for the end of text_decode()'s input. */
+    /* One byte is kept free for the end of utf8_decode()'s input. */
     if (filter->held_len < LOG_SEQUENCE_MAX - 1)
         filter->held[filter->held_len++] = byte;
 }
@@ -45,9 +45,9 @@ static void flush_character(struct log_filter *filter, bool is_broken)
 {
     uint32_t point;
     filter->held[filter->held_len] = '\0';
-    size_t len = text_decode(filter->held, &point);
+    size_t len = utf8_decode(filter->held, &point);
     if (len == filter->held_len && !is_broken) {
-        if (!text_is_control(point))
+        if (!utf8_is_control(point))
             fwrite(filter->held, 1, len, filter->file);
         filter->held_len = 0;
     } else if (is_broken || filter->held_len == 4) {

@@ -24,7 +24,7 @@ const char *message_word(const char *text)
     const char *end = text_or_empty(text);
     for (size_t count = 0; *end; count++) {
         uint32_t point;
-        size_t len = text_decode(end, &point);
+        size_t len = utf8_decode(end, &point);
         if (count == WORD_MAX) {
             char *word = words[next++ % WORDS_HELD];
             snprintf(word, sizeof(words[0]), "%.*s...", (int)(end - text), text);

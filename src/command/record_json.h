@@ -5,7 +5,7 @@
 #ifndef RECORD_JSON_H
 #define RECORD_JSON_H
 
-#include "json_writer.h"
+#include "../share/json_writer.h"
 
 #include <daybook.h>
 

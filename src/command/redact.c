@@ -3,7 +3,7 @@
  */
 #include "redact.h"
 
-#include "json_writer.h"
+#include "../share/json_writer.h"
 #include "message.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include "spooled.h"
 
-#include "json_writer.h"
+#include "../share/json_writer.h"
 
 #include <errno.h>
 #include <stdlib.h>

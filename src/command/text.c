@@ -29,39 +29,6 @@ void text_init(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-size_t text_decode(const char *bytes, uint32_t *out_point)
-{
-    const unsigned char *text = (const unsigned char *)bytes;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = text[0];
-    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (len < 2) {
-        *out_point = first;
-        return len;
-    }
-    uint32_t point = first & (0x7fU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        point = point << 6 | (text[i] & 0x3f);
-    }
-    if (point < least[len] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-        return 0;
-    *out_point = point;
-    return len;
-}
-
-bool text_is_direction_mark(uint32_t point)
-{
-    return point == 0x061c || (point >= 0x200e && point <= 0x200f) ||
-           (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
-}
-
-bool text_is_control(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029;
-}
-
 const char *text_or_empty(const char *text)
 {
     return text ? text : "";
@@ -77,15 +44,15 @@ char *text_escape(const char *text, bool are_lines_kept)
     const char *in = text;
     while (*in) {
         uint32_t point;
-        size_t len = text_decode(in, &point);
+        size_t len = utf8_decode(in, &point);
         if (!len) {
             out += sprintf(out, "\\x%02x", (unsigned char)*in++);
             continue;
         }
         bool is_kept = are_lines_kept && (point == '\n' || point == '\t');
-        if (!is_kept && text_is_control(point) && point < 0x100)
+        if (!is_kept && utf8_is_control(point) && point < 0x100)
             out += sprintf(out, "\\x%02" PRIx32, point);
-        else if (!is_kept && (text_is_control(point) || text_is_direction_mark(point)))
+        else if (!is_kept && (utf8_is_control(point) || utf8_is_direction_mark(point)))
             out += sprintf(out, "\\u{%" PRIx32 "}", point);
         else
             for (size_t i = 0; i < len; i++)

@@ -5,6 +5,8 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include "../share/utf8.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,16 +26,6 @@ bool text_terminal_is_coloured(void);
 /* Puts the locale's character set right: names beyond ASCII are shown also where LANG says nothing.
  */
 void text_init(void);
-
-/* Reads the character at the beginning of a text. Result: its bytes, 0 if there is no valid UTF-8.
- */
-size_t text_decode(const char *bytes, uint32_t *out_point);
-
-/* Whether a terminal may obey a character rather than show it, newlines among them. */
-bool text_is_control(uint32_t point);
-
-/* Whether it turns the direction of writing, so that a text may read as what it is not. */
-bool text_is_direction_mark(uint32_t point);
 
 /*
  * Copies text so that a terminal shows it and obeys nothing in it: control characters and bytes

@@ -3,7 +3,7 @@
  */
 #include "json_writer.h"
 
-#include "text.h"
+#include "utf8.h"
 
 #include <daybook.h>
 #include <inttypes.h>
@@ -90,7 +90,7 @@ static void put_string(struct json_writer *json, const char *text)
     putc('"', json->file);
     while (*at) {
         uint32_t point;
-        size_t len = text_decode(at, &point);
+        size_t len = utf8_decode(at, &point);
         if (!len) {
             fputs("\xef\xbf\xbd", json->file);
             at++;
@@ -100,7 +100,7 @@ static void put_string(struct json_writer *json, const char *text)
             fprintf(json->file, "\\%c", (int)point);
         else if (point == '\n')
             fputs("\\n", json->file);
-        else if (text_is_control(point) || text_is_direction_mark(point))
+        else if (utf8_is_control(point) || utf8_is_direction_mark(point))
             fprintf(json->file, "\\u%04" PRIx32, point);
         else
             fwrite(at, 1, len, json->file);
@@ -154,7 +154,7 @@ void json_value(struct json_writer *json, const char *text)
     begin_element(json);
     for (const char *at = text; *at;) {
         uint32_t point;
-        size_t len = text_decode(at, &point);
+        size_t len = utf8_decode(at, &point);
         if (!len) {
             fputs("\xef\xbf\xbd", json->file);
             at++;
@@ -164,7 +164,7 @@ void json_value(struct json_writer *json, const char *text)
          * the others only within its strings. */
         if (point < 0x20)
             putc(' ', json->file);
-        else if (text_is_control(point) || text_is_direction_mark(point))
+        else if (utf8_is_control(point) || utf8_is_direction_mark(point))
             fprintf(json->file, "\\u%04" PRIx32, point);
         else
             fwrite(at, 1, len, json->file);
