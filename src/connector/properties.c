@@ -18,25 +18,30 @@ static int finish_property(struct dbki_op *op, void *record)
     return DBK_OK;
 }
 
-static const struct dbki_field FIELDS[] = {
-    DBKI_FIELD(dbk_property, buildid, "p.buildid", DBKI_FIELD_INT, 0),
-    DBKI_FIELD(dbk_property, name, "p.name", DBKI_FIELD_TEXT, 0),
-    DBKI_FIELD(dbk_property, value, "p.value", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN),
-    DBKI_FIELD(dbk_property, source, "p.source", DBKI_FIELD_TEXT, 0),
-};
+#define COLUMN_FIELDS                                                                              \
+    DBKI_FIELD(dbk_property, buildid, "p.buildid", DBKI_FIELD_INT, 0),                             \
+        DBKI_FIELD(dbk_property, name, "p.name", DBKI_FIELD_TEXT, 0),                              \
+        DBKI_FIELD(dbk_property, value, "p.value", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN),            \
+        DBKI_FIELD(dbk_property, source, "p.source", DBKI_FIELD_TEXT, 0)
 
-const struct dbki_record dbki_property_record = {
-    .noun = "properties",
-    .from = "build_properties p",
-    .fields = FIELDS,
-    .field_count = sizeof FIELDS / sizeof FIELDS[0],
-    .column_count = sizeof FIELDS / sizeof FIELDS[0],
-    .columns = COLUMNS,
-    .unique = 1, /* the name; all of a list are of one build */
-    .order = "name",
-    .size = sizeof(struct dbk_property),
-    .finish = finish_property,
-};
+/* `position` is when a property was added beside others. Our own table is kept by name and does not know:
+ * there it is the same for all of a build, so that the name decides. */
+static const struct dbki_field FIELDS[] = {
+    COLUMN_FIELDS, {"position", "p.buildid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
+static const struct dbki_field BUILDBOT_FIELDS[] = {
+    COLUMN_FIELDS, {"position", "p.rowid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
+
+/* The name is unique: all of a list are of one build. */
+#define RECORD_OF(its_fields)                                                                      \
+    {                                                                                              \
+        .noun = "properties", .from = "build_properties p", .fields = its_fields,                  \
+        .field_count = sizeof its_fields / sizeof its_fields[0], .column_count = 4,                \
+        .columns = COLUMNS, .unique = 1, .order = "name", .size = sizeof(struct dbk_property),     \
+        .finish = finish_property                                                                  \
+    }
+
+const struct dbki_record dbki_property_record = RECORD_OF(FIELDS);
+static const struct dbki_record BUILDBOT_RECORD = RECORD_OF(BUILDBOT_FIELDS);
 
 bool dbk_is_json(const char *text)
 {
@@ -81,8 +86,11 @@ int dbk_get_build_properties(struct dbk_store *store, int64_t buildid, const str
         {"p.buildid = ?", dbki_int(buildid), true},
         {store->schema.is_own ? NULL : LATEST, dbki_int(0), false},
         {.sql = NULL}};
-    struct dbki_list_call list_call = {
-        .kind = &GET, .record = &dbki_property_record, .conditions = conditions, .spec = spec};
+    struct dbki_list_call list_call = {.kind = &GET,
+                                       .record = store->schema.is_own ? &dbki_property_record
+                                                                      : &BUILDBOT_RECORD,
+                                       .conditions = conditions,
+                                       .spec = spec};
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }
 
