@@ -93,6 +93,7 @@ extern const struct subcommand subcommand_properties;
 extern const struct subcommand subcommand_prune;
 extern const struct subcommand subcommand_push;
 extern const struct subcommand subcommand_run; /* cmd_run.c */
+extern const struct subcommand subcommand_serve;
 extern const struct subcommand subcommand_status;
 extern const struct subcommand subcommand_steps;
 

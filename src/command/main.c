@@ -13,7 +13,7 @@
 #include <string.h>
 
 const struct subcommand *const subcommands[] = {
-    &subcommand_run,
+    &subcommand_run, /* one a line: the formatter obeys that */
     &subcommand_log,
     &subcommand_builders,
     &subcommand_builds,
@@ -22,6 +22,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_properties,
     &subcommand_data,
     &subcommand_events,
+    &subcommand_serve,
     &subcommand_init,
     &subcommand_check,
     &subcommand_adopt,

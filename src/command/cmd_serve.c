@@ -1,0 +1,43 @@
+/*
+ * `daybook serve`: answers over HTTP until it is told to stop. What it answers stands in src/daemon.
+ */
+#include "../daemon/serve.h"
+#include "message.h"
+#include "options.h"
+#include "store_open.h"
+
+static int cmd_serve(const struct arguments *arguments)
+{
+    struct serve_options serve = {.listen = arguments_value(arguments, "listen")};
+    char message[SERVE_MESSAGE_SIZE];
+    struct dbk_store *store;
+    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    if (exit_code)
+        return exit_code;
+    int status = serve_run(store, &serve, message);
+    if (status)
+        message_print("%s", message);
+    dbk_close_wait(store);
+    return dbk_status_exit_code(status);
+}
+
+static const struct command_option options[] = {
+    {"listen", 'l', OPTION_VALUE, "ADDRESS:PORT",
+     "on loopback; 127.0.0.1:8011, or the next port that is free"},
+    {"read-only", 0, OPTION_FLAG, NULL, "nothing is written; so far it never writes"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
+
+static const char *const usage[] = {"[OPTION...]", NULL};
+
+const struct subcommand subcommand_serve = {
+    .name = "serve",
+    .summary = "answer over HTTP, as Buildbot's REST API does",
+    .usage = usage,
+    .about = "Serves what the database holds under /api/v2/ (GET and HEAD only), until Ctrl-C or\n"
+             "SIGTERM. Programs on this machine alone can ask, and all of them may.",
+    .options = options,
+    .common = COMMON_DB,
+    .operand_max = 0,
+    .run = cmd_serve,
+};

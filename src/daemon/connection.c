@@ -1,0 +1,133 @@
+/*
+ * Connections: see connection.h.
+ *
+ * evhttp offers no word for "a connection was accepted", only a maker of bufferevents, which runs before
+ * its connection is made. So a timer of no length is set there: by then the connection is the argument
+ * of the bufferevent's callbacks, and takes a callback for its end. Until the timer ran the bufferevent
+ * is held by a reference, for the connection may have ended already; then it has no callbacks.
+ */
+#include "connection.h"
+
+#include "exchange.h"
+
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* More than a head, so that one is read whole; nobody may send us more before we take it. */
+#define READ_AHEAD_MAX (SERVER_HEAD_MAX + SERVER_BODY_MAX)
+
+int64_t connection_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void forget(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct connection **link = &server->connections;
+    while (*link != connection)
+        link = &(*link)->next;
+    *link = connection->next;
+    free(connection);
+    server->connection_count--;
+    if (server->is_full && !server->is_stopping) {
+        server->is_full = false;
+        evconnlistener_enable(evhttp_bound_socket_get_listener(server->bound));
+    }
+    if (server->is_stopping && !server->connection_count)
+        event_base_loopexit(server->base, NULL);
+}
+
+static void ended(struct evhttp_connection *evcon, void *user)
+{
+    struct connection *connection = user;
+    (void)evcon;
+    if (connection->exchange)
+        exchange_lose(connection->exchange, connection->is_ended_here);
+    forget(connection);
+}
+
+static void made(evutil_socket_t fd, short what, void *user)
+{
+    struct connection *connection = user;
+    struct bufferevent *bufferevent = connection->bufferevent;
+    bufferevent_event_cb event_cb;
+    void *evcon;
+    (void)fd;
+    (void)what;
+    bufferevent_getcb(bufferevent, NULL, NULL, &event_cb, &evcon);
+    if (event_cb && evcon) {
+        connection->evcon = evcon;
+        evhttp_connection_set_closecb(connection->evcon, ended, connection);
+    } else {
+        forget(connection);
+    }
+    bufferevent_decref(bufferevent);
+}
+
+struct bufferevent *connection_new(struct event_base *base, void *user)
+{
+    struct server *server = user;
+    struct connection *connection = calloc(1, sizeof(*connection));
+    struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
+    struct timeval at_once = {0, 0};
+    if (!connection || !bufferevent ||
+        event_base_once(base, -1, EV_TIMEOUT, made, connection, &at_once)) {
+        free(connection);
+        return bufferevent; /* NULL: evhttp makes one; it is ended by its idle time alone */
+    }
+    bufferevent_setwatermark(bufferevent, EV_READ, 0, READ_AHEAD_MAX);
+    bufferevent_incref(bufferevent);
+    connection->server = server;
+    connection->bufferevent = bufferevent;
+    connection->waits_since_ms = connection_now_ms();
+    connection->next = server->connections;
+    server->connections = connection;
+    if (++server->connection_count >= SERVER_CONNECTIONS_MAX && !server->is_full) {
+        server->is_full = true;
+        evconnlistener_disable(evhttp_bound_socket_get_listener(server->bound));
+    }
+    return bufferevent;
+}
+
+struct connection *connection_find(struct server *server, struct evhttp_request *request)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(request);
+    struct bufferevent *bufferevent = evhttp_connection_get_bufferevent(evcon);
+    for (struct connection *at = server->connections; at; at = at->next)
+        if (at->bufferevent == bufferevent)
+            return at;
+    return NULL;
+}
+
+void connection_end(struct connection *connection)
+{
+    connection->is_ended_here = true;
+    evhttp_connection_free(connection->evcon);
+}
+
+void connection_sweep(struct server *server, bool is_all)
+{
+    int64_t now_ms = connection_now_ms();
+    struct connection *next;
+    for (struct connection *at = server->connections; at; at = next) {
+        next = at->next;
+        bool is_late = now_ms - at->waits_since_ms > SERVER_IDLE_MS;
+        if (at->evcon && !at->exchange && (is_all || at->is_over || is_late))
+            connection_end(at);
+    }
+}
+
+void connection_end_all(struct server *server)
+{
+    struct connection *next;
+    for (struct connection *at = server->connections; at; at = next) {
+        next = at->next;
+        if (at->evcon)
+            connection_end(at);
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * Connections: how many there are, how long each may stay without a request, and what request each is
+ * at. evhttp makes and frees them and tells nobody: see connection.c for how they are known here.
+ */
+#ifndef DAEMON_CONNECTION_H
+#define DAEMON_CONNECTION_H
+
+#include "server.h"
+
+struct connection {
+    struct connection *next;
+    struct server *server;
+    struct bufferevent *bufferevent; /* evhttp's; ours too until `evcon` is known */
+    struct evhttp_connection *evcon; /* NULL until it is known */
+    struct exchange *exchange;       /* the request that is being answered, or NULL */
+    int64_t waits_since_ms;          /* for a request */
+    bool is_ended_here;              /* we end it, not evhttp */
+    bool is_over;                    /* its last answer is out: nothing more is read as a request */
+};
+
+/* evhttp's maker of bufferevents: one a connection. user is the server. */
+struct bufferevent *connection_new(struct event_base *base, void *user);
+
+/* The connection of a request. Result: NULL when out of memory. */
+struct connection *connection_find(struct server *server, struct evhttp_request *request);
+
+/* Ends it, whatever it is at. */
+void connection_end(struct connection *connection);
+
+/* Ends those that are over or waited too long for a request; all that wait, if is_all. */
+void connection_sweep(struct server *server, bool is_all);
+
+/* Ends all, whatever they are at. */
+void connection_end_all(struct server *server);
+
+/* Milliseconds of a clock that only goes forward. */
+int64_t connection_now_ms(void);
+
+#endif

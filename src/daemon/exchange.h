@@ -1,0 +1,84 @@
+/*
+ * One request and its answer: from the request line to the last byte. It waits for at most one operation
+ * of the store at a time, and outlives its client while it does.
+ */
+#ifndef DAEMON_EXCHANGE_H
+#define DAEMON_EXCHANGE_H
+
+#include "ask.h"
+#include "path.h"
+#include "query.h"
+#include "server.h"
+
+struct route;
+
+struct exchange {
+    struct server *server;
+    struct connection *connection;
+    struct evhttp_request *request; /* NULL: the client has gone */
+    bool is_head;                   /* HEAD */
+    bool is_closing;                /* the connection ends with this answer */
+    bool is_waiting;                /* for the store */
+    bool is_sent;                   /* the answer is evhttp's now */
+    struct dbk_call call;
+    struct dbk_op op;
+    struct dbk_error refusal;
+
+    struct path path;
+    struct query query;
+    struct ask ask;
+    const struct route *route;
+    /* What the path names: DBK_NONE or NULL where it does not. */
+    const char *owner; /* the name of a builder, worker or master that is yet to be found */
+    const char *step;  /* a step's name */
+    const char *name;  /* of build data */
+    int64_t ownerid;   /* of the builder, worker or master */
+    int64_t number;    /* a build's within its builder, a step's within its build */
+    int64_t step_number;
+    int64_t buildid;
+    int64_t id; /* of anything else */
+
+    struct dbk_build *build; /* while its properties are read */
+    struct {
+        int64_t id, length, offset; /* of a value that goes out in pieces */
+    } value;
+};
+
+/* evhttp's handler: begins an exchange. user is the server. */
+void exchange_begin(struct evhttp_request *request, void *user);
+
+/* The connection ends before the answer did. is_request_freed: evhttp frees the request with it. */
+void exchange_lose(struct exchange *exchange, bool is_request_freed);
+
+/* What a call is to carry. */
+const struct dbk_call *exchange_call(struct exchange *exchange);
+
+/* Takes what submitting gave; answers when it was refused. */
+void exchange_submitted(struct exchange *exchange, int status);
+
+/*
+ * For the head of every callback: true when there is nothing left to do, for the client has gone or got
+ * the error.
+ */
+bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error);
+
+/* Answers with an error: the status and a sentence. */
+void exchange_fail(struct exchange *exchange, int http_status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Answers with a record, or with 404 when it is NULL. */
+void exchange_give_record(struct exchange *exchange, const void *record);
+
+/* Answers with a list. */
+void exchange_give_list(struct exchange *exchange, const void *const *records,
+                        const struct dbk_page *page);
+
+struct json_writer;
+
+/* Ends the object that was printed, and sends it: 413 when it is too long. */
+void exchange_finish(struct exchange *exchange, struct json_writer *json);
+
+/* Begins the route's operation, its builder and build being known. */
+void exchange_read(struct exchange *exchange);
+
+#endif

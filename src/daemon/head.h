@@ -1,0 +1,20 @@
+/*
+ * What a request's head must be before anything else is looked at: well framed, from this machine, and
+ * a read. Not for paths and queries.
+ */
+#ifndef DAEMON_HEAD_H
+#define DAEMON_HEAD_H
+
+#include <event2/http.h>
+#include <stdbool.h>
+
+struct head_refusal {
+    int http_status;
+    const char *why;
+    bool is_closing; /* what follows on the connection cannot be told from a body: it ends */
+};
+
+/* Result: true, or false and *out_refusal. */
+bool head_check(struct evhttp_request *request, struct head_refusal *out_refusal);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * The daemon's loop: see serve.h.
+ */
+#include "serve.h"
+
+#include "connection.h"
+#include "exchange.h"
+#include "listen.h"
+#include "reply.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define SWEEP_MS 1000
+
+static void dispatch(evutil_socket_t fd, short what, void *user)
+{
+    struct server *server = user;
+    (void)fd;
+    (void)what;
+    dbk_dispatch(server->store);
+}
+
+static void sweep(evutil_socket_t fd, short what, void *user)
+{
+    (void)fd;
+    (void)what;
+    connection_sweep(user, false);
+}
+
+/* A signal: nobody new is let in, whoever waits for an answer gets it, the others are sent away. */
+static void stop(evutil_socket_t signo, short what, void *user)
+{
+    struct server *server = user;
+    struct timeval limit = {SERVER_STOP_MS / 1000, 0};
+    (void)signo;
+    (void)what;
+    if (server->is_stopping) { /* asked twice */
+        event_base_loopbreak(server->base);
+        return;
+    }
+    server->is_stopping = true;
+    evhttp_del_accept_socket(server->http, server->bound);
+    connection_sweep(server, true);
+    event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
+}
+
+struct events {
+    struct event *store, *terminated, *interrupted, *tick;
+};
+
+static bool events_begin(struct server *server, struct events *events)
+{
+    const struct timeval tick = {SWEEP_MS / 1000, 0};
+    struct event_base *base = server->base;
+    events->store = event_new(base, dbk_fd(server->store), EV_READ | EV_PERSIST, dispatch, server);
+    events->terminated = evsignal_new(base, SIGTERM, stop, server);
+    events->interrupted = evsignal_new(base, SIGINT, stop, server);
+    events->tick = event_new(base, -1, EV_PERSIST, sweep, server);
+    return events->store && events->terminated && events->interrupted && events->tick &&
+           !event_add(events->store, NULL) && !event_add(events->terminated, NULL) &&
+           !event_add(events->interrupted, NULL) && !event_add(events->tick, &tick);
+}
+
+static void events_end(struct events *events)
+{
+    struct event *all[] = {events->store, events->terminated, events->interrupted, events->tick};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        if (all[i])
+            event_free(all[i]);
+}
+
+static void configure(struct server *server)
+{
+    struct evhttp *http = server->http;
+    evhttp_set_max_headers_size(http, SERVER_HEAD_MAX);
+    evhttp_set_max_body_size(http, SERVER_BODY_MAX);
+    evhttp_set_timeout(http, SERVER_IDLE_MS / 1000);
+    /* All methods come to us, to be refused in our words. */
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                         EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(http, connection_new, server);
+    evhttp_set_gencb(http, exchange_begin, server);
+}
+
+static int run(struct server *server, const char *address, char *out_message)
+{
+    struct events events = {NULL, NULL, NULL, NULL};
+    char place[LISTEN_TEXT_SIZE];
+    int status = listen_begin(server, address, place, out_message, SERVE_MESSAGE_SIZE);
+    if (status)
+        return status;
+    if (!events_begin(server, &events)) {
+        status = DBK_NO_MEMORY;
+    } else {
+        printf("daybook serves %s at %s/api/v2/ (read-only; stop it with Ctrl-C)\n",
+               dbk_get_info(server->store)->url, place);
+        fflush(stdout);
+        event_base_dispatch(server->base);
+    }
+    events_end(&events);
+    connection_end_all(server);
+    /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
+    while (server->exchange_count)
+        dbk_wait(server->store, -1);
+    return status;
+}
+
+int serve_run(struct dbk_store *store, const struct serve_options *options,
+              char out_message[SERVE_MESSAGE_SIZE])
+{
+    struct server server = {.store = store};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    int status = DBK_NO_MEMORY;
+    snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
+    sigaction(SIGPIPE, &ignore, &before);
+    server.base = event_base_new();
+    server.http = server.base ? evhttp_new(server.base) : NULL;
+    if (server.http && reply_init(&server)) {
+        configure(&server);
+        status = run(&server, options->listen, out_message);
+    }
+    if (server.http)
+        evhttp_free(server.http);
+    if (server.base)
+        event_base_free(server.base);
+    reply_fini(&server);
+    sigaction(SIGPIPE, &before, NULL);
+    return status;
+}

@@ -1,0 +1,27 @@
+/*
+ * `daybook serve`, from outside: the one file of the daemon that others see. Everything runs on the
+ * calling thread, in one event loop that also dispatches the store.
+ */
+#ifndef DAEMON_SERVE_H
+#define DAEMON_SERVE_H
+
+#include <daybook.h>
+#include <stddef.h>
+
+struct serve_options {
+    const char *listen; /* "ADDRESS:PORT"; NULL: 127.0.0.1:8011 or the next port that is free */
+};
+
+/* Room for a sentence that says why there is no service. */
+#define SERVE_MESSAGE_SIZE 256
+
+/*
+ * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. Signals and
+ * SIGPIPE are its own meanwhile. The store is the caller's, who closes it afterwards.
+ * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_UNREACHABLE (it is taken),
+ * DBK_NO_MEMORY, with a sentence in out_message.
+ */
+int serve_run(struct dbk_store *store, const struct serve_options *options,
+              char out_message[SERVE_MESSAGE_SIZE]);
+
+#endif

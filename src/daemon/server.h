@@ -1,0 +1,46 @@
+/*
+ * What the daemon's files share while it runs. One thread; nothing here is locked.
+ */
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
+
+#include <daybook.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    SERVER_CONNECTIONS_MAX = 512,
+    SERVER_IDLE_MS = 30000, /* without a whole request, from the first byte or the last answer on */
+    SERVER_OPERATION_MS = 30000, /* for one operation of the store */
+    SERVER_STOP_MS = 5000,       /* for the answers under way once a signal came */
+    SERVER_HEAD_MAX = 65536,     /* bytes: the request line and the headers */
+    SERVER_BODY_MAX = 65536,     /* bytes; no route takes a body */
+    SERVER_ROWS_MAX = 10000,     /* records of one answer */
+    SERVER_BYTES_MAX = 32 << 20, /* of one answer that is JSON */
+};
+
+struct connection;
+struct exchange;
+
+struct server {
+    struct dbk_store *store;
+    struct event_base *base;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct connection *connections; /* a list; the newest first */
+    int connection_count;
+    int exchange_count; /* requests whose answer is not gone yet */
+    bool is_stopping;
+    bool is_full; /* new connections wait until one ends */
+    struct {
+        FILE *file;              /* what answers are printed to; it ends in `bytes` */
+        struct evbuffer *bytes;  /* empty between two answers */
+        bool is_over, is_failed; /* past SERVER_BYTES_MAX; without memory */
+    } reply;
+};
+
+#endif

@@ -1,0 +1,110 @@
+"""What the daemon's tests share: a daemon on a free port, asked in plain words or byte by byte.
+
+Not a test itself.
+"""
+
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+import urllib.parse
+
+from harness import DEADLINE_S, PROGRAM, environment
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data")
+PREFIX = "/api/v2/"
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Daemon:
+    """A running `daybook serve`."""
+
+    def __init__(self, db, *words):
+        self.process = subprocess.Popen([PROGRAM, "serve", "--db", db, *words], env=environment(),
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        stdin=subprocess.DEVNULL, text=True)
+        self.greeting = self.process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/api/v2/", self.greeting)
+        self.port = int(found.group(1)) if found else None
+
+    def stop(self, signo=signal.SIGTERM):
+        """Ends it. Result: its exit status and what it said on stderr."""
+        if self.process.poll() is None:
+            self.process.send_signal(signo)
+        try:
+            said = self.process.communicate(timeout=DEADLINE_S)[1]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+        return self.process.returncode, said
+
+    def ask(self, path, method="GET", headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            connection.request(method, PREFIX + urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
+                               headers=headers or {})
+            reply = connection.getresponse()
+            return Answer(reply.status, reply.headers, reply.read())
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
+
+    def send(self, request):
+        """Sends bytes, and no more. Result: all that comes until the daemon ends the connection, or
+        until it is silent for a while."""
+        with self.connect() as client:
+            client.sendall(request)
+            client.settimeout(DEADLINE_S)
+            got = b""
+            with contextlib.suppress(ConnectionResetError):
+                while piece := client.recv(65536):
+                    got += piece
+            return got
+
+
+class DaemonCase(unittest.TestCase):
+    """A folder with a database, made by record(), and a daemon on it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="daybook-daemon-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.db = os.path.join(cls.folder, "daybook.sqlite")
+        cls.record()
+        cls.daemon = Daemon(cls.db, "--listen", "127.0.0.1:0")
+        cls.addClassCleanup(cls.daemon.stop)
+
+    @classmethod
+    def record(cls):
+        """A database that a master wrote."""
+        with gzip.open(os.path.join(DATA, "buildbot-4.3.sqlite.gz")) as packed:
+            with open(cls.db, "wb") as plain:
+                shutil.copyfileobj(packed, plain)
+
+    def get(self, path, status=200):
+        answer = self.daemon.ask(path)
+        self.assertEqual(answer.status, status, f"{path}: {answer.body[:200]}")
+        if status != 200:
+            self.assertTrue(answer.json["error"])
+        return answer
+
+    def records(self, path):
+        answer = self.get(path).json
+        return next(value for key, value in answer.items() if key != "meta")

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""What `daybook serve` answers: as a Buildbot master did, byte by byte where that was recorded.
+
+test/data/rest-answers.jsonl holds a master's answers on test/data/buildbot-4.3.sqlite.gz, one a line.
+"""
+
+import base64
+import json
+import os
+import sys
+
+from harness import main
+from server import DATA, DaemonCase
+
+BUILD_INTS = ("buildid", "number", "builderid", "buildrequestid", "workerid", "masterid", "started_at",
+              "complete_at", "locks_duration_s", "results")
+STEP_INTS = ("stepid", "number", "buildid", "started_at", "locks_acquired_at", "complete_at", "results")
+ORDERED = {"lt": lambda a, b: a < b, "le": lambda a, b: a <= b, "gt": lambda a, b: a > b,
+           "ge": lambda a, b: a >= b}
+
+
+class TestRecorded(DaemonCase):
+    def check(self, want):
+        answer = self.daemon.ask(want["path"])
+        self.assertEqual(answer.status, want["status"])
+        if want["status"] != 200:
+            self.assertIsInstance(answer.json["error"], str)
+            return
+        self.assertEqual(answer.headers["Content-Type"].split(";")[0], want["content_type"])
+        if "json" in want:
+            self.assertEqual(answer.json, want["json"])
+        else:
+            self.assertEqual(answer.body, base64.b64decode(want["base64"]))
+            self.assertEqual(answer.headers["Content-Disposition"], want["content_disposition"])
+
+    def test_every_recorded_answer_is_given(self):
+        count = 0
+        with open(os.path.join(DATA, "rest-answers.jsonl"), encoding="utf-8") as answers:
+            for line in answers:
+                want = json.loads(line)
+                with self.subTest(path=want["path"]):
+                    self.check(want)
+                count += 1
+        self.assertEqual(count, 84)
+
+
+class TestFilters(DaemonCase):
+    """Each comparison on each field, held against the same done here."""
+
+    def expect(self, path, records, keeps, key):
+        separator = "&" if "?" in path else "?"
+        got = [r[key] for r in self.records(path + separator + "order=" + key)]
+        want = [r[key] for r in records if keeps(r)]
+        self.assertEqual(got, want, path)
+
+    def compare_all(self, base, records, key, ints, is_none_kept):
+        for field in ints:
+            values = sorted({r[field] for r in records if r[field] is not None})
+            low, middle = values[0], values[len(values) // 2]
+            for op, holds in ORDERED.items():
+                self.expect(f"{base}?{field}__{op}={middle}", records,
+                            lambda r: r[field] is not None and holds(r[field], middle), key)
+            for op in ("eq", "in"):
+                self.expect(f"{base}?{field}__{op}={low}&{field}__{op}={middle}", records,
+                            lambda r: r[field] in (low, middle), key)
+            for op in ("ne", "notin"):
+                self.expect(f"{base}?{field}__{op}={low}&{field}__{op}={middle}", records,
+                            lambda r: r[field] not in (low, middle)
+                            and (r[field] is not None or is_none_kept), key)
+            self.expect(f"{base}?{field}__contains={middle}", records,
+                        lambda r: r[field] is not None and str(middle) in str(r[field]), key)
+
+    def test_of_builds(self):
+        builds = self.records("builds?order=buildid")
+        self.compare_all("builds", builds, "buildid", BUILD_INTS, False)
+        self.expect("builds?state_string=build successful", builds,
+                    lambda b: b["state_string"] == "build successful", "buildid")
+        self.expect("builds?state_string__gt=f", builds, lambda b: b["state_string"] > "f", "buildid")
+        self.expect("builds?complete__ne=on", builds, lambda b: not b["complete"], "buildid")
+
+    def test_of_steps(self):
+        steps = self.records("builds/210/steps?order=stepid")
+        self.assertGreater(len(steps), 3)
+        self.compare_all("builds/210/steps", steps, "stepid", STEP_INTS, True)
+        self.expect("builds/210/steps?name__contains=i", steps, lambda s: "i" in s["name"], "stepid")
+        self.expect("builds/210/steps?hidden=off", steps, lambda s: not s["hidden"], "stepid")
+
+    def test_a_claim_is_a_truth_value(self):
+        requests = self.records("buildrequests")
+        self.assertGreater(len(requests), 300)
+        self.assertEqual(self.records("buildrequests?claimed=true"), requests)
+        for none in ("claimed=false", "claimed__ne=true", "claimed__notin=0&claimed__notin=1"):
+            self.assertEqual(self.records("buildrequests?" + none), [])
+        self.assertEqual(self.records("buildrequests?claimed__in=0&claimed__in=1"), requests)
+
+    def test_what_is_ignored_as_buildbot_does(self):
+        every = self.get("builds?limit=3").json
+        for ignored in ("nosuch__eq=1", "number__like=3", "number__lt=3&number__lt=4", "limit=9"):
+            self.assertEqual(self.get("builds?limit=3&" + ignored).json, every)
+        self.assertEqual(self.get("builds/3?limit=0&offset=7&order=-number").json,
+                         self.get("builds/3").json)
+
+
+class TestPages(DaemonCase):
+    def test_a_cursor_walks_through_all_once(self):
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = self.get(f"builds?order=-number&limit=50&cursor={cursor}").json
+            seen += [b["buildid"] for b in page["builds"]]
+            cursor = page["meta"]["next_cursor"]
+            self.assertEqual(page["meta"]["total"], 282)
+        self.assertEqual(len(seen), 282)
+        self.assertEqual(len(set(seen)), 282)
+
+    def test_a_cursor_of_another_order_is_400(self):
+        cursor = self.get("builds?order=number&limit=5&cursor=").json["meta"]["next_cursor"]
+        self.get(f"builds?order=-number&limit=5&cursor={cursor}", 400)
+
+    def test_without_a_total_none_is_counted(self):
+        self.assertEqual(self.get("builds?total=none&limit=1").json["meta"], {})
+
+    def test_fields_that_are_filtered_or_ordered_by_must_be_selected(self):
+        self.get("builds?field=number&results=0", 400)
+        self.get("builds?field=number&order=results", 400)
+
+
+class TestForms(DaemonCase):
+    def test_a_builder_is_named_by_id_or_name(self):
+        for path in ("", "/builds?limit=2", "/builds/2", "/builds/2/steps", "/builds/2/steps/0",
+                     "/builds/2/data", "/builds/2/properties", "/builds/2/property_list",
+                     "/builds/2/triggered_builds", "/buildrequests?limit=3"):
+            self.assertEqual(self.get("builders/3" + path).json,
+                             self.get("builders/hiredis-gcc" + path).json)
+
+    def test_a_worker_and_a_master_too(self):
+        worker = self.records("workers/1")[0]
+        self.assertEqual(self.records("workers/" + worker["name"]), [worker])
+        self.assertEqual(self.get("workers/1/builds?limit=3").json,
+                         self.get(f"workers/{worker['name']}/builds?limit=3").json)
+        master = self.records("masters/1")[0]
+        self.assertEqual(self.records("masters"), [master])
+
+    def test_a_build_by_number_has_what_its_id_has(self):
+        build = self.records("builders/3/builds/2")[0]
+        for part in ("steps", "data", "properties", "property_list", "steps/git", "data/size-report"):
+            self.assertEqual(self.get(f"builders/3/builds/2/{part}").json,
+                             self.get(f"builds/{build['buildid']}/{part}").json)
+
+    def test_parents_find_one_another(self):
+        request = self.records("buildrequests/7")[0]
+        buildset = self.records(f"buildsets/{request['buildsetid']}")[0]
+        stamp = self.records(f"buildsets/{buildset['bsid']}/sourcestamps")[0]
+        self.assertEqual(self.records(f"sourcestamps/{stamp['ssid']}"), [stamp])
+        change = self.records("changes/1")[0]
+        self.assertIn(change, self.records(f"sourcestamps/{change['sourcestampid']}/changes"))
+        self.assertEqual(change["parent_changeids"], [])
+        self.assertGreater(len(self.records("sourcestamps")), 1)
+
+    def test_what_is_not_there_is_404_by_every_form(self):
+        for path in ("builds/0", "builds/9223372036854775807", "builds/99999999999999999999999",
+                     "builders/99", "builders/nosuch", "builders/nosuch/builds/1",
+                     "builders/nosuch/builds/1/steps", "builders/3/builds/99999/data",
+                     "workers/nosuch", "masters/x", "buildrequests/999999", "buildsets/999999",
+                     "changes/999", "sourcestamps/999", "builds/1/steps/" + "x" * 300,
+                     "builders/" + "x" * 300, "builds/1/data/" + "x" * 300 + "/value",
+                     "builds/-1", "builds/1/", "/builds", "builds//1", "", "builds/1/steps/1/2/3/4"):
+            with self.subTest(path=path):
+                self.get(path, 404)
+
+    def test_head_is_get_without_a_body(self):
+        for path in ("builds/1", "builds?limit=3", "builds/4/data/size-report/value", "nosuch"):
+            get, head = self.daemon.ask(path), self.daemon.ask(path, "HEAD")
+            self.assertEqual((head.status, head.body), (get.status, b""))
+            for name in ("Content-Type", "Content-Length", "Content-Disposition"):
+                self.assertEqual(head.headers[name], get.headers[name])
+
+
+if __name__ == "__main__":
+    sys.exit(main(__name__))
