@@ -29,6 +29,8 @@ static void end(struct exchange *exchange)
     query_fini(&exchange->query);
     path_fini(&exchange->path);
     dbk_build_free(exchange->build);
+    if (exchange->value.held)
+        evbuffer_free(exchange->value.held);
     free(exchange);
 }
 

@@ -40,8 +40,10 @@ struct exchange {
 
     struct dbk_build *build; /* while its properties are read */
     struct {
-        int64_t id, length, offset; /* of a value that goes out in pieces */
-    } value;
+        struct evbuffer *held; /* pieces that have not gone out */
+        int64_t length, given; /* bytes; 0 while it is not begun */
+        bool is_failed;        /* no memory for a piece */
+    } value;                   /* of build data that goes out in pieces */
 };
 
 /* evhttp's handler: begins an exchange. user is the server. */

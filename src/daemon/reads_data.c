@@ -1,6 +1,6 @@
 /*
  * Build data: what is known of the values, and their bytes, which go out in pieces: the next one is read
- * when the last one has left, so that no value needs more memory than a piece.
+ * when the last one has left, so that no value needs more memory than two pieces.
  */
 #include "routes.h"
 
@@ -8,8 +8,6 @@
 #include "reply.h"
 
 #include <string.h>
-
-#define PIECE_SIZE (1 << 20)
 
 static void write_no_value(struct json_writer *json, const void *record, const struct ask *ask)
 {
@@ -95,84 +93,83 @@ static void break_off(struct exchange *exchange)
     connection_end(exchange->connection);
 }
 
-static void submit_piece(struct exchange *exchange, dbk_build_data_fn *done)
-{
-    exchange_submitted(exchange,
-                       dbk_get_build_data_range(exchange->server->store, exchange->buildid,
-                                                exchange->name, exchange->value.offset, PIECE_SIZE,
-                                                exchange_call(exchange), done, exchange));
-}
-
-static void give_next_piece(void *user, const struct dbk_error *error,
-                            const struct dbk_build_data *data);
-
+/* What was handed over has left. */
 static void piece_sent(struct evhttp_connection *evcon, void *user)
 {
     struct exchange *exchange = user;
     (void)evcon;
-    if (exchange->value.offset < exchange->value.length) {
-        if (dbk_get_build_data_range(exchange->server->store, exchange->buildid, exchange->name,
-                                     exchange->value.offset, PIECE_SIZE, exchange_call(exchange),
-                                     give_next_piece, exchange))
-            break_off(exchange);
-        else
-            exchange->is_waiting = true;
+    if (exchange->is_waiting) {
+        dbk_resume(exchange->server->store, exchange->op);
         return;
     }
     exchange->is_sent = true;
     evhttp_send_reply_end(exchange->request);
 }
 
-static void send_piece(struct exchange *exchange, const struct dbk_build_data *data)
+static void start_value(struct exchange *exchange, int64_t length)
 {
-    struct evbuffer *piece = exchange->server->reply.bytes;
-    evbuffer_drain(piece, evbuffer_get_length(piece));
-    if (!data->value_len || evbuffer_add(piece, data->value, data->value_len)) {
-        break_off(exchange);
-        return;
-    }
-    exchange->value.offset += (int64_t)data->value_len;
-    evhttp_send_reply_chunk_with_cb(exchange->request, piece, piece_sent, exchange);
+    char text[24];
+    exchange->value.length = length;
+    value_headers(exchange);
+    snprintf(text, sizeof(text), "%lld", (long long)length);
+    evhttp_add_header(evhttp_request_get_output_headers(exchange->request), "Content-Length", text);
+    evhttp_send_reply_start(exchange->request, 200, NULL);
 }
 
-/* A value that was replaced meanwhile is another one: what is left of it does not belong to what went
- * out. One of the same length and id cannot be told. */
-static void give_next_piece(void *user, const struct dbk_error *error,
-                            const struct dbk_build_data *data)
+/*
+ * Takes a piece. The first one is held until it is known whether there is a second: a value of one piece is
+ * answered with the length that it has, whatever an old database says beside it. Of longer ones the length is
+ * believed, and the answer broken off when it was wrong.
+ */
+static bool take_piece(void *user, const struct dbk_build_data *piece, int64_t offset)
 {
     struct exchange *exchange = user;
-    if (exchange_is_over(exchange, NULL))
+    struct evbuffer *held = exchange->value.held;
+    if (!exchange->request)
+        return true;
+    if (!held && (held = exchange->value.held = evbuffer_new()) == NULL)
+        return true; /* told at the end */
+    if (evbuffer_add(held, piece->value, piece->value_len))
+        exchange->value.is_failed = true;
+    if (!offset)
+        return true;
+    if (!exchange->value.length)
+        start_value(exchange, piece->length);
+    exchange->value.given += (int64_t)evbuffer_get_length(held);
+    if (exchange->value.is_failed || exchange->value.given > exchange->value.length) {
+        break_off(exchange);
+        return true;
+    }
+    evhttp_send_reply_chunk_with_cb(exchange->request, held, piece_sent, exchange);
+    return false;
+}
+
+static void end_value(struct exchange *exchange, const struct dbk_build_data *data)
+{
+    struct evbuffer *held = exchange->value.held;
+    if (!data)
+        exchange_fail(exchange, 404, "there is no such value");
+    else if (exchange->value.is_failed || (!held && data->length))
+        exchange_fail(exchange, 503, "out of memory");
+    else {
+        value_headers(exchange);
+        reply_send_bytes(exchange, held);
+    }
+}
+
+static void value_is_read(void *user, const struct dbk_error *error,
+                          const struct dbk_build_data *data)
+{
+    struct exchange *exchange = user;
+    bool is_started = exchange->value.length;
+    if (exchange_is_over(exchange, is_started ? NULL : error))
         return;
-    if (error || !data || data->id != exchange->value.id || data->length != exchange->value.length)
+    if (!is_started)
+        end_value(exchange, data);
+    else if (error || exchange->value.given < exchange->value.length)
         break_off(exchange);
     else
-        send_piece(exchange, data);
-}
-
-static void give_first_piece(void *user, const struct dbk_error *error,
-                             const struct dbk_build_data *data)
-{
-    struct exchange *exchange = user;
-    char length[24];
-    if (exchange_is_over(exchange, error))
-        return;
-    if (!data) {
-        exchange_fail(exchange, 404, "there is no such value");
-        return;
-    }
-    value_headers(exchange);
-    /* The bytes that are there; their number beside them may be wrong in an old database. */
-    if (data->value_len < PIECE_SIZE) {
-        reply_send_bytes(exchange, data->value, data->value_len);
-        return;
-    }
-    exchange->value.id = data->id;
-    exchange->value.length = data->length;
-    snprintf(length, sizeof(length), "%lld", (long long)data->length);
-    evhttp_add_header(evhttp_request_get_output_headers(exchange->request), "Content-Length",
-                      length);
-    evhttp_send_reply_start(exchange->request, 200, NULL);
-    send_piece(exchange, data);
+        piece_sent(NULL, exchange);
 }
 
 /* HEAD: the headers without a byte read. */
@@ -190,6 +187,16 @@ static void give_value_head(void *user, const struct dbk_error *error,
     reply_send_head(exchange, data->length);
 }
 
+/* The time is for all of it, the client's part too. One that takes nothing is ended by its connection. */
+static void read_value(struct exchange *exchange)
+{
+    struct dbk_call call = *exchange_call(exchange);
+    call.timeout_ms = SERVER_VALUE_MS;
+    exchange_submitted(exchange, dbk_read_build_data(exchange->server->store, exchange->buildid,
+                                                     exchange->name, 0, INT64_MAX, &call,
+                                                     take_piece, value_is_read, exchange));
+}
+
 void read_data_value(struct exchange *exchange)
 {
     if (exchange->is_head)
@@ -197,5 +204,5 @@ void read_data_value(struct exchange *exchange)
                                          exchange->server->store, exchange->buildid, exchange->name,
                                          exchange_call(exchange), give_value_head, exchange));
     else
-        submit_piece(exchange, give_first_piece);
+        read_value(exchange);
 }

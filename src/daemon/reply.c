@@ -83,15 +83,11 @@ bool reply_send(struct exchange *exchange, int http_status)
     return true;
 }
 
-void reply_send_bytes(struct exchange *exchange, const void *bytes, size_t len)
+void reply_send_bytes(struct exchange *exchange, struct evbuffer *bytes)
 {
-    struct evbuffer *body = exchange->server->reply.bytes;
-    evbuffer_drain(body, evbuffer_get_length(body));
-    if (len && evbuffer_add(body, bytes, len)) {
-        exchange_fail(exchange, 503, "out of memory");
-        return;
-    }
-    reply_done(exchange, 200, body);
+    struct evbuffer *none = exchange->server->reply.bytes;
+    evbuffer_drain(none, evbuffer_get_length(none));
+    reply_done(exchange, 200, bytes ? bytes : none);
 }
 
 void reply_send_head(struct exchange *exchange, int64_t length)

@@ -21,8 +21,8 @@ bool reply_send(struct exchange *exchange, int http_status);
 /* The headers of every answer. */
 void reply_headers(struct exchange *exchange, const char *content_type);
 
-/* Sends bytes as they are. */
-void reply_send_bytes(struct exchange *exchange, const void *bytes, size_t len);
+/* Sends bytes as they are; NULL: none. */
+void reply_send_bytes(struct exchange *exchange, struct evbuffer *bytes);
 
 /* Sends the headers of an answer that would have so many bytes. */
 void reply_send_head(struct exchange *exchange, int64_t length);

@@ -16,6 +16,7 @@ enum {
     SERVER_CONNECTIONS_MAX = 512,
     SERVER_IDLE_MS = 30000, /* without a whole request, from the first byte or the last answer on */
     SERVER_OPERATION_MS = 30000, /* for one operation of the store */
+    SERVER_VALUE_MS = 600000,    /* for a value of build data, the client's taking it included */
     SERVER_STOP_MS = 5000,       /* for the answers under way once a signal came */
     SERVER_HEAD_MAX = 65536,     /* bytes: the request line and the headers */
     SERVER_BODY_MAX = 65536,     /* bytes; no route takes a body */

@@ -132,6 +132,25 @@ class TestOwn(DaemonCase):
             self.assertEqual(answer.headers["Content-Length"], str(len(value)))
             self.assertEqual(hashlib.sha256(answer.body).digest(), hashlib.sha256(value).digest())
 
+    def put(self, name, value):
+        subprocess.run([PROGRAM, "data", "put", "--db", self.db, "1", name], input=value,
+                       env=environment(), check=True, timeout=DEADLINE_S)
+
+    def test_a_value_that_is_replaced_while_it_goes_out_is_never_mixed(self):
+        old, new = b"o" * len(self.value), b"n" * len(self.value)
+        self.put("turning", old)
+        with self.daemon.connect() as client:
+            client.settimeout(DEADLINE_S)
+            client.sendall(b"GET /api/v2/builds/1/data/turning/value HTTP/1.1\r\nHost: localhost\r\n"
+                           b"Connection: close\r\n\r\n")
+            got = client.recv(65536)
+            self.put("turning", new)
+            while piece := client.recv(65536):
+                got += piece
+        body = got.partition(b"\r\n\r\n")[2]
+        self.assertEqual(body, old[:len(body)])
+        self.assertEqual(self.get("builds/1/data/turning/value").body, new)
+
     def test_readers_of_a_large_value_that_leave_harm_nobody(self):
         for _ in range(20):
             with self.daemon.connect() as client:
