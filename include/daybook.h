@@ -91,7 +91,7 @@
  *
  * Text is UTF-8, ends with a zero byte, and has none inside. What is not valid UTF-8 is DBK_INVALID.
  * Filters and orders compare by code point. A property's value is JSON text, checked (RFC 8259;
- * numbers of any size) and kept as it was given.
+ * numbers of any size, at most 512 levels deep) and kept as it was given.
  *
  * LIMITS, in characters, checked before any SQL: step and worker names 50; names of builders and masters
  * (not empty), names and sources of properties and build data, reasons, external ids, branches,

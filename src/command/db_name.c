@@ -128,11 +128,11 @@ char *db_name_file(const char *url)
     return real;
 }
 
-bool db_name_is_no_file(const char *url)
+bool db_name_is_in_the_way(const char *url)
 {
     struct stat about;
     char *file = db_name_file(url);
-    bool is_none = file && !stat(file, &about) && !S_ISREG(about.st_mode);
+    bool is_there = file && !stat(file, &about);
     free(file);
-    return is_none;
+    return is_there && !S_ISREG(about.st_mode) && !S_ISCHR(about.st_mode);
 }

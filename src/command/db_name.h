@@ -17,7 +17,8 @@ char *db_name_absolute(const char *url);
  */
 char *db_name_file(const char *url);
 
-/* Whether something is there under that name that is no file: a FIFO, a folder. */
-bool db_name_is_no_file(const char *url);
+/* Whether something is there under that name that is no file, and that may go away: a FIFO, a folder. A device
+ * (/dev/null) will not. */
+bool db_name_is_in_the_way(const char *url);
 
 #endif

@@ -44,7 +44,7 @@ static bool is_worth_keeping(const struct summary *summary)
 {
     enum dbk_status status = summary->recorder->error.status;
     if (status == DBK_INVALID)
-        return db_name_is_no_file(summary->db);
+        return db_name_is_in_the_way(summary->db);
     return status != DBK_UNSUPPORTED;
 }
 

@@ -214,6 +214,12 @@ class Causes(Kept):
         self.assertRegex(done.err, "^daybook: this run was not recorded: .*\n$")
         self.assertEqual(self.kept(), {})
 
+    def test_for_a_device_nothing_is_kept(self):
+        done = self.job("--db", "/dev/null")
+        self.assertEqual((done.code, done.out), (5, b"ran\n"))
+        self.assertRegex(done.err, "^daybook: this run was not recorded: .*not a database file\n$")
+        self.assertEqual(self.kept(), {})
+
     def test_no_place_to_keep_it_is_told(self):
         with open(self.file("file"), "wb"):
             done = self.job("--db", "no/such.sqlite", XDG_STATE_HOME=self.file("file"))
