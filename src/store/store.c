@@ -382,8 +382,10 @@ int dbk_open(const char *url, const struct dbk_options *options, struct dbk_stor
     pthread_once(&once, watch_forks);
     dbki_error_clear(&error);
     struct dbk_options wanted = defaults;
-    if (options)
+    if (options) {
         memcpy(&wanted, options, options->size < sizeof wanted ? options->size : sizeof wanted);
+        wanted.size = options->size; /* also of one that is shorter than that */
+    }
     options = &wanted;
     int status = out_store ? check_options(options, &error)
                            : dbki_error_set(&error, DBK_INVALID, "out_store must not be NULL");

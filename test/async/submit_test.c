@@ -472,6 +472,19 @@ static void clock__is_read_at_submit_on_the_submitting_thread(void **state)
     fixture_close(&clocked);
 }
 
+static void open__options_that_do_not_begin_with_their_size_are_refused(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size <= sizeof(size_t); size += sizeof(size_t)) {
+        struct dbk_options options = {.size = size, .is_created = true};
+        struct dbk_store *opened = NULL;
+        struct dbk_error error;
+        assert_int_equal(dbk_open("sqlite://", &options, &opened, &error), DBK_INVALID);
+        assert_null(opened);
+        assert_non_null(strstr(error.message, "DBK_OPTIONS_INIT"));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -490,6 +503,7 @@ int main(void)
         TEST(wait__returns_0_when_the_time_is_over),
         TEST(arguments__are_copied_before_submit_returns),
         TEST(results__are_lent_and_dup_keeps_them),
+        TEST(open__options_that_do_not_begin_with_their_size_are_refused),
         TEST(error__says_what_was_done_and_what_is_missing),
         TEST(clock__is_read_at_submit_on_the_submitting_thread),
     };
