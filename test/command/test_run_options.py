@@ -160,6 +160,22 @@ class Redact(Case):
         self.assertEqual((self.properties()["a"], self.properties()["command"]),
                          ("x***y", "echo '***' b"))
 
+    def test_it_is_masked_in_what_is_kept_for_later(self):
+        done = self.run_it("--redact", "TOKEN", "--db", "no/such.sqlite", "-p", 'a="xhunter2"',
+                           "--step", "s", "echo hunter2; echo hunt; echo er2 >&2; exit 3",
+                           TOKEN="hunter2")
+        self.assertEqual(done.code, 3)
+        names = os.listdir(self.spool)
+        self.assertEqual(len(names), 3)
+        for name in names:
+            with open(os.path.join(self.spool, name), "rb") as file:
+                self.assertNotIn(b"hunter2", file.read(), name)
+        os.mkdir(self.file("no"))
+        self.assertEqual(self.daybook("push").code, 0)
+        self.path = self.file("no/such.sqlite")
+        self.assertEqual(sorted(self.log("s").split()), [b"***", b"er2", b"hunt"])
+        self.assertEqual(self.properties()["a"], "x***")
+
     def test_a_value_that_is_no_text_is_masked_whole(self):
         self.redacted("-p", "a=[1, 4711]", "--step", "s", "echo 4711", secret="4711")
         self.assertEqual((self.properties()["a"], self.properties()["command"]),
