@@ -402,7 +402,8 @@ static void take_store(struct recorder *recorder)
         return;
     recorder->is_awaited = false;
     recorder->store = store;
-    if (store && !dbk_get_info(store)->is_own) {
+    recorder->is_own = store && dbk_get_info(store)->is_own;
+    if (store && !recorder->is_own) {
         error.status = DBK_UNSUPPORTED;
         snprintf(
             error.message, sizeof(error.message),

@@ -37,9 +37,10 @@ struct recorder {
     int64_t retry_wait_ms; /* 0: the last operation went well */
     int64_t at;            /* the time that the store's clock shows; 0: the real one */
     int64_t number;        /* the build's; DBK_NONE while it is not known */
-    bool is_resumed;       /* another process may have begun to deliver it */
-    bool is_checked;       /* then: whether the build is there as it was left */
-    bool are_steps_known;  /* then: which steps are */
+    bool is_own;     /* the store is one of daybook's own: what it refuses now it may take later */
+    bool is_resumed; /* another process may have begun to deliver it */
+    bool is_checked; /* then: whether the build is there as it was left */
+    bool are_steps_known; /* then: which steps are */
     bool is_state_stored;
     bool is_finish_stored;
     bool is_part_stored; /* of a log that still grows: nobody asks */

@@ -45,7 +45,7 @@ static bool is_worth_keeping(const struct summary *summary)
     enum dbk_status status = summary->recorder->error.status;
     if (status == DBK_INVALID)
         return db_name_is_in_the_way(summary->db);
-    return status != DBK_UNSUPPORTED;
+    return status != DBK_UNSUPPORTED || summary->recorder->is_own;
 }
 
 /* Keeps a record that is not in the store. Args: end_size is the room at out_end, for the end of the sentence

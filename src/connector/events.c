@@ -137,8 +137,10 @@ static int submit_events(struct dbk_store *store, const struct dbki_opkind *kind
         return check.status;
     if (!store->schema.has_events)
         return dbki_refuse(
-            call, DBK_UNSUPPORTED,
-            "the database has no event log: `daybook adopt` gives a Buildbot database one");
+            call, DBK_UNSUPPORTED, "%s",
+            store->schema.is_own
+                ? "the store's event log is missing: `daybook upgrade` makes it again"
+                : "the database has no event log: `daybook adopt` gives a Buildbot database one");
     const struct dbki_condition conditions[] = {{"t.position > ?", dbki_int(position), true},
                                                 {.sql = NULL}};
     struct dbki_list_call list_call = {.kind = kind,

@@ -187,9 +187,13 @@ static int attach_key(struct dbk_store *store, struct dbki_op *op, const struct 
                         (call->key[0] && strlen(call->key) <= KEY_MAX && strlen(scope) <= KEY_MAX),
                     "an operation key has 1 to 128 bytes, its scope at most 128");
     if (!check.status && !store->schema.has_keys)
-        check.status = dbki_refuse(call, DBK_UNSUPPORTED,
-                                   "operation keys need daybook's tables, which this Buildbot "
-                                   "database has not: `daybook adopt` adds them");
+        check.status = dbki_refuse(
+            call, DBK_UNSUPPORTED, "%s",
+            store->schema.is_own
+                ? "the store's table for operation keys is missing: `daybook upgrade` makes it "
+                  "again"
+                : "operation keys need daybook's tables, which this Buildbot database has not: "
+                  "`daybook adopt` adds them");
     if (check.status)
         return check.status;
     op->key = dbki_op_take(op, sizeof *op->key);

@@ -208,6 +208,20 @@ class Causes(Kept):
         with open(self.path, "rb") as file:
             self.assertEqual(hashlib.sha256(file.read()).digest(), digest)
 
+    def test_a_store_that_has_lost_a_table(self):
+        self.run_it("--builder", "first", "--", "true")
+        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as database:
+            database.execute("DROP TABLE daybook_operations")
+            database.execute("DROP TABLE daybook_events")
+        before = time.time()
+        self.expect_kept(self.job(), reason="`daybook upgrade` makes it again")
+        after = time.time()
+        self.assertEqual(self.daybook("push").code, 5)
+        self.assertIn("`daybook upgrade`", self.daybook("events").err)
+        self.assertEqual(self.daybook("upgrade").code, 0)
+        self.assertEqual(self.daybook("push").code, 0)
+        self.expect_once(before, after)
+
     def test_a_url_that_is_none_is_not_kept(self):
         done = self.job("--db", "foo://bar")
         self.assertEqual((done.code, done.out), (5, b"ran\n"))
