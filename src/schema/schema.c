@@ -40,6 +40,8 @@ int dbki_schema_ask(struct dbki_conn *conn, const char *sql, const struct dbki_v
     int status, failed;
     for (int tries = 0;; tries++) {
         status = conn->engine->run(conn, groups, 1, &failed);
+        if (!status && tries)
+            dbki_error_clear(error);
         if (status != DBK_BUSY || tries == CREATE_TRIES)
             return status;
         dbki_clock_sleep_ns(CREATE_WAIT_NS); /* a commit, or the recovery of a killed one's log */

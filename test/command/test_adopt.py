@@ -4,11 +4,13 @@ import gzip
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import unittest
 
-from harness import main, run, run_on_terminal
+from harness import PROGRAM, environment, main, run, run_on_terminal
+from run_case import wait_until
 
 FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
                        "buildbot-4.3.sqlite.gz")
@@ -93,6 +95,36 @@ class TestAdopt(AdoptCase):
         self.assertIn("--force", done.err)
         self.assertEqual(self.schema(), before)
         self.assertEqual(self.daybook("adopt", "--force").code, 0)
+
+    def test_another_programs_lock_is_waited_for(self):
+        for lock, is_met in (("BEGIN IMMEDIATE", self.has_turn), ("SELECT * FROM builds", self.has_journal)):
+            with self.subTest(lock=lock):
+                other = sqlite3.connect(self.path, isolation_level=None)
+                rows = other.execute(lock)
+                rows.fetchone()
+                with subprocess.Popen([PROGRAM, "adopt", "--db", "state.sqlite"], cwd=self.folder,
+                                      env=environment(), stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True) as child:
+                    wait_until(is_met, "it to meet the lock")
+                    rows.close()
+                    other.close()
+                    out, err = child.communicate(timeout=60)
+                self.assertEqual((child.returncode, err), (0, ""))
+                self.assertTrue(out.endswith("\nadopted\n"))
+                self.assertEqual(self.daybook("release").code, 0)
+
+    def has_turn(self):
+        """Whether somebody has the turn among daybook's processes: SQLite's lock is what he takes next."""
+        try:
+            inode = os.stat(self.path + "-daybook").st_ino
+        except FileNotFoundError:
+            return False
+        with open("/proc/locks", encoding="ascii") as locks:
+            return any(f":{inode} 1 1" in line for line in locks)
+
+    def has_journal(self):
+        """Whether somebody has written: what is left to him is the commit, for which readers must go."""
+        return os.path.exists(self.path + "-journal")
 
     def test_a_store_of_daybooks_own_is_5(self):
         run(self.folder, "init", "own.sqlite")

@@ -339,6 +339,8 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
         int status = dbki_sqlite_run(head, groups, 1, &failed);
         if (!status) {
             conn->is_in_transaction = true;
+            if (tries) /* what the tries before it said */
+                dbki_error_clear(error);
             if (mode == DBKI_WRITE)
                 dbki_reserve_check(conn);
             return DBK_OK;
@@ -390,6 +392,8 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
             error->outcome = DBK_UNKNOWN;
         return status;
     }
+    if (tries)
+        dbki_error_clear(error);
     note_log(conn);
     conn->is_in_transaction = false;
     dbki_turn_leave(&conn->turn);
