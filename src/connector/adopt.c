@@ -168,16 +168,22 @@ static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
     int64_t rows, bytes;
     dbki_long_begin(op);
     int status = find_missing(op, conn, &missing);
+    const struct dbki_object *last = NULL;
     bool is_filled = true;
     for (int i = 0; i < missing.count && !status; i++) {
         is_filled &= strcmp(missing.objects[i]->name, "daybook_lineage") != 0;
-        status = report_create(op, conn, missing.objects[i]);
+        if (is_schema_table(missing.objects[i]))
+            last = missing.objects[i];
+        else
+            status = report_create(op, conn, missing.objects[i]);
     }
     if (!status && turns_log_on(op, conn))
         status = report_statement(op, "journal", LOG_ON, 0, 0);
     if (!status && !is_filled &&
         !(status = dbki_schema_cost(conn, "builds", &rows, &bytes, &op->error)))
         status = report_statement(op, "daybook_lineage", FILL, rows, bytes);
+    if (!status && last)
+        status = report_create(op, conn, last);
     return status ? status : report_version(op);
 }
 
@@ -208,13 +214,21 @@ static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
     return run_bound(op, conn, &binder);
 }
 
+/* The first object that is missing, unless somebody else has made it since the turn began. */
 static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_object *object)
 {
     struct patience patience;
-    int status = report_create(op, conn, object);
-    if (status || (status = begin(op, conn, &patience)))
+    struct list missing;
+    int status = begin(op, conn, &patience);
+    if (status)
         return status;
-    status = conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
+    status = find_missing(op, conn, &missing);
+    if (status || !missing.count || missing.objects[0] != object)
+        return end(op, conn, &patience, status);
+    status = report_create(op, conn, object);
+    if (!status)
+        status =
+            conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
     if (!status && !strcmp(object->name, "daybook_lineage"))
         status = begin_lineages(op, conn);
     return end(op, conn, &patience, status);
@@ -258,23 +272,36 @@ static int begin_gathering(struct dbki_op *op, struct dbki_conn *conn)
     return status;
 }
 
-/* The row of the version, and its table if it is not there: the end. */
+/* The table of the version, if it is not there, and its row. */
+static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct list *missing)
+{
+    int status = DBK_OK;
+    if (missing->count)
+        status = report_create(op, conn, missing->objects[0]);
+    if (!status)
+        status = report_version(op);
+    if (!status && missing->count)
+        status = conn->engine->script(
+            conn, dbki_object_create(missing->objects[0], &op->store->schema), &op->error);
+    return status ? status : dbki_schema_set_version(conn, op->now, &op->error);
+}
+
+/* The end, unless somebody else has taken out what was made. */
 static int finish_adopting(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct list missing;
     struct patience patience;
-    int status = find_missing(op, conn, &missing);
-    if (!status && missing.count)
-        status = report_create(op, conn, missing.objects[0]);
-    if (!status)
-        status = report_version(op);
-    if (status || (status = begin(op, conn, &patience)))
+    int status = begin(op, conn, &patience);
+    if (status)
         return status;
-    if (missing.count)
-        status = conn->engine->script(
-            conn, dbki_object_create(missing.objects[0], &op->store->schema), &op->error);
+    status = find_missing(op, conn, &missing);
+    if (!status && missing.count && !is_schema_table(missing.objects[0])) {
+        op->progress[STAGE] = RUNNING;
+        op->is_turn_over = true;
+        return end(op, conn, &patience, DBK_OK);
+    }
     if (!status)
-        status = dbki_schema_set_version(conn, op->now, &op->error);
+        status = make_version(op, conn, &missing);
     return end(op, conn, &patience, status);
 }
 

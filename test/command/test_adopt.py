@@ -59,9 +59,12 @@ class TestAdopt(AdoptCase):
         self.assertEqual(os.listdir(self.folder), ["state.sqlite"])
 
     def test_json_lists_what_was_run(self):
+        planned = [row["subject"] for row in self.daybook("adopt", "--dry-run", "--json").json]
         done = self.daybook("adopt", "--json")
         self.assertEqual((done.code, done.err), (0, ""))
         made = {row["subject"] for row in done.json}
+        self.assertEqual(planned[:-2] + planned[-1:], [row["subject"] for row in done.json])
+        self.assertEqual(planned[-2], "daybook_lineage")  # its rows are no single statement
         names = {name for _, name, _ in self.schema() if name.startswith("daybook")}
         self.assertEqual(made - {"journal"}, names)
 
@@ -96,22 +99,57 @@ class TestAdopt(AdoptCase):
         self.assertEqual(self.schema(), before)
         self.assertEqual(self.daybook("adopt", "--force").code, 0)
 
+    def begin(self, word):
+        return subprocess.Popen([PROGRAM, word, "--db", "state.sqlite"], cwd=self.folder,
+                                env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+
+    def expect_adopted(self, child):
+        out, err = child.communicate(timeout=60)
+        self.assertEqual((child.returncode, err), (0, ""))
+        self.assertTrue(out.endswith("\nadopted\n"))
+        self.assertEqual(self.daybook("check").out, "nothing was found\n")
+
     def test_another_programs_lock_is_waited_for(self):
         for lock, is_met in (("BEGIN IMMEDIATE", self.has_turn), ("SELECT * FROM builds", self.has_journal)):
             with self.subTest(lock=lock):
                 other = sqlite3.connect(self.path, isolation_level=None)
                 rows = other.execute(lock)
                 rows.fetchone()
-                with subprocess.Popen([PROGRAM, "adopt", "--db", "state.sqlite"], cwd=self.folder,
-                                      env=environment(), stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, text=True) as child:
+                with self.begin("adopt") as child:
                     wait_until(is_met, "it to meet the lock")
                     rows.close()
                     other.close()
-                    out, err = child.communicate(timeout=60)
-                self.assertEqual((child.returncode, err), (0, ""))
-                self.assertTrue(out.endswith("\nadopted\n"))
+                    self.expect_adopted(child)
                 self.assertEqual(self.daybook("release").code, 0)
+
+    def test_what_another_one_makes_meanwhile_is_not_made_twice(self):
+        first = self.daybook("adopt", "--dry-run", "--json").json[0]
+        other = sqlite3.connect(self.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute(first["statement"])
+        with self.begin("adopt") as child:
+            wait_until(self.has_turn, "it to meet the lock")
+            other.execute("COMMIT")
+            other.close()
+            self.expect_adopted(child)
+
+    def test_killed_it_goes_on_or_is_released(self):
+        before = self.schema()
+        for words, expected in ((("adopt",), "adopted"), (("release",), "nothing is to be done")):
+            other = sqlite3.connect(self.path, isolation_level=None)
+            rows = other.execute("SELECT * FROM builds")
+            rows.fetchone()
+            with self.begin("adopt") as child:
+                wait_until(self.has_journal, "it to meet the lock")
+                child.kill()
+            rows.close()
+            other.close()
+            self.assertEqual(self.daybook(*words).out.splitlines()[-1], expected)
+            self.assertEqual(self.sql("PRAGMA integrity_check"), [("ok",)])
+            self.assertEqual(self.daybook("check").code, 0)
+            self.assertEqual(self.daybook("release").code, 0)
+            self.assertEqual(self.schema(), before)
 
     def has_turn(self):
         """Whether somebody has the turn among daybook's processes: SQLite's lock is what he takes next."""
