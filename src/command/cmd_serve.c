@@ -8,7 +8,8 @@
 
 static int cmd_serve(const struct arguments *arguments)
 {
-    struct serve_options serve = {.listen = arguments_value(arguments, "listen")};
+    struct serve_options serve = {.listen = arguments_value(arguments, "listen"),
+                                  .is_read_only = arguments_has(arguments, "read-only")};
     char message[SERVE_MESSAGE_SIZE];
     struct dbk_store *store;
     int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
@@ -24,7 +25,7 @@ static int cmd_serve(const struct arguments *arguments)
 static const struct command_option options[] = {
     {"listen", 'l', OPTION_VALUE, "ADDRESS:PORT",
      "on loopback; 127.0.0.1:8011, or the next port that is free"},
-    {"read-only", 0, OPTION_FLAG, NULL, "nothing is written; so far it never writes"},
+    {"read-only", 0, OPTION_FLAG, NULL, "takes no writes"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
@@ -34,7 +35,7 @@ const struct subcommand subcommand_serve = {
     .name = "serve",
     .summary = "answer over HTTP, as Buildbot's REST API does",
     .usage = usage,
-    .about = "Serves what the database holds under /api/v2/ (GET and HEAD only), until Ctrl-C or\n"
+    .about = "Serves what the database holds under /api/v2/, and records there, until Ctrl-C or\n"
              "SIGTERM. Programs on this machine alone can ask, and all of them may.",
     .options = options,
     .common = COMMON_DB,

@@ -15,14 +15,45 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* More than a head, so that one is read whole; nobody may send us more before we take it. */
+/* A head and its body, so that they are read whole; nobody may send us more before we take it. */
 #define READ_AHEAD_MAX (SERVER_HEAD_MAX + SERVER_BODY_MAX)
+/* What has to come within SERVER_IDLE_MS for a body not to be given up. */
+#define PROGRESS_MIN 65536
 
 int64_t connection_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Bytes came. evhttp takes them out when it has a request whole; they count until that is answered. */
+static void received(struct evbuffer *input, const struct evbuffer_cb_info *info, void *user)
+{
+    struct connection *connection = user;
+    struct server *server = connection->server;
+    (void)input;
+    connection->held_len += (int64_t)info->n_added;
+    server->held_len += (int64_t)info->n_added;
+    if (connection->held_len - connection->progress_len >= PROGRESS_MIN) {
+        connection->progress_len = connection->held_len;
+        connection->waits_since_ms = connection_now_ms();
+    }
+    /* It cannot be ended within its own callback. The sweep does. */
+    if (info->n_added && server->held_len > SERVER_HELD_MAX) {
+        connection->is_over = true;
+        connection_sweep_soon(server);
+    }
+}
+
+void connection_answered(struct connection *connection)
+{
+    struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
+    int64_t left = (int64_t)evbuffer_get_length(input);
+    connection->server->held_len -= connection->held_len - left;
+    connection->held_len = connection->progress_len = left;
+    connection->exchange = NULL;
+    connection->waits_since_ms = connection_now_ms();
 }
 
 static void forget(struct connection *connection)
@@ -32,6 +63,8 @@ static void forget(struct connection *connection)
     while (*link != connection)
         link = &(*link)->next;
     *link = connection->next;
+    server->held_len -= connection->held_len;
+    evbuffer_remove_cb(bufferevent_get_input(connection->bufferevent), received, connection);
     free(connection);
     server->connection_count--;
     if (server->is_full && !server->is_stopping) {
@@ -81,6 +114,7 @@ struct bufferevent *connection_new(struct event_base *base, void *user)
         return bufferevent; /* NULL: evhttp makes one; it is ended by its idle time alone */
     }
     bufferevent_setwatermark(bufferevent, EV_READ, 0, READ_AHEAD_MAX);
+    evbuffer_add_cb(bufferevent_get_input(bufferevent), received, connection);
     bufferevent_incref(bufferevent);
     connection->server = server;
     connection->bufferevent = bufferevent;
@@ -108,6 +142,19 @@ void connection_end(struct connection *connection)
 {
     connection->is_ended_here = true;
     evhttp_connection_free(connection->evcon);
+}
+
+static void sweep(evutil_socket_t fd, short what, void *user)
+{
+    (void)fd;
+    (void)what;
+    connection_sweep(user, false);
+}
+
+void connection_sweep_soon(struct server *server)
+{
+    struct timeval at_once = {0, 0};
+    event_base_once(server->base, -1, EV_TIMEOUT, sweep, server, &at_once);
 }
 
 void connection_sweep(struct server *server, bool is_all)

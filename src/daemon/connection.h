@@ -13,7 +13,9 @@ struct connection {
     struct bufferevent *bufferevent; /* evhttp's; ours too until `evcon` is known */
     struct evhttp_connection *evcon; /* NULL until it is known */
     struct exchange *exchange;       /* the request that is being answered, or NULL */
-    int64_t waits_since_ms;          /* for a request */
+    int64_t waits_since_ms;          /* for a request, or for more of its body */
+    int64_t held_len;                /* bytes that came and are not answered */
+    int64_t progress_len;            /* of these, when the wait began anew */
     bool is_ended_here;              /* we end it, not evhttp */
     bool is_over;                    /* its last answer is out: nothing more is read as a request */
 };
@@ -29,6 +31,12 @@ void connection_end(struct connection *connection);
 
 /* Ends those that are over or waited too long for a request; all that wait, if is_all. */
 void connection_sweep(struct server *server, bool is_all);
+
+/* The same as soon as the loop has its turn. */
+void connection_sweep_soon(struct server *server);
+
+/* Its request was answered; it waits for the next one. */
+void connection_answered(struct connection *connection);
 
 /* Ends all, whatever they are at. */
 void connection_end_all(struct server *server);

@@ -15,13 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX "/api/v2/"
+#define KEY_MAX 128
 
 static void end(struct exchange *exchange)
 {
     if (exchange->connection) {
-        exchange->connection->exchange = NULL;
-        exchange->connection->waits_since_ms = connection_now_ms();
+        connection_answered(exchange->connection);
         exchange->connection->is_over = exchange->is_closing;
     }
     exchange->server->exchange_count--;
@@ -87,6 +86,23 @@ bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error)
     return error;
 }
 
+static void add_allow(struct exchange *exchange, struct evkeyvalq *headers)
+{
+    static const struct {
+        enum evhttp_cmd_type method;
+        const char *name;
+    } names[] = {{EVHTTP_REQ_GET, ", GET, HEAD"},
+                 {EVHTTP_REQ_POST, ", POST"},
+                 {EVHTTP_REQ_PUT, ", PUT"},
+                 {EVHTTP_REQ_PATCH, ", PATCH"},
+                 {EVHTTP_REQ_DELETE, ", DELETE"}};
+    char text[64] = "";
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (exchange->methods & names[i].method)
+            strcat(text, names[i].name);
+    evhttp_add_header(headers, "Allow", text + strspn(text, ", "));
+}
+
 void exchange_fail(struct exchange *exchange, int http_status, const char *format, ...)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(exchange->request);
@@ -102,7 +118,7 @@ void exchange_fail(struct exchange *exchange, int http_status, const char *forma
     json_end_object(&json);
     json_finish(&json);
     if (http_status == 405)
-        evhttp_add_header(headers, "Allow", "GET, HEAD");
+        add_allow(exchange, headers);
     if (http_status == 503)
         evhttp_add_header(headers, "Retry-After", "1");
     if (!reply_send(exchange, http_status)) {
@@ -111,11 +127,11 @@ void exchange_fail(struct exchange *exchange, int http_status, const char *forma
     }
 }
 
-void exchange_finish(struct exchange *exchange, struct json_writer *json)
+void exchange_finish(struct exchange *exchange, int http_status, struct json_writer *json)
 {
     json_end_object(json);
     json_finish(json);
-    if (reply_send(exchange, 200))
+    if (reply_send(exchange, http_status))
         return;
     if (exchange->server->reply.is_failed)
         exchange_fail(exchange, 503, "out of memory");
@@ -143,7 +159,7 @@ void exchange_give_record(struct exchange *exchange, const void *record)
     json_name(&json, "meta");
     json_begin_object(&json);
     json_end_object(&json);
-    exchange_finish(exchange, &json);
+    exchange_finish(exchange, 200, &json);
 }
 
 static void write_meta(struct exchange *exchange, const struct dbk_page *page,
@@ -178,7 +194,7 @@ void exchange_give_list(struct exchange *exchange, const void *const *records,
         resource_write(resource, records[i], &exchange->ask, &json);
     json_end_array(&json);
     write_meta(exchange, page, &json);
-    exchange_finish(exchange, &json);
+    exchange_finish(exchange, 200, &json);
 }
 
 static void take_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
@@ -191,13 +207,13 @@ static void take_build(void *user, const struct dbk_error *error, const struct d
         return;
     }
     exchange->buildid = build->id;
-    exchange->route->read(exchange);
+    exchange->route->run(exchange);
 }
 
-void exchange_read(struct exchange *exchange)
+void exchange_run(struct exchange *exchange)
 {
     if (!route_needs_build(exchange->route)) {
-        exchange->route->read(exchange);
+        exchange->route->run(exchange);
         return;
     }
     exchange_submitted(exchange, dbk_get_build_by_number(exchange->server->store, exchange->ownerid,
@@ -213,7 +229,7 @@ static void take_owner(void *user, const struct dbk_error *error, int64_t id)
     if (exchange_is_over(exchange, is_missing ? NULL : error))
         return;
     exchange->ownerid = is_missing ? 0 : id;
-    exchange_read(exchange);
+    exchange_run(exchange);
 }
 
 static void find_owner(struct exchange *exchange)
@@ -230,40 +246,79 @@ static void find_owner(struct exchange *exchange)
     /* What cannot be a name is nobody's. */
     if (status == DBK_INVALID || status == DBK_TOO_LARGE) {
         exchange->ownerid = 0;
-        exchange_read(exchange);
+        exchange_run(exchange);
     } else {
         exchange_submitted(exchange, status);
     }
 }
 
-/* Reads path and query. Result: false when it answered already. */
-static bool understand(struct exchange *exchange)
+static bool understand_path(struct exchange *exchange, const struct evhttp_uri *uri)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(exchange->request);
     const char *path = evhttp_uri_get_path(uri);
-    char message[ASK_MESSAGE_SIZE];
-    if (strncmp(path, PREFIX, strlen(PREFIX)) != 0)
-        return exchange_fail(exchange, 404, "the records are below " PREFIX), false;
-    enum path_outcome outcome = path_split(path + strlen(PREFIX), &exchange->path);
+    size_t prefix = strlen(EXCHANGE_PREFIX);
+    if (strncmp(path, EXCHANGE_PREFIX, prefix) != 0)
+        return exchange_fail(exchange, 404, "the records are below " EXCHANGE_PREFIX), false;
+    enum path_outcome outcome = path_split(path + prefix, &exchange->path);
     if (outcome == PATH_NO_MEMORY)
         return exchange_fail(exchange, 503, "out of memory"), false;
     if (outcome == PATH_BAD)
         return exchange_fail(exchange, 400, "the path is no text"), false;
-    exchange->route = outcome == PATH_OK ? route_find(exchange) : NULL;
-    if (!exchange->route)
+    exchange->route = outcome == PATH_OK ? route_find(exchange, &exchange->methods) : NULL;
+    if (exchange->route)
+        return true;
+    if (!exchange->methods)
         return exchange_fail(exchange, 404, "there is no such resource"), false;
-    enum query_outcome query = query_parse(evhttp_uri_get_query(uri), &exchange->query);
+    exchange->is_closing = true;
+    exchange_fail(exchange, 405, "this method is not for this path");
+    return false;
+}
+
+static bool understand_query(struct exchange *exchange, const char *text)
+{
+    const struct route *route = exchange->route;
+    char message[ASK_MESSAGE_SIZE];
+    enum query_outcome query = query_parse(text, &exchange->query);
     if (query == QUERY_BAD)
         return exchange_fail(exchange, 400, "the query is no text, or too long"), false;
-    enum ask_outcome ask = query == QUERY_OK
-                               ? ask_parse(exchange->route->resource, &exchange->query,
-                                           exchange->route->is_list, &exchange->ask, message)
-                               : ASK_NO_MEMORY;
+    enum ask_outcome ask = query == QUERY_OK ? ASK_OK : ASK_NO_MEMORY;
+    if (ask == ASK_OK && route->resource)
+        ask = ask_parse(route->resource, &exchange->query, route->is_list, &exchange->ask, message);
     if (ask == ASK_NO_MEMORY)
         return exchange_fail(exchange, 503, "out of memory"), false;
     if (ask == ASK_BAD)
         return exchange_fail(exchange, 400, "%s", message), false;
     return true;
+}
+
+/* What belongs to a write: what it brings along, and its key. */
+static bool understand_write(struct exchange *exchange)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(exchange->request);
+    enum route_body body = exchange->route->body;
+    const struct query *query = &exchange->query;
+    exchange->key = evhttp_find_header(headers, "Idempotency-Key");
+    exchange->scope = "http";
+    if (exchange->key && (!*exchange->key || strlen(exchange->key) > KEY_MAX))
+        return exchange_fail(exchange, 400, "an Idempotency-Key has 1 to %d bytes", KEY_MAX), false;
+    if (query->count > (body == ROUTE_BYTES && query_value(query, "source")))
+        return exchange_fail(exchange, 400, "the query has no place here"), false;
+    if (body == ROUTE_NOTHING)
+        return true;
+    if (!evhttp_find_header(headers, "Content-Length"))
+        return exchange_fail(exchange, 411, "a Content-Length is needed"), false;
+    const char *type = body == ROUTE_JSON ? "application/json" : "application/octet-stream";
+    if (!head_has_type(exchange->request, type))
+        return exchange_fail(exchange, 415, "the Content-Type must be %s", type), false;
+    return true;
+}
+
+/* Reads the head. Result: false when it answered already. */
+static bool understand(struct exchange *exchange)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(exchange->request);
+    return understand_path(exchange, uri) &&
+           understand_query(exchange, evhttp_uri_get_query(uri)) &&
+           (exchange->route->method == EVHTTP_REQ_GET || understand_write(exchange));
 }
 
 void exchange_begin(struct evhttp_request *request, void *user)
@@ -291,9 +346,9 @@ void exchange_begin(struct evhttp_request *request, void *user)
         exchange->is_closing = refusal.is_closing;
         exchange_fail(exchange, refusal.http_status, "%s", refusal.why);
     } else if (understand(exchange)) {
-        if (exchange->owner)
+        if (exchange->owner && !route_makes_builder(exchange->route))
             find_owner(exchange);
         else
-            exchange_read(exchange);
+            exchange_run(exchange);
     }
 }

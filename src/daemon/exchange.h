@@ -12,6 +12,9 @@
 
 struct route;
 
+/* What all paths begin with. */
+#define EXCHANGE_PREFIX "/api/v2/"
+
 struct exchange {
     struct server *server;
     struct connection *connection;
@@ -24,6 +27,9 @@ struct exchange {
     struct dbk_op op;
     struct dbk_error refusal;
 
+    const char *scope, *key; /* of a write; key is NULL when it has none */
+    unsigned methods;        /* that the path takes, of a request with another one */
+
     struct path path;
     struct query query;
     struct ask ask;
@@ -31,7 +37,7 @@ struct exchange {
     /* What the path names: DBK_NONE or NULL where it does not. */
     const char *owner; /* the name of a builder, worker or master that is yet to be found */
     const char *step;  /* a step's name */
-    const char *name;  /* of build data */
+    const char *name;  /* of build data, of a property */
     int64_t ownerid;   /* of the builder, worker or master */
     int64_t number;    /* a build's within its builder, a step's within its build */
     int64_t step_number;
@@ -78,9 +84,9 @@ void exchange_give_list(struct exchange *exchange, const void *const *records,
 struct json_writer;
 
 /* Ends the object that was printed, and sends it: 413 when it is too long. */
-void exchange_finish(struct exchange *exchange, struct json_writer *json);
+void exchange_finish(struct exchange *exchange, int http_status, struct json_writer *json);
 
-/* Begins the route's operation, its builder and build being known. */
-void exchange_read(struct exchange *exchange);
+/* Begins the route's operation, its builder being known. */
+void exchange_run(struct exchange *exchange);
 
 #endif

@@ -15,7 +15,7 @@
 #include <strings.h>
 
 struct counts {
-    int length, host, encoding;
+    int length, host, encoding, type, key;
 };
 
 static bool is_token(const char *text)
@@ -86,6 +86,8 @@ static bool check_header(const struct evkeyval *header, struct counts *counts,
             return refuse(refusal, 400, "a bad Content-Length", true);
     }
     counts->host += !strcasecmp(header->key, "Host");
+    counts->type += !strcasecmp(header->key, "Content-Type");
+    counts->key += !strcasecmp(header->key, "Idempotency-Key");
     counts->encoding += !strcasecmp(header->key, "Transfer-Encoding");
     return true;
 }
@@ -102,6 +104,8 @@ static bool check_framing(struct evhttp_request *request, struct counts *counts,
         return refuse(refusal, 411, "a request with a Transfer-Encoding is not taken", true);
     if (counts->host != 1)
         return refuse(refusal, 400, "a request names its Host once", true);
+    if (counts->type > 1 || counts->key > 1)
+        return refuse(refusal, 400, "a header that may stand once stands twice", true);
     return true;
 }
 
@@ -137,17 +141,26 @@ static bool is_target(struct evhttp_request *request)
 
 bool head_check(struct evhttp_request *request, struct head_refusal *out_refusal)
 {
-    struct counts counts = {0, 0, 0};
+    struct counts counts = {.length = 0};
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     if (!is_target(request))
         return refuse(out_refusal, 400, "a bad request target", true);
     if (!check_framing(request, &counts, out_refusal) || !check_origin(request, out_refusal))
         return false;
-    if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD)
-        return refuse(out_refusal, 405, "this daemon only reads: GET and HEAD", true);
+    /* evhttp would take the body of any other method for the next request. */
+    bool may_have_body =
+        method == EVHTTP_REQ_POST || method == EVHTTP_REQ_PUT || method == EVHTTP_REQ_PATCH;
     const char *length =
         evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Length");
-    if (length && strspn(length, "0") != strlen(length))
-        return refuse(out_refusal, 400, "a read has no body", true);
+    if (!may_have_body && length && strspn(length, "0") != strlen(length))
+        return refuse(out_refusal, 400, "this method has no body", true);
     return true;
+}
+
+bool head_has_type(struct evhttp_request *request, const char *type)
+{
+    const char *text =
+        evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Type");
+    size_t len = strlen(type);
+    return text && !strncasecmp(text, type, len) && (!text[len] || strchr("; \t", text[len]));
 }

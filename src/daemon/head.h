@@ -1,6 +1,5 @@
 /*
- * What a request's head must be before anything else is looked at: well framed, from this machine, and
- * a read. Not for paths and queries.
+ * What a request's head must be before anything else is looked at: well framed, from this machine. Not for paths and queries.
  */
 #ifndef DAEMON_HEAD_H
 #define DAEMON_HEAD_H
@@ -13,6 +12,9 @@ struct head_refusal {
     const char *why;
     bool is_closing; /* what follows on the connection cannot be told from a body: it ends */
 };
+
+/* Whether the request says that its body is of a type; parameters behind it do not count. */
+bool head_has_type(struct evhttp_request *request, const char *type);
 
 /* Result: true, or false and *out_refusal. */
 bool head_check(struct evhttp_request *request, struct head_refusal *out_refusal);

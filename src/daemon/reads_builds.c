@@ -3,7 +3,7 @@
  */
 #include "routes.h"
 
-static void write_properties(struct json_writer *json, const void *record, const struct ask *ask)
+static void put_properties(struct json_writer *json, const void *record, const struct ask *ask)
 {
     const struct dbk_build *build = record;
     json_begin_object(json);
@@ -38,7 +38,7 @@ const struct resource resource_build = {
             {"state_string", "state_string", RESOURCE_TEXT,
              offsetof(struct dbk_build, state_string), NULL},
             INT("results", results),
-            {"properties", NULL, RESOURCE_OTHER, 0, write_properties},
+            {"properties", NULL, RESOURCE_OTHER, 0, put_properties},
         },
 };
 

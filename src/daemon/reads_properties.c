@@ -64,7 +64,7 @@ static void give_map(void *user, const struct dbk_error *error,
     json_name(&json, "meta");
     json_begin_object(&json);
     json_end_object(&json);
-    exchange_finish(exchange, &json);
+    exchange_finish(exchange, 200, &json);
 }
 
 static void give_list(void *user, const struct dbk_error *error,

@@ -5,46 +5,79 @@
 
 #include <string.h>
 
-#define OF_BUILD(path, resource, is_list, read)                                                    \
-    {"builds/{build}/" path, resource, is_list, read},                                             \
+#define READ(pattern, run, resource, is_list)                                                      \
     {                                                                                              \
-        "builders/{builder}/builds/{number}/" path, resource, is_list, read                        \
+        EVHTTP_REQ_GET, pattern, run, resource, is_list, ROUTE_NOTHING                             \
+    }
+#define READ_LIST(pattern, run, resource) READ(pattern, run, resource, true)
+#define READ_ONE(pattern, run, resource) READ(pattern, run, resource, false)
+#define WRITE(method, pattern, run, body)                                                          \
+    {                                                                                              \
+        EVHTTP_REQ_##method, pattern, run, NULL, false, body                                       \
     }
 
+/* A build is named in two ways. */
+#define BY_ID "builds/{build}/"
+#define BY_NUMBER "builders/{builder}/builds/{number}/"
+#define READ_LIST_OF_BUILD(path, run, resource)                                                    \
+    READ_LIST(BY_ID path, run, resource), READ_LIST(BY_NUMBER path, run, resource)
+#define READ_ONE_OF_BUILD(path, run, resource)                                                     \
+    READ_ONE(BY_ID path, run, resource), READ_ONE(BY_NUMBER path, run, resource)
+#define WRITE_OF_BUILD(method, path, run, body)                                                    \
+    WRITE(method, BY_ID path, run, body), WRITE(method, BY_NUMBER path, run, body)
+
 static const struct route routes[] = {
-    {"builds", &resource_build, true, read_builds},
-    {"builds/{build}", &resource_build, false, read_build},
-    {"builders/{builder}/builds", &resource_build, true, read_builds},
-    {"builders/{builder}/builds/{number}", &resource_build, false, read_build_by_number},
-    {"buildrequests/{id}/builds", &resource_build, true, read_builds_of_request},
-    {"changes/{id}/builds", &resource_build, true, read_builds_of_change},
-    {"workers/{worker}/builds", &resource_build, true, read_builds_of_worker},
-    OF_BUILD("triggered_builds", &resource_build, true, read_builds_triggered),
-    {"steps/{id}", &resource_step, false, read_step},
-    OF_BUILD("steps", &resource_step, true, read_steps),
-    OF_BUILD("steps/{step}", &resource_step, false, read_step),
-    OF_BUILD("properties", &resource_properties, false, read_properties),
-    OF_BUILD("property_list", &resource_property, true, read_property_list),
-    OF_BUILD("data", &resource_build_data, true, read_data_list),
-    OF_BUILD("data/{data}", &resource_build_data, false, read_data),
-    OF_BUILD("data/{data}/value", &resource_build_data, false, read_data_value),
-    {"builders", &resource_builder, true, read_builders},
-    {"builders/{builder}", &resource_builder, false, read_builder},
-    {"builders/{builder}/buildrequests", &resource_buildrequest, true, read_buildrequests},
-    {"workers", &resource_worker, true, read_workers},
-    {"workers/{worker}", &resource_worker, false, read_worker},
-    {"masters", &resource_master, true, read_masters},
-    {"masters/{master}", &resource_master, false, read_master},
-    {"buildrequests", &resource_buildrequest, true, read_buildrequests},
-    {"buildrequests/{id}", &resource_buildrequest, false, read_buildrequest},
-    {"buildsets", &resource_buildset, true, read_buildsets},
-    {"buildsets/{id}", &resource_buildset, false, read_buildset},
-    {"buildsets/{id}/sourcestamps", &resource_sourcestamp, true, read_sourcestamps_of_buildset},
-    {"changes", &resource_change, true, read_changes},
-    {"changes/{id}", &resource_change, false, read_change},
-    {"sourcestamps", &resource_sourcestamp, true, read_sourcestamps},
-    {"sourcestamps/{id}", &resource_sourcestamp, false, read_sourcestamp},
-    {"sourcestamps/{id}/changes", &resource_change, true, read_changes},
+    READ_LIST("builds", read_builds, &resource_build),
+    READ_ONE("builds/{build}", read_build, &resource_build),
+    READ_LIST("builders/{builder}/builds", read_builds, &resource_build),
+    READ_ONE("builders/{builder}/builds/{number}", read_build_by_number, &resource_build),
+    READ_LIST("buildrequests/{id}/builds", read_builds_of_request, &resource_build),
+    READ_LIST("changes/{id}/builds", read_builds_of_change, &resource_build),
+    READ_LIST("workers/{worker}/builds", read_builds_of_worker, &resource_build),
+    READ_LIST_OF_BUILD("triggered_builds", read_builds_triggered, &resource_build),
+    READ_ONE("steps/{id}", read_step, &resource_step),
+    READ_LIST_OF_BUILD("steps", read_steps, &resource_step),
+    READ_ONE_OF_BUILD("steps/{step}", read_step, &resource_step),
+    READ_ONE_OF_BUILD("properties", read_properties, &resource_properties),
+    READ_LIST_OF_BUILD("property_list", read_property_list, &resource_property),
+    READ_LIST_OF_BUILD("data", read_data_list, &resource_build_data),
+    READ_ONE_OF_BUILD("data/{name}", read_data, &resource_build_data),
+    READ_ONE_OF_BUILD("data/{name}/value", read_data_value, &resource_build_data),
+    READ_LIST("builders", read_builders, &resource_builder),
+    READ_ONE("builders/{builder}", read_builder, &resource_builder),
+    READ_LIST("builders/{builder}/buildrequests", read_buildrequests, &resource_buildrequest),
+    READ_LIST("workers", read_workers, &resource_worker),
+    READ_ONE("workers/{worker}", read_worker, &resource_worker),
+    READ_LIST("masters", read_masters, &resource_master),
+    READ_ONE("masters/{master}", read_master, &resource_master),
+    READ_LIST("buildrequests", read_buildrequests, &resource_buildrequest),
+    READ_ONE("buildrequests/{id}", read_buildrequest, &resource_buildrequest),
+    READ_LIST("buildsets", read_buildsets, &resource_buildset),
+    READ_ONE("buildsets/{id}", read_buildset, &resource_buildset),
+    READ_LIST("buildsets/{id}/sourcestamps", read_sourcestamps_of_buildset, &resource_sourcestamp),
+    READ_LIST("changes", read_changes, &resource_change),
+    READ_ONE("changes/{id}", read_change, &resource_change),
+    READ_LIST("sourcestamps", read_sourcestamps, &resource_sourcestamp),
+    READ_ONE("sourcestamps/{id}", read_sourcestamp, &resource_sourcestamp),
+    READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
+    WRITE(POST, "builders", write_builder, ROUTE_JSON),
+    WRITE(POST, "workers", write_worker, ROUTE_JSON),
+    WRITE(POST, "masters", write_master, ROUTE_JSON),
+    WRITE(POST, "builders/{new builder}/builds", write_build, ROUTE_JSON),
+    WRITE(PATCH, "builds/{build}", write_build_state, ROUTE_JSON),
+    WRITE(PATCH, "builders/{builder}/builds/{number}", write_build_state, ROUTE_JSON),
+    WRITE_OF_BUILD(POST, "locks_duration", write_build_locks, ROUTE_JSON),
+    WRITE_OF_BUILD(POST, "finish", write_build_finish, ROUTE_JSON),
+    WRITE_OF_BUILD(PATCH, "properties", write_properties, ROUTE_JSON),
+    WRITE_OF_BUILD(PUT, "properties/{name}", write_property, ROUTE_JSON),
+    WRITE_OF_BUILD(POST, "steps", write_step, ROUTE_JSON),
+    WRITE(PATCH, "steps/{id}", write_step_state, ROUTE_JSON),
+    WRITE(POST, "steps/{id}/start", write_step_start, ROUTE_JSON),
+    WRITE(POST, "steps/{id}/locks_acquired", write_step_locks, ROUTE_JSON),
+    WRITE(POST, "steps/{id}/finish", write_step_finish, ROUTE_JSON),
+    WRITE(POST, "steps/{id}/urls", write_step_url, ROUTE_JSON),
+    WRITE_OF_BUILD(PUT, "data/{name}/value", write_data, ROUTE_BYTES),
+    WRITE_OF_BUILD(DELETE, "data/{name}/value", delete_data, ROUTE_NOTHING),
 };
 
 static bool is_hole(const char *pattern, size_t len, const char *name)
@@ -57,7 +90,7 @@ static bool take_part(struct exchange *exchange, const char *hole, size_t len, c
 {
     int64_t number;
     bool is_number = path_number(part, false, &number);
-    if (is_hole(hole, len, "{data}")) {
+    if (is_hole(hole, len, "{name}")) {
         exchange->name = part;
     } else if (is_hole(hole, len, "{step}")) {
         if (is_number)
@@ -110,15 +143,29 @@ static bool match(struct exchange *exchange, const struct route *route)
     return true;
 }
 
-const struct route *route_find(struct exchange *exchange)
+const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
 {
-    for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
-        if (match(exchange, &routes[i]))
+    enum evhttp_cmd_type method =
+        exchange->is_head ? EVHTTP_REQ_GET : evhttp_request_get_command(exchange->request);
+    *out_methods = 0;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
+        bool is_taken = routes[i].method == EVHTTP_REQ_GET || !exchange->server->is_read_only;
+        if (!is_taken || !match(exchange, &routes[i]))
+            continue;
+        if (routes[i].method == method)
             return &routes[i];
+        *out_methods |= routes[i].method;
+    }
     return NULL;
 }
 
 bool route_needs_build(const struct route *route)
 {
-    return strstr(route->pattern, "{number}/");
+    const char *number = strstr(route->pattern, "{number}");
+    return number && (number[strlen("{number}")] || route->method != EVHTTP_REQ_GET);
+}
+
+bool route_makes_builder(const struct route *route)
+{
+    return strstr(route->pattern, "{new builder}");
 }

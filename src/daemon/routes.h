@@ -4,7 +4,8 @@
  *     {build} {id}                  an id
  *     {number}                      a build's number within its builder
  *     {step}                        a step's number, or its name
- *     {data}                        a name of build data
+ *     {name}                        a name of build data, of a property
+ *     {new builder}                 an id, or a name that need not be there yet
  */
 #ifndef DAEMON_ROUTES_H
 #define DAEMON_ROUTES_H
@@ -12,18 +13,52 @@
 #include "exchange.h"
 #include "resource.h"
 
-struct route {
-    const char *pattern;
-    const struct resource *resource;
-    bool is_list;
-    void (*read)(struct exchange *exchange); /* submits the operation that answers */
+/* What a request brings along. */
+enum route_body {
+    ROUTE_NOTHING,
+    ROUTE_JSON,
+    ROUTE_BYTES, /* application/octet-stream */
 };
 
-/* Finds the route of the exchange's path and fills what the path names. Result: NULL for none. */
-const struct route *route_find(struct exchange *exchange);
+struct route {
+    enum evhttp_cmd_type method; /* GET stands for HEAD too */
+    const char *pattern;
+    void (*run)(struct exchange *exchange); /* submits the operation that answers */
+    const struct resource *resource;        /* of reads */
+    bool is_list;
+    enum route_body body;
+};
+
+/*
+ * Finds the route of the exchange's method and path, and fills what the path names. Result: NULL for none;
+ * then *out_methods has the methods that the path takes, as bits of evhttp's.
+ */
+const struct route *route_find(struct exchange *exchange, unsigned *out_methods);
+
+/* Whether the builder is added by its name, so that it need not be there. */
+bool route_makes_builder(const struct route *route);
 
 /* Whether the build is named by its builder and number, and its id is needed. */
 bool route_needs_build(const struct route *route);
+
+/* writes_builds.c and its siblings: one for each kind of write. */
+void write_build(struct exchange *exchange);
+void write_build_state(struct exchange *exchange);
+void write_build_locks(struct exchange *exchange);
+void write_build_finish(struct exchange *exchange);
+void write_property(struct exchange *exchange);
+void write_properties(struct exchange *exchange);
+void write_step(struct exchange *exchange);
+void write_step_state(struct exchange *exchange);
+void write_step_start(struct exchange *exchange);
+void write_step_locks(struct exchange *exchange);
+void write_step_finish(struct exchange *exchange);
+void write_step_url(struct exchange *exchange);
+void write_data(struct exchange *exchange);
+void delete_data(struct exchange *exchange);
+void write_builder(struct exchange *exchange);
+void write_worker(struct exchange *exchange);
+void write_master(struct exchange *exchange);
 
 /* reads_builds.c and its siblings: one for each kind of answer. */
 void read_builds(struct exchange *exchange);

@@ -94,8 +94,10 @@ static int run(struct server *server, const char *address, char *out_message)
     if (!events_begin(server, &events)) {
         status = DBK_NO_MEMORY;
     } else {
-        printf("daybook serves %s at %s/api/v2/ (read-only; stop it with Ctrl-C)\n",
-               dbk_get_info(server->store)->url, place);
+        const struct dbk_info *info = dbk_get_info(server->store);
+        bool is_read_only = server->is_read_only || info->is_read_only;
+        printf("daybook serves %s at %s" EXCHANGE_PREFIX " (%sstop it with Ctrl-C)\n", info->url,
+               place, is_read_only ? "read-only; " : "");
         fflush(stdout);
         event_base_dispatch(server->base);
     }
@@ -110,7 +112,7 @@ static int run(struct server *server, const char *address, char *out_message)
 int serve_run(struct dbk_store *store, const struct serve_options *options,
               char out_message[SERVE_MESSAGE_SIZE])
 {
-    struct server server = {.store = store};
+    struct server server = {.store = store, .is_read_only = options->is_read_only};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     int status = DBK_NO_MEMORY;
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");

@@ -6,10 +6,12 @@
 #define DAEMON_SERVE_H
 
 #include <daybook.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct serve_options {
     const char *listen; /* "ADDRESS:PORT"; NULL: 127.0.0.1:8011 or the next port that is free */
+    bool is_read_only;  /* it takes no writes */
 };
 
 /* Room for a sentence that says why there is no service. */

@@ -19,7 +19,9 @@ enum {
     SERVER_VALUE_MS = 600000,    /* for a value of build data, the client's taking it included */
     SERVER_STOP_MS = 5000,       /* for the answers under way once a signal came */
     SERVER_HEAD_MAX = 65536,     /* bytes: the request line and the headers */
-    SERVER_BODY_MAX = 65536,     /* bytes; no route takes a body */
+    SERVER_BODY_MAX = 64 << 20,  /* bytes: a value of build data */
+    SERVER_JSON_MAX = 8 << 20,   /* bytes: a body that is JSON */
+    SERVER_HELD_MAX = 256 << 20, /* bytes that came and are not answered, of all connections */
     SERVER_ROWS_MAX = 10000,     /* records of one answer */
     SERVER_BYTES_MAX = 32 << 20, /* of one answer that is JSON */
 };
@@ -35,6 +37,8 @@ struct server {
     struct connection *connections; /* a list; the newest first */
     int connection_count;
     int exchange_count; /* requests whose answer is not gone yet */
+    int64_t held_len;   /* bytes that came on them and are not answered */
+    bool is_read_only;  /* it takes no writes */
     bool is_stopping;
     bool is_full; /* new connections wait until one ends */
     struct {

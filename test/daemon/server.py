@@ -55,13 +55,19 @@ class Daemon:
             raise
         return self.process.returncode, said
 
-    def ask(self, path, method="GET", headers=None):
+    def ask(self, path, method="GET", headers=None, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         with contextlib.closing(connection):
             connection.request(method, PREFIX + urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
-                               headers=headers or {})
+                               body, headers or {})
             reply = connection.getresponse()
             return Answer(reply.status, reply.headers, reply.read())
+
+    def write(self, method, path, value, **headers):
+        """Sends a value as JSON. A header's name has _ for -."""
+        headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        headers.setdefault("Content-Type", "application/json")
+        return self.ask(path, method, headers, json.dumps(value).encode())
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
@@ -82,13 +88,15 @@ class Daemon:
 class DaemonCase(unittest.TestCase):
     """A folder with a database, made by record(), and a daemon on it."""
 
+    WORDS = ()
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="daybook-daemon-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         cls.db = os.path.join(cls.folder, "daybook.sqlite")
         cls.record()
-        cls.daemon = Daemon(cls.db, "--listen", "127.0.0.1:0")
+        cls.daemon = Daemon(cls.db, "--listen", "127.0.0.1:0", *cls.WORDS)
         cls.addClassCleanup(cls.daemon.stop)
 
     @classmethod

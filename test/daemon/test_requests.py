@@ -126,6 +126,8 @@ ASKED = [
 
 
 class TestRequests(DaemonCase):
+    WORDS = ("--read-only",)
+
     def alone(self, got):
         """The one answer among bytes: its status, head and body."""
         self.assertEqual(got.count(b"HTTP/1."), 1, got[:300])

@@ -1,0 +1,44 @@
+/*
+ * Writes of builds: their state, their locks, their end. A whole build is in writes_whole.c.
+ */
+#include "routes.h"
+
+#include "writing.h"
+
+void write_build_state(struct exchange *exchange)
+{
+    static const struct body_field fields[] = {{"state_string", BODY_TEXT, true, 0},
+                                               {.name = NULL}};
+    struct body body;
+    const char *state;
+    if (writing_read(exchange, &body, fields, &state))
+        exchange_submitted(
+            exchange, dbk_set_build_state_string(exchange->server->store, exchange->buildid, state,
+                                                 writing_call(exchange), writing_done, exchange));
+    body_fini(&body);
+}
+
+void write_build_locks(struct exchange *exchange)
+{
+    static const struct body_field fields[] = {{"duration_s", BODY_NUMBER, true, 0},
+                                               {.name = NULL}};
+    struct body body;
+    int64_t duration_s;
+    if (writing_read(exchange, &body, fields, &duration_s))
+        exchange_submitted(exchange, dbk_add_build_locks_duration(
+                                         exchange->server->store, exchange->buildid, duration_s,
+                                         writing_call(exchange), writing_done, exchange));
+    body_fini(&body);
+}
+
+void write_build_finish(struct exchange *exchange)
+{
+    static const struct body_field fields[] = {{"results", BODY_RESULTS, true, 0}, {.name = NULL}};
+    struct body body;
+    int64_t results;
+    if (writing_read(exchange, &body, fields, &results))
+        exchange_submitted(exchange,
+                           dbk_finish_build(exchange->server->store, exchange->buildid, results,
+                                            writing_call(exchange), writing_done, exchange));
+    body_fini(&body);
+}

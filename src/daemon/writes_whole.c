@@ -1,0 +1,229 @@
+/*
+ * A whole build in one request, or its start: its members are those of struct dbk_new_build, by the names that
+ * the reads give them.
+ */
+#include "routes.h"
+
+#include "writing.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define IN_BUILD(member, kind)                                                                     \
+    {                                                                                              \
+#member, kind, false, offsetof(struct whole, build.member)                                 \
+    }
+#define PART(member)                                                                               \
+    {                                                                                              \
+#member, BODY_PART, false, offsetof(struct whole, member)                                  \
+    }
+
+struct whole {
+    struct dbk_new_build build;
+    const json_t *sourcestamps, *properties, *steps, *data;
+};
+
+static const struct body_field build_fields[] = {
+    IN_BUILD(worker, BODY_TEXT),
+    IN_BUILD(master, BODY_TEXT),
+    IN_BUILD(reason, BODY_TEXT),
+    IN_BUILD(state_string, BODY_TEXT),
+    IN_BUILD(started_at, BODY_NUMBER),
+    IN_BUILD(complete_at, BODY_NUMBER),
+    IN_BUILD(results, BODY_RESULTS),
+    IN_BUILD(locks_duration_s, BODY_NUMBER),
+    PART(sourcestamps),
+    PART(properties),
+    PART(steps),
+    PART(data),
+    {.name = NULL},
+};
+
+static bool check_list(struct body *body, const char *name, const json_t *list)
+{
+    return json_is_array(list) || body_refuse(body, "%s must be a list", name);
+}
+
+#define IN_STAMP(member)                                                                           \
+    {                                                                                              \
+#member, BODY_TEXT, false, offsetof(struct dbk_sourcestamp_key, member)                    \
+    }
+
+static bool take_sourcestamps(struct body *body, const json_t *list, struct dbk_new_build *build)
+{
+    static const struct body_field fields[] = {IN_STAMP(branch),     IN_STAMP(revision),
+                                               IN_STAMP(repository), IN_STAMP(codebase),
+                                               IN_STAMP(project),    {.name = NULL}};
+    size_t count = json_array_size(list);
+    struct dbk_sourcestamp_key *keys = body_take(body, count + 1, sizeof(*keys));
+    const struct dbk_sourcestamp_key **pointers = body_take(body, count + 1, sizeof(*pointers));
+    if (!keys || !pointers || !check_list(body, "sourcestamps", list))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = (struct dbk_sourcestamp_key)DBK_SOURCESTAMP_KEY_INIT;
+        pointers[i] = &keys[i];
+        if (!body_read(body, json_array_get(list, i), fields, &keys[i]))
+            return false;
+    }
+    build->sourcestamps = pointers;
+    build->sourcestamp_count = count;
+    return true;
+}
+
+static bool take_urls(struct body *body, const json_t *list, struct dbk_new_step *step)
+{
+    static const struct body_field fields[] = {
+        {"name", BODY_TEXT, true, offsetof(struct dbk_url, name)},
+        {"url", BODY_TEXT, true, offsetof(struct dbk_url, url)},
+        {.name = NULL}};
+    size_t count = json_array_size(list);
+    struct dbk_url *urls = body_take(body, count + 1, sizeof(*urls));
+    if (!urls || !check_list(body, "urls", list))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!body_read(body, json_array_get(list, i), fields, &urls[i]))
+            return false;
+    step->urls = urls;
+    step->url_count = count;
+    return true;
+}
+
+struct whole_step {
+    struct dbk_new_step step;
+    const json_t *urls;
+};
+
+#define IN_STEP(member, kind)                                                                      \
+    {                                                                                              \
+#member, kind, false, offsetof(struct whole_step, step.member)                             \
+    }
+
+static bool take_step(struct body *body, const json_t *object, struct whole_step *out)
+{
+    static const struct body_field fields[] = {
+        {"name", BODY_TEXT, true, offsetof(struct whole_step, step.name)},
+        IN_STEP(state_string, BODY_TEXT),
+        IN_STEP(started_at, BODY_NUMBER),
+        IN_STEP(locks_acquired_at, BODY_NUMBER),
+        IN_STEP(complete_at, BODY_NUMBER),
+        IN_STEP(results, BODY_RESULTS),
+        IN_STEP(hidden, BODY_BOOL),
+        {"urls", BODY_PART, false, offsetof(struct whole_step, urls)},
+        {.name = NULL}};
+    out->step = (struct dbk_new_step)DBK_NEW_STEP_INIT;
+    return body_read(body, object, fields, out) &&
+           (!out->urls || take_urls(body, out->urls, &out->step));
+}
+
+static bool take_steps(struct body *body, const json_t *list, struct dbk_new_build *build)
+{
+    size_t count = json_array_size(list);
+    struct whole_step *steps = body_take(body, count + 1, sizeof(*steps));
+    const struct dbk_new_step **pointers = body_take(body, count + 1, sizeof(*pointers));
+    if (!steps || !pointers || !check_list(body, "steps", list))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        pointers[i] = &steps[i].step;
+        if (!take_step(body, json_array_get(list, i), &steps[i]))
+            return false;
+    }
+    build->steps = pointers;
+    build->step_count = count;
+    return true;
+}
+
+/* A value is given as text, or as base64. */
+static bool take_value(struct body *body, const json_t *object, struct dbk_new_data *out)
+{
+    struct value {
+        const char *name, *source, *value, *base64;
+    } value = {NULL, WRITING_SOURCE, NULL, NULL};
+    static const struct body_field fields[] = {
+        {"name", BODY_TEXT, true, offsetof(struct value, name)},
+        {"source", BODY_TEXT, false, offsetof(struct value, source)},
+        {"value", BODY_TEXT, false, offsetof(struct value, value)},
+        {"base64", BODY_TEXT, false, offsetof(struct value, base64)},
+        {.name = NULL}};
+    if (!body_read(body, object, fields, &value))
+        return false;
+    if (!value.value == !value.base64)
+        return body_refuse(body, "the data %.80s must have either value or base64", value.name);
+    *out = (struct dbk_new_data){value.name, value.value, 0, value.source};
+    if (value.base64)
+        return body_decode(body, value.base64, &out->value, &out->value_len);
+    out->value_len = strlen(value.value);
+    return true;
+}
+
+static bool take_data(struct body *body, const json_t *list, struct dbk_new_build *build)
+{
+    size_t count = json_array_size(list);
+    struct dbk_new_data *data = body_take(body, count + 1, sizeof(*data));
+    if (!data || !check_list(body, "data", list))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!take_value(body, json_array_get(list, i), &data[i]))
+            return false;
+    build->data = data;
+    build->data_count = count;
+    return true;
+}
+
+static bool take_parts(struct body *body, struct whole *whole)
+{
+    struct dbk_new_build *build = &whole->build;
+    return (!whole->sourcestamps || take_sourcestamps(body, whole->sourcestamps, build)) &&
+           (!whole->properties || writing_properties(body, whole->properties, &build->properties,
+                                                     &build->property_count)) &&
+           (!whole->steps || take_steps(body, whole->steps, build)) &&
+           (!whole->data || take_data(body, whole->data, build));
+}
+
+static void recorded(void *user, const struct dbk_error *error, int64_t buildid, int64_t number)
+{
+    struct exchange *exchange = user;
+    char place[64];
+    if (exchange_is_over(exchange, error))
+        return;
+    snprintf(place, sizeof(place), EXCHANGE_PREFIX "builds/%" PRId64, buildid);
+    writing_give(exchange, (struct writing_id[]){{"buildid", buildid}, {"number", number}}, 2, NULL,
+                 place);
+}
+
+static void record(struct exchange *exchange, const char *builder)
+{
+    struct whole whole = {.build = DBK_NEW_BUILD_INIT};
+    struct body body;
+    if (writing_read(exchange, &body, build_fields, &whole)) {
+        whole.build.builder = builder;
+        if (take_parts(&body, &whole))
+            exchange_submitted(exchange,
+                               dbk_record_build(exchange->server->store, &whole.build,
+                                                writing_call(exchange), recorded, exchange));
+        else
+            writing_refuse(exchange, &body);
+    }
+    body_fini(&body);
+}
+
+static void take_builder(void *user, const struct dbk_error *error,
+                         const struct dbk_builder *builder)
+{
+    struct exchange *exchange = user;
+    if (exchange_is_over(exchange, error))
+        return;
+    if (builder)
+        record(exchange, builder->name);
+    else
+        exchange_fail(exchange, 404, "there is no such builder");
+}
+
+void write_build(struct exchange *exchange)
+{
+    if (exchange->owner)
+        record(exchange, exchange->owner);
+    else
+        exchange_submitted(exchange,
+                           dbk_get_builder(exchange->server->store, exchange->ownerid,
+                                           exchange_call(exchange), take_builder, exchange));
+}
