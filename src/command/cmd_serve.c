@@ -9,6 +9,7 @@
 static int cmd_serve(const struct arguments *arguments)
 {
     struct serve_options serve = {.listen = arguments_value(arguments, "listen"),
+                                  .tokens = arguments_value(arguments, "tokens"),
                                   .is_read_only = arguments_has(arguments, "read-only")};
     char message[SERVE_MESSAGE_SIZE];
     struct dbk_store *store;
@@ -23,8 +24,8 @@ static int cmd_serve(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-    {"listen", 'l', OPTION_VALUE, "ADDRESS:PORT",
-     "on loopback; 127.0.0.1:8011, or the next port that is free"},
+    {"listen", 'l', OPTION_VALUE, "ADDRESS:PORT", "127.0.0.1:8011, or the next port that is free"},
+    {"tokens", 't', OPTION_VALUE, "FILE", "let in whoever has one of these (see `daybook token`)"},
     {"read-only", 0, OPTION_FLAG, NULL, "takes no writes"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
@@ -35,8 +36,10 @@ const struct subcommand subcommand_serve = {
     .name = "serve",
     .summary = "answer over HTTP, as Buildbot's REST API does",
     .usage = usage,
-    .about = "Serves what the database holds under /api/v2/, and records there, until Ctrl-C or\n"
-             "SIGTERM. Programs on this machine alone can ask, and all of them may.",
+    .about =
+        "Serves what the database holds under /api/v2/, and records there, until Ctrl-C or\n"
+        "SIGTERM. Without --tokens programs on this machine alone can ask, and all of them may.\n"
+        "With it every request needs a token, and it may listen elsewhere, in clear text.",
     .options = options,
     .common = COMMON_DB,
     .operand_max = 0,

@@ -96,6 +96,7 @@ extern const struct subcommand subcommand_run; /* cmd_run.c */
 extern const struct subcommand subcommand_serve;
 extern const struct subcommand subcommand_status;
 extern const struct subcommand subcommand_steps;
+extern const struct subcommand subcommand_token;
 
 /* All subcommands but the overview, in the order of the help; NULL-ended. */
 extern const struct subcommand *const subcommands[];

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* One a line. */
+/* clang-format off */
 const struct subcommand *const subcommands[] = {
-    &subcommand_run, /* one a line: the formatter obeys that */
+    &subcommand_run,
     &subcommand_log,
     &subcommand_builders,
     &subcommand_builds,
@@ -23,6 +25,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_data,
     &subcommand_events,
     &subcommand_serve,
+    &subcommand_token,
     &subcommand_init,
     &subcommand_check,
     &subcommand_adopt,
@@ -34,6 +37,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_help,
     NULL,
 };
+/* clang-format on */
 
 const struct subcommand *subcommand_find(const char *name)
 {

@@ -6,6 +6,7 @@
  */
 #include "exchange.h"
 
+#include "access.h"
 #include "connection.h"
 #include "head.h"
 #include "reply.h"
@@ -119,6 +120,8 @@ void exchange_fail(struct exchange *exchange, int http_status, const char *forma
     json_finish(&json);
     if (http_status == 405)
         add_allow(exchange, headers);
+    if (http_status == 401)
+        evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"daybook\"");
     if (http_status == 503)
         evhttp_add_header(headers, "Retry-After", "1");
     if (!reply_send(exchange, http_status)) {
@@ -297,7 +300,6 @@ static bool understand_write(struct exchange *exchange)
     enum route_body body = exchange->route->body;
     const struct query *query = &exchange->query;
     exchange->key = evhttp_find_header(headers, "Idempotency-Key");
-    exchange->scope = "http";
     if (exchange->key && (!*exchange->key || strlen(exchange->key) > KEY_MAX))
         return exchange_fail(exchange, 400, "an Idempotency-Key has 1 to %d bytes", KEY_MAX), false;
     if (query->count > (body == ROUTE_BYTES && query_value(query, "source")))
@@ -342,7 +344,7 @@ void exchange_begin(struct evhttp_request *request, void *user)
     connection->exchange = exchange;
     server->exchange_count++;
     evhttp_request_set_on_complete_cb(request, sent, exchange);
-    if (!head_check(request, &refusal)) {
+    if (!head_check(request, !server->tokens_path, &refusal) || !access_check(exchange, &refusal)) {
         exchange->is_closing = refusal.is_closing;
         exchange_fail(exchange, refusal.http_status, "%s", refusal.why);
     } else if (understand(exchange)) {

@@ -27,8 +27,9 @@ struct exchange {
     struct dbk_op op;
     struct dbk_error refusal;
 
-    const char *scope, *key; /* of a write; key is NULL when it has none */
-    unsigned methods;        /* that the path takes, of a request with another one */
+    char scope[TOKENS_NAME_MAX + 1]; /* of its operation key: who asks */
+    const char *key;                 /* of a write; NULL: none */
+    unsigned methods;                /* that the path takes, of a request with another one */
 
     struct path path;
     struct query query;

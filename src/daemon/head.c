@@ -15,7 +15,7 @@
 #include <strings.h>
 
 struct counts {
-    int length, host, encoding, type, key;
+    int length, host, encoding, type, key, authorization;
 };
 
 static bool is_token(const char *text)
@@ -88,6 +88,7 @@ static bool check_header(const struct evkeyval *header, struct counts *counts,
     counts->host += !strcasecmp(header->key, "Host");
     counts->type += !strcasecmp(header->key, "Content-Type");
     counts->key += !strcasecmp(header->key, "Idempotency-Key");
+    counts->authorization += !strcasecmp(header->key, "Authorization");
     counts->encoding += !strcasecmp(header->key, "Transfer-Encoding");
     return true;
 }
@@ -104,7 +105,7 @@ static bool check_framing(struct evhttp_request *request, struct counts *counts,
         return refuse(refusal, 411, "a request with a Transfer-Encoding is not taken", true);
     if (counts->host != 1)
         return refuse(refusal, 400, "a request names its Host once", true);
-    if (counts->type > 1 || counts->key > 1)
+    if (counts->type > 1 || counts->key > 1 || counts->authorization > 1)
         return refuse(refusal, 400, "a header that may stand once stands twice", true);
     return true;
 }
@@ -139,13 +140,14 @@ static bool is_target(struct evhttp_request *request)
     return !*text;
 }
 
-bool head_check(struct evhttp_request *request, struct head_refusal *out_refusal)
+bool head_check(struct evhttp_request *request, bool is_local, struct head_refusal *out_refusal)
 {
     struct counts counts = {.length = 0};
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     if (!is_target(request))
         return refuse(out_refusal, 400, "a bad request target", true);
-    if (!check_framing(request, &counts, out_refusal) || !check_origin(request, out_refusal))
+    if (!check_framing(request, &counts, out_refusal) ||
+        (is_local && !check_origin(request, out_refusal)))
         return false;
     /* evhttp would take the body of any other method for the next request. */
     bool may_have_body =

@@ -16,7 +16,8 @@ struct head_refusal {
 /* Whether the request says that its body is of a type; parameters behind it do not count. */
 bool head_has_type(struct evhttp_request *request, const char *type);
 
-/* Result: true, or false and *out_refusal. */
-bool head_check(struct evhttp_request *request, struct head_refusal *out_refusal);
+/* Checks it. Args: is_local: it must come from a program on this machine, which keeps foreign pages out where no
+ * token does. Result: true, or false and *out_refusal. */
+bool head_check(struct evhttp_request *request, bool is_local, struct head_refusal *out_refusal);
 
 #endif

@@ -81,9 +81,11 @@ int listen_begin(struct server *server, const char *address, char out_text[LISTE
                  "the address to listen at is ADDRESS:PORT, as in 127.0.0.1:8011");
         return DBK_INVALID;
     }
-    if (!is_loopback(&place)) {
-        snprintf(out_message, message_size,
-                 "it listens on loopback only (127.0.0.1, [::1]): whoever reaches it may read all");
+    if (!is_loopback(&place) && !server->tokens_path) {
+        snprintf(
+            out_message, message_size,
+            "without --tokens it listens on loopback only (127.0.0.1, [::1]): whoever reaches it "
+            "may do everything");
         return DBK_INVALID;
     }
     bool is_bound = bind_place(server, &place);

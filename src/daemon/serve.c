@@ -3,6 +3,7 @@
  */
 #include "serve.h"
 
+#include "access.h"
 #include "connection.h"
 #include "exchange.h"
 #include "listen.h"
@@ -45,8 +46,19 @@ static void stop(evutil_socket_t signo, short what, void *user)
     event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
 }
 
+/* The tokens again. Those from before stay when that fails, and stderr says so. */
+static void reload(evutil_socket_t signo, short what, void *user)
+{
+    struct server *server = user;
+    char message[TOKENS_MESSAGE_SIZE];
+    (void)signo;
+    (void)what;
+    if (server->tokens_path && !access_load(server, message))
+        fprintf(stderr, "daybook: %s\n", message);
+}
+
 struct events {
-    struct event *store, *terminated, *interrupted, *tick;
+    struct event *store, *terminated, *interrupted, *hung_up, *tick;
 };
 
 static bool events_begin(struct server *server, struct events *events)
@@ -56,15 +68,18 @@ static bool events_begin(struct server *server, struct events *events)
     events->store = event_new(base, dbk_fd(server->store), EV_READ | EV_PERSIST, dispatch, server);
     events->terminated = evsignal_new(base, SIGTERM, stop, server);
     events->interrupted = evsignal_new(base, SIGINT, stop, server);
+    events->hung_up = evsignal_new(base, SIGHUP, reload, server);
     events->tick = event_new(base, -1, EV_PERSIST, sweep, server);
-    return events->store && events->terminated && events->interrupted && events->tick &&
-           !event_add(events->store, NULL) && !event_add(events->terminated, NULL) &&
-           !event_add(events->interrupted, NULL) && !event_add(events->tick, &tick);
+    return events->store && events->terminated && events->interrupted && events->hung_up &&
+           events->tick && !event_add(events->store, NULL) &&
+           !event_add(events->terminated, NULL) && !event_add(events->interrupted, NULL) &&
+           !event_add(events->hung_up, NULL) && !event_add(events->tick, &tick);
 }
 
 static void events_end(struct events *events)
 {
-    struct event *all[] = {events->store, events->terminated, events->interrupted, events->tick};
+    struct event *all[] = {events->store, events->terminated, events->interrupted, events->hung_up,
+                           events->tick};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         if (all[i])
             event_free(all[i]);
@@ -86,7 +101,7 @@ static void configure(struct server *server)
 
 static int run(struct server *server, const char *address, char *out_message)
 {
-    struct events events = {NULL, NULL, NULL, NULL};
+    struct events events = {.store = NULL};
     char place[LISTEN_TEXT_SIZE];
     int status = listen_begin(server, address, place, out_message, SERVE_MESSAGE_SIZE);
     if (status)
@@ -112,14 +127,17 @@ static int run(struct server *server, const char *address, char *out_message)
 int serve_run(struct dbk_store *store, const struct serve_options *options,
               char out_message[SERVE_MESSAGE_SIZE])
 {
-    struct server server = {.store = store, .is_read_only = options->is_read_only};
+    struct server server = {
+        .store = store, .is_read_only = options->is_read_only, .tokens_path = options->tokens};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     int status = DBK_NO_MEMORY;
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
     sigaction(SIGPIPE, &ignore, &before);
     server.base = event_base_new();
     server.http = server.base ? evhttp_new(server.base) : NULL;
-    if (server.http && reply_init(&server)) {
+    if (server.tokens_path && !access_load(&server, out_message)) {
+        status = DBK_DENIED;
+    } else if (server.http && reply_init(&server)) {
         configure(&server);
         status = run(&server, options->listen, out_message);
     }
@@ -128,6 +146,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     if (server.base)
         event_base_free(server.base);
     reply_fini(&server);
+    tokens_fini(&server.tokens);
     sigaction(SIGPIPE, &before, NULL);
     return status;
 }

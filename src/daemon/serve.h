@@ -11,16 +11,19 @@
 
 struct serve_options {
     const char *listen; /* "ADDRESS:PORT"; NULL: 127.0.0.1:8011 or the next port that is free */
-    bool is_read_only;  /* it takes no writes */
+    const char
+        *tokens; /* the file of tokens; NULL: none are needed, and it listens on loopback only */
+    bool is_read_only; /* it takes no writes */
 };
 
 /* Room for a sentence that says why there is no service. */
 #define SERVE_MESSAGE_SIZE 256
 
 /*
- * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. Signals and
+ * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. SIGHUP reads the
+ * tokens again. Signals and
  * SIGPIPE are its own meanwhile. The store is the caller's, who closes it afterwards.
- * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_UNREACHABLE (it is taken),
+ * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_DENIED (the file of tokens), DBK_UNREACHABLE (it is taken),
  * DBK_NO_MEMORY, with a sentence in out_message.
  */
 int serve_run(struct dbk_store *store, const struct serve_options *options,

@@ -4,6 +4,8 @@
 #ifndef DAEMON_SERVER_H
 #define DAEMON_SERVER_H
 
+#include "../share/tokens.h"
+
 #include <daybook.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -36,9 +38,11 @@ struct server {
     struct evhttp_bound_socket *bound;
     struct connection *connections; /* a list; the newest first */
     int connection_count;
-    int exchange_count; /* requests whose answer is not gone yet */
-    int64_t held_len;   /* bytes that came on them and are not answered */
-    bool is_read_only;  /* it takes no writes */
+    int exchange_count;      /* requests whose answer is not gone yet */
+    int64_t held_len;        /* bytes that came on them and are not answered */
+    bool is_read_only;       /* it takes no writes */
+    const char *tokens_path; /* NULL: no tokens, but loopback alone */
+    struct tokens tokens;
     bool is_stopping;
     bool is_full; /* new connections wait until one ends */
     struct {
