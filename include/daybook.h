@@ -585,7 +585,8 @@ DBK_API int dbk_add_build_locks_duration(struct dbk_store *store, int64_t buildi
 
 /*
  * Finishes a build now, also one that is finished already.
- * Args: results is 0 to 6. Errors: DBK_NOT_FOUND. Buildbot: finishBuild.
+ * Args: results is 0 to 6; in a Buildbot database any 32-bit number from 0 on.
+ * Errors: DBK_NOT_FOUND. Buildbot: finishBuild.
  */
 DBK_API int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
                              const struct dbk_call *call, dbk_done_fn *done, void *user);
@@ -720,7 +721,7 @@ DBK_API int dbk_set_step_state_string(struct dbk_store *store, int64_t stepid,
                                       const char *state_string, const struct dbk_call *call,
                                       dbk_done_fn *done, void *user);
 
-/* Finishes a step now, also one that is finished already. Args: results is 0 to 6.
+/* Finishes a step now, also one that is finished already. Args: results as in dbk_finish_build().
  * Errors: DBK_NOT_FOUND. Buildbot: finishStep. */
 DBK_API int dbk_finish_step(struct dbk_store *store, int64_t stepid, int64_t results, bool hidden,
                             const struct dbk_call *call, dbk_done_fn *done, void *user);

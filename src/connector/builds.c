@@ -371,7 +371,7 @@ int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
 {
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
-    dbki_check_results(&check, results);
+    dbki_check_kept_results(&check, store, results);
     if (check.status)
         return check.status;
     struct finish_op *op = dbki_op_new(&FINISH_KIND, sizeof *op, 256, (dbki_callback *)done, user);

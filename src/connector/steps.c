@@ -336,7 +336,7 @@ static void set_state_string_bind(struct dbki_op *op, struct dbki_binder *binder
 }
 
 /* The argument carries both: results, and 256 for hidden. */
-enum { HIDDEN = 256 };
+static const int64_t HIDDEN = INT64_C(1) << 32;
 
 static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
@@ -401,7 +401,7 @@ int dbk_finish_step(struct dbk_store *store, int64_t stepid, int64_t results, bo
 {
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
-    dbki_check_results(&check, results);
+    dbki_check_kept_results(&check, store, results);
     if (check.status)
         return check.status;
     return dbki_write_submit(store, &FINISH_KIND, stepid, dbki_int(results + (hidden ? HIDDEN : 0)),

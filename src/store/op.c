@@ -171,6 +171,15 @@ void dbki_check_text(struct dbki_check *check, const char *field, const char *te
     }
 }
 
+void dbki_check_kept_results(struct dbki_check *check, const struct dbk_store *store,
+                             int64_t results)
+{
+    if (check->status || store->schema.is_own)
+        dbki_check_results(check, results);
+    else if (results < 0 || results > INT32_MAX)
+        check->status = dbki_refuse(check->call, DBK_INVALID, "results must be 0 to %d", INT32_MAX);
+}
+
 void dbki_check_results(struct dbki_check *check, int64_t results)
 {
     if (!check->status && !dbk_results_name(results))

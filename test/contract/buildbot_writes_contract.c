@@ -181,6 +181,23 @@ static void writes_master__adds_builds_and_steps_too(void **state)
     assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
 }
 
+static void finish__takes_any_results_that_buildbots_column_holds(void **state)
+{
+    struct buildbot *b = *state;
+    struct answer a;
+    const int64_t wrong[] = {-1, (int64_t)INT32_MAX + 1, DBK_NONE};
+    buildbot_open(b, "?writes=existing");
+    ASK(&a, b->store, on_done, dbk_finish_build, 1, 7);
+    ASK(&a, b->store, on_done, dbk_finish_step, 1, INT32_MAX, false);
+    assert_int_equal(raw_int(b->path, "SELECT results FROM builds WHERE id = 1"), 7);
+    assert_int_equal(raw_int(b->path, "SELECT results FROM steps WHERE id = 1"), INT32_MAX);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, 1, wrong[i]), DBK_INVALID);
+        assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_step, 1, wrong[i], false),
+                         DBK_INVALID);
+    }
+}
+
 static void writes__leave_no_tables_of_ours(void **state)
 {
     struct buildbot *b = *state;
@@ -483,6 +500,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(mode_ro__refuses_every_write_whatever_may_be_written),
         cmocka_unit_test(writes_existing__changes_what_is_there_and_adds_nothing),
         cmocka_unit_test(writes_master__adds_builds_and_steps_too),
+        cmocka_unit_test(finish__takes_any_results_that_buildbots_column_holds),
         cmocka_unit_test(writes__leave_no_tables_of_ours),
         cmocka_unit_test(operation_key__needs_our_tables),
         cmocka_unit_test(dirty__of_a_property_that_is_there_twice_the_last_counts),
