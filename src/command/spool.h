@@ -78,6 +78,9 @@ void spool_leave(struct spool_entry *entry);
  * *out_count is 0. A folder that is not there has none. */
 int spool_list(char (**out_keys)[SPOOL_KEY_SIZE], size_t *out_count);
 
+/* How many bytes of output are in the spool. */
+int64_t spool_output_size(void);
+
 /* Names a run's files, without a lock. End it with spool_leave(). */
 void spool_name(struct spool_entry *entry, const char *key);
 

@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Copies the KEY of "KEY.run". Result: whether it is such a name. */
 static bool read_name(const char *name, char key[SPOOL_KEY_SIZE])
@@ -57,4 +59,23 @@ int spool_list(char (**out_keys)[SPOOL_KEY_SIZE], size_t *out_count)
     *out_keys = keys;
     *out_count = error ? 0 : count;
     return error;
+}
+
+int64_t spool_output_size(void)
+{
+    char *folder = spool_folder();
+    DIR *dir = folder ? opendir(folder) : NULL;
+    struct dirent *found;
+    struct stat about;
+    int64_t size = 0;
+    free(folder);
+    while (dir && (found = readdir(dir))) {
+        const char *ending = strrchr(found->d_name, '.');
+        if (ending && !strcmp(ending, ".out") &&
+            !fstatat(dirfd(dir), found->d_name, &about, AT_SYMLINK_NOFOLLOW))
+            size += about.st_size;
+    }
+    if (dir)
+        closedir(dir);
+    return size;
 }

@@ -8,8 +8,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FORMAT 1
+
+/* A job whose database is gone for months must not fill the disk of the home directory. */
+#define OUTPUT_MAX (256 << 20)
+#define NOT_KEPT "[daybook kept no output: the runs that wait to be recorded have 256 MiB of it]\n"
 
 /* What KEY.json is made from. */
 struct writing {
@@ -104,13 +109,16 @@ static int write_outputs(void *user, FILE *file)
 {
     struct writing *writing = user;
     const struct record *record = writing->record;
+    bool is_full = spool_output_size() >= OUTPUT_MAX;
     int64_t offset = 0;
     for (size_t i = 0; i < record->step_count; i++) {
         size_t len = 0;
         char *output = capture_copy(&record->steps[i].output, &len);
         if (!output)
             return ENOMEM;
-        bool is_written = fwrite(output, 1, len, file) == len;
+        if (is_full)
+            len = strlen(NOT_KEPT);
+        bool is_written = fwrite(is_full ? NOT_KEPT : output, 1, len, file) == len;
         free(output);
         if (!is_written)
             return errno;

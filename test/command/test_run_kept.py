@@ -524,6 +524,16 @@ class Push(Kept):
         self.daybook("push")
         self.assertEqual(self.log("sh"), done.out)
 
+    def test_once_much_output_is_kept_more_records_come_without(self):
+        self.path = self.file("later/daybook.sqlite")
+        os.makedirs(self.spool, 0o700)
+        with open(os.path.join(self.spool, "1-0.out"), "wb") as much:
+            much.truncate(256 << 20)
+        self.job("--db", self.path)
+        os.mkdir(self.file("later"))
+        self.daybook("push")
+        self.assertRegex(self.log("sh"), rb"^\[daybook kept no output: [^\n]* 256 MiB of it\]\n$")
+
 
 class Killed(Kept):
     def kill_one(self, script="echo begun; exec sleep 60", **popen):
