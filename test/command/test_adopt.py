@@ -221,6 +221,44 @@ class TestCheck(AdoptCase):
         self.assertTrue(done.out.endswith("\r\x1b[Knothing was found\n"))
 
 
+    def test_what_a_migration_dropped_is_restored_by_the_command_that_it_names(self):
+        self.daybook("adopt")
+        adopted = self.schema()
+        for table in ("builds", "steps"):
+            self.migrate(table)
+        done = self.daybook("check")
+        self.assertEqual((done.code, done.err), (1, ""))
+        self.assertEqual(done.out.splitlines()[0],
+                         "missing daybook_builds_complete: the index daybook_builds_complete is missing: "
+                         "`daybook adopt` makes it again")
+        command = done.out.split("`daybook ")[1].split("`")[0]
+        self.assertEqual(self.daybook(*command.split()).code, 0)
+        self.assertEqual(self.daybook("check").out, "nothing was found\n")
+        self.assertEqual([row[:2] for row in self.schema()], [row[:2] for row in adopted])
+        self.assertEqual(self.sql("PRAGMA integrity_check"), [("ok",)])
+
+    def migrate(self, table):
+        """Copies a table into a new one that takes its name, as Buildbot's migrations do on SQLite."""
+        create = self.sql(f"SELECT sql FROM sqlite_master WHERE name = '{table}'")[0][0]
+        indexes = self.sql("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
+                           f" AND tbl_name = '{table}' AND name NOT LIKE 'daybook%'")
+        copy = f"_alembic_tmp_{table}"
+        self.sql(f"CREATE TABLE {copy} {create[create.index('('):]}")
+        self.sql(f"INSERT INTO {copy} SELECT * FROM {table}")
+        self.sql(f"DROP TABLE {table}")
+        self.sql(f"ALTER TABLE {copy} RENAME TO {table}")
+        for (statement,) in indexes:
+            self.sql(statement)
+
+    def test_an_unknown_revision_is_one_warning_and_is_read_on(self):
+        self.sql("UPDATE alembic_version SET version_num = '099'")
+        done = self.daybook("builds")
+        self.assertEqual(done.code, 0)
+        self.assertEqual(len(done.err.splitlines()), 1)
+        self.assertRegex(done.err, "^daybook: warning: .*099")
+        self.assertGreater(len(done.out.splitlines()), 10)
+
+
 class TestUpgrade(AdoptCase):
     def test_an_older_store_is_refused_until_it_is_brought_up(self):
         run(self.folder, "run", "--db", "own.sqlite", "-b", "x", "--", "true")

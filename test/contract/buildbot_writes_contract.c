@@ -1,5 +1,5 @@
 /* What may be written to a Buildbot database, and what dirty ones hold. */
-#include "buildbot.h"
+#include "adoption.h"
 
 /* ----------------------------------------------------------------------- what may be written ---- */
 
@@ -209,6 +209,28 @@ static void writes__leave_no_tables_of_ours(void **state)
         assert_int_equal(write_one(b, which, &a), DBK_OK);
     buildbot_close(b);
     assert_string_equal(raw_text(b->path, sql), before);
+}
+
+static void adopted__every_write_keeps_the_file_whole_and_buildbots_schema(void **state)
+{
+    struct buildbot *b = *state;
+    struct answer a;
+    struct reports r = {.count = 0};
+    const char *before = raw_text(b->path, BUILDBOT_SCHEMA),
+               *whole = raw_text(b->path, WHOLE_SCHEMA);
+    assert_int_equal(long_run_alone(b, &r, dbk_adopt), DBK_OK);
+    buildbot_open(b, "?writes=master");
+    for (int which = 0; which < FIND_BUILDER; which++)
+        assert_int_equal(write_one(b, which, &a), DBK_OK);
+    for (int which = FIND_BUILDER; which < WRITE_COUNT; which++)
+        assert_int_equal(write_one(b, which, &a), DBK_UNSUPPORTED);
+    buildbot_close(b);
+    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    assert_string_equal(raw_text(b->path, BUILDBOT_SCHEMA), before);
+    assert_true(raw_int(b->path, "SELECT count(*) FROM daybook_events") >= 10);
+    assert_int_equal(long_run_alone(b, &r, dbk_release), DBK_OK);
+    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), whole);
 }
 
 static void operation_key__needs_our_tables(void **state)
@@ -502,6 +524,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(writes_master__adds_builds_and_steps_too),
         cmocka_unit_test(finish__takes_any_results_that_buildbots_column_holds),
         cmocka_unit_test(writes__leave_no_tables_of_ours),
+        cmocka_unit_test(adopted__every_write_keeps_the_file_whole_and_buildbots_schema),
         cmocka_unit_test(operation_key__needs_our_tables),
         cmocka_unit_test(dirty__of_a_property_that_is_there_twice_the_last_counts),
         cmocka_unit_test(dirty__the_next_set_makes_them_one),

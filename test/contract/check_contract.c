@@ -191,6 +191,11 @@ static void check__what_a_migration_dropped_is_named_with_the_command(void **sta
     expect_found(b, "");
     assert_int_equal(raw_int(b->path, "SELECT count(*) FROM daybook_lineage"), lineages);
     assert_string_equal(raw_text(b->path, names), before);
+    /* Released, the schema is the migration's. */
+    const char *migrated = raw_text(b->path, BUILDBOT_SCHEMA);
+    assert_int_equal(long_run_alone(b, &r, dbk_release), DBK_OK);
+    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), migrated);
+    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
 }
 
 /* What should be in the lineages, and what is. */
@@ -232,6 +237,19 @@ static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
     assert_string_equal(raw_text(b->path, LINEAGES), raw_text(b->path, SUCCESSFUL));
 }
 
+static void check__a_column_that_keeps_daybook_from_writing_is_named(void **state)
+{
+    struct buildbot *b = *state;
+    struct reports r = {.count = 0};
+    adopt(b);
+    raw_run(b->path, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
+                     " 'hidden SMALLINT', 'mood TEXT NOT NULL, hidden SMALLINT')"
+                     " WHERE name = 'steps'; PRAGMA writable_schema = RESET");
+    check(b, &r);
+    assert_string_equal(r.findings, "unsafe steps.mood -9223372036854775808\n");
+    assert_non_null(strstr(r.texts, "steps.mood must have a value"));
+}
+
 static void check__what_is_unsafe_is_said(void **state)
 {
     struct buildbot *b = *state;
@@ -265,6 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(check__others_have_their_turn_meanwhile),
         cmocka_unit_test(check__what_a_migration_dropped_is_named_with_the_command),
         cmocka_unit_test(check__a_dropped_table_is_off_until_it_is_made_again),
+        cmocka_unit_test(check__a_column_that_keeps_daybook_from_writing_is_named),
         cmocka_unit_test(check__what_is_unsafe_is_said),
     };
     return buildbot_run("check", argc > 1 ? argv[1] : NULL, tests, COUNT_OF(tests));
