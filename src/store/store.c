@@ -159,11 +159,14 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
                               DBK_VERSION);
     /* Not there; or its making was cut off, which whoever may write undoes and begins anew. */
     bool is_unmade = status == DBK_NOT_FOUND || status == DBK_DENIED;
-    if (status && !(is_unmade && options->is_created && !store->url.is_read_only))
+    bool may_change = !store->url.is_read_only;
+    /* An adoption that was cut off in a commit is undone by the writer's connection, too. */
+    bool is_cut_off = status == DBK_DENIED && options->is_exclusive;
+    if (status && !(may_change && (is_cut_off || (is_unmade && options->is_created))))
         return status;
     dbki_error_clear(error);
     status = DBK_OK;
-    if (options->is_exclusive && !store->url.is_read_only) {
+    if (options->is_exclusive && may_change) {
         store->is_exclusive = true;
         for (int i = 0; i < store->worker_count; i++)
             store->engine->close(store->workers[i].conn);

@@ -151,6 +151,30 @@ class TestAdopt(AdoptCase):
             self.assertEqual(self.daybook("release").code, 0)
             self.assertEqual(self.schema(), before)
 
+    def test_a_commit_that_was_cut_off_is_undone_first(self):
+        before = self.schema()
+        for word, expected in (("adopt", "adopted"), ("release", "nothing is to be done")):
+            with self.subTest(word=word):
+                self.cut_off_a_commit()
+                self.assertGreater(os.path.getsize(self.path + "-journal"), 0)
+                self.assertIn("undone", self.daybook("check").err)
+                done = self.daybook(word)
+                self.assertEqual((done.code, done.err), (0, ""))
+                self.assertEqual(done.out.splitlines()[-1], expected)
+                self.assertEqual(self.sql("SELECT count(*) FROM builds WHERE state_string = 'cut'"), [(0,)])
+                self.daybook("release")
+                self.assertEqual(self.schema(), before)
+
+    def cut_off_a_commit(self):
+        """Leaves a journal behind that has to be rolled back: its pages have gone into the file."""
+        script = ("import os, sqlite3, sys\n"
+                  "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+                  "for sql in ('PRAGMA cache_size = 2', 'BEGIN', 'CREATE TABLE daybook_marks (x)',"
+                  " \"UPDATE builds SET state_string = 'cut'\", \"UPDATE steps SET state_string = 'cut'\"):\n"
+                  "    db.execute(sql)\n"
+                  "os.kill(os.getpid(), 9)\n")
+        subprocess.run([sys.executable, "-c", script, self.path], check=False, timeout=60)
+
     def has_turn(self):
         """Whether somebody has the turn among daybook's processes: SQLite's lock is what he takes next."""
         try:
