@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Calls:
     """What a Store can be asked."""
 
-    def _ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Any:
+    def ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Any:
+        """Submits the call of that name, which every other method here does. `make` makes a record of its
+        members, given by position; with None their tuple is the record."""
         raise NotImplementedError
 
     # ---- Builds
@@ -26,22 +28,22 @@ class Calls:
     def get_build(
         self, buildid: Optional[int], *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Build]]:
-        return self._ask("get_build", records.Build, call, buildid)
+        return self.ask("get_build", records.Build, call, buildid)
 
     def get_build_by_number(
         self, builderid: int, number: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Build]]:
-        return self._ask("get_build_by_number", records.Build, call, builderid, number)
+        return self.ask("get_build_by_number", records.Build, call, builderid, number)
 
     def get_prev_build(
         self, builderid: int, number: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Build]]:
-        return self._ask("get_prev_build", records.Build, call, builderid, number)
+        return self.ask("get_prev_build", records.Build, call, builderid, number)
 
     def get_next_build(
         self, builderid: int, number: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Build]]:
-        return self._ask("get_next_build", records.Build, call, builderid, number)
+        return self.ask("get_next_build", records.Build, call, builderid, number)
 
     def get_prev_successful_build(
         self,
@@ -51,7 +53,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Optional[records.Build]]:
-        return self._ask(
+        return self.ask(
             "get_prev_successful_build",
             records.Build,
             call,
@@ -70,7 +72,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Page[records.Build]]:
-        return self._ask(
+        return self.ask(
             "get_builds",
             _build_of(spec),
             call,
@@ -84,14 +86,14 @@ class Calls:
     def get_builds_for_change(
         self, changeid: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Build]]:
-        return self._ask(
+        return self.ask(
             "get_builds_for_change", _build_of(spec), call, changeid, native_spec(spec)
         )
 
     def get_triggered_builds(
         self, buildid: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Build]]:
-        return self._ask("get_triggered_builds", _build_of(spec), call, buildid, native_spec(spec))
+        return self.ask("get_triggered_builds", _build_of(spec), call, buildid, native_spec(spec))
 
     def add_build(
         self,
@@ -103,41 +105,41 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Tuple[int, int]]:
-        return self._ask(
+        return self.ask(
             "add_build", None, call, builderid, buildrequestid, workerid, masterid, state_string
         )
 
     def set_build_state_string(
         self, buildid: int, state_string: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("set_build_state_string", None, call, buildid, state_string)
+        return self.ask("set_build_state_string", None, call, buildid, state_string)
 
     def add_build_locks_duration(
         self, buildid: int, duration_s: int, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("add_build_locks_duration", None, call, buildid, duration_s)
+        return self.ask("add_build_locks_duration", None, call, buildid, duration_s)
 
     def finish_build(
         self, buildid: int, results: int, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("finish_build", None, call, buildid, results)
+        return self.ask("finish_build", None, call, buildid, results)
 
     # ---- Properties
 
     def get_build_properties(
         self, buildid: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Property]]:
-        return self._ask("get_build_properties", records.Property, call, buildid, native_spec(spec))
+        return self.ask("get_build_properties", records.Property, call, buildid, native_spec(spec))
 
     def get_properties_of(
         self, buildids: Sequence[int], *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Property]]:
-        return self._ask("get_properties_of", records.Property, call, buildids)
+        return self.ask("get_properties_of", records.Property, call, buildids)
 
     def set_build_property(
         self, buildid: int, name: str, value: str, source: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("set_build_property", None, call, buildid, name, value, source)
+        return self.ask("set_build_property", None, call, buildid, name, value, source)
 
     def set_build_properties(
         self,
@@ -146,7 +148,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[None]:
-        return self._ask(
+        return self.ask(
             "set_build_properties", None, call, buildid, tuple(tuple(each) for each in properties)
         )
 
@@ -161,22 +163,22 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Optional[records.Step]]:
-        return self._ask("get_step", records.Step, call, stepid, buildid, number, name)
+        return self.ask("get_step", records.Step, call, stepid, buildid, number, name)
 
     def get_steps(
         self, buildid: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Step]]:
-        return self._ask("get_steps", records.Step, call, buildid, native_spec(spec))
+        return self.ask("get_steps", records.Step, call, buildid, native_spec(spec))
 
     def get_steps_of(
         self, buildids: Sequence[int], *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Step]]:
-        return self._ask("get_steps_of", records.Step, call, buildids)
+        return self.ask("get_steps_of", records.Step, call, buildids)
 
     def add_step(
         self, buildid: int, name: str, state_string: str, *, call: Optional[Call] = None
     ) -> Deferred[Tuple[int, int, str]]:
-        return self._ask("add_step", None, call, buildid, name, state_string)
+        return self.ask("add_step", None, call, buildid, name, state_string)
 
     def start_step(
         self,
@@ -186,34 +188,34 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[None]:
-        return self._ask("start_step", None, call, stepid, started_at, locks_acquired)
+        return self.ask("start_step", None, call, stepid, started_at, locks_acquired)
 
     def set_step_locks_acquired_at(
         self, stepid: int, locks_acquired_at: Optional[int] = None, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("set_step_locks_acquired_at", None, call, stepid, locks_acquired_at)
+        return self.ask("set_step_locks_acquired_at", None, call, stepid, locks_acquired_at)
 
     def set_step_state_string(
         self, stepid: int, state_string: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("set_step_state_string", None, call, stepid, state_string)
+        return self.ask("set_step_state_string", None, call, stepid, state_string)
 
     def finish_step(
         self, stepid: int, results: int, hidden: bool = False, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("finish_step", None, call, stepid, results, hidden)
+        return self.ask("finish_step", None, call, stepid, results, hidden)
 
     def add_url(
         self, stepid: int, name: str, url: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("add_url", None, call, stepid, name, url)
+        return self.ask("add_url", None, call, stepid, name, url)
 
     # ---- Build data
 
     def set_build_data(
         self, buildid: int, name: str, value: bytes, source: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("set_build_data", None, call, buildid, name, value, source)
+        return self.ask("set_build_data", None, call, buildid, name, value, source)
 
     def set_build_data_from_fd(
         self,
@@ -226,26 +228,26 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[None]:
-        return self._ask(
+        return self.ask(
             "set_build_data_from_fd", None, call, buildid, name, fd, offset, length, source
         )
 
     def get_build_data(
         self, buildid: int, name: str, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.BuildData]]:
-        return self._ask("get_build_data", records.BuildData, call, buildid, name)
+        return self.ask("get_build_data", records.BuildData, call, buildid, name)
 
     def get_build_data_range(
         self, buildid: int, name: str, offset: int, length: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.BuildData]]:
-        return self._ask(
+        return self.ask(
             "get_build_data_range", records.BuildData, call, buildid, name, offset, length
         )
 
     def get_build_data_no_value(
         self, buildid: int, name: str, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.BuildData]]:
-        return self._ask("get_build_data_no_value", records.BuildData, call, buildid, name)
+        return self.ask("get_build_data_no_value", records.BuildData, call, buildid, name)
 
     def get_all_build_data_no_values(
         self,
@@ -255,7 +257,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Page[records.BuildData]]:
-        return self._ask(
+        return self.ask(
             "get_all_build_data_no_values",
             records.BuildData,
             call,
@@ -267,37 +269,37 @@ class Calls:
     def delete_build_data(
         self, buildid: int, name: str, *, call: Optional[Call] = None
     ) -> Deferred[None]:
-        return self._ask("delete_build_data", None, call, buildid, name)
+        return self.ask("delete_build_data", None, call, buildid, name)
 
     def delete_old_build_data(
         self, older_than: int, *, call: Optional[Call] = None
     ) -> Deferred[int]:
-        return self._ask("delete_old_build_data", None, call, older_than)
+        return self.ask("delete_old_build_data", None, call, older_than)
 
     def count_old_build_data(
         self, older_than: int, *, call: Optional[Call] = None
     ) -> Deferred[Tuple[int, int]]:
-        return self._ask("count_old_build_data", None, call, older_than)
+        return self.ask("count_old_build_data", None, call, older_than)
 
     def give_space_back(self, *, call: Optional[Call] = None) -> Deferred[int]:
-        return self._ask("give_space_back", None, call)
+        return self.ask("give_space_back", None, call)
 
     # ---- What builds hang on
 
     def find_builder_id(
         self, name: str, is_added: bool = False, *, call: Optional[Call] = None
     ) -> Deferred[int]:
-        return self._ask("find_builder_id", None, call, name, is_added)
+        return self.ask("find_builder_id", None, call, name, is_added)
 
     def find_worker_id(
         self, name: str, is_added: bool = False, *, call: Optional[Call] = None
     ) -> Deferred[int]:
-        return self._ask("find_worker_id", None, call, name, is_added)
+        return self.ask("find_worker_id", None, call, name, is_added)
 
     def find_master_id(
         self, name: str, is_added: bool = False, *, call: Optional[Call] = None
     ) -> Deferred[int]:
-        return self._ask("find_master_id", None, call, name, is_added)
+        return self.ask("find_master_id", None, call, name, is_added)
 
     def find_sourcestamp_id(
         self,
@@ -311,7 +313,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[int]:
-        return self._ask(
+        return self.ask(
             "find_sourcestamp_id",
             None,
             call,
@@ -335,7 +337,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[int]:
-        return self._ask(
+        return self.ask(
             "add_buildset",
             None,
             call,
@@ -356,7 +358,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[int]:
-        return self._ask(
+        return self.ask(
             "add_buildrequest", None, call, buildsetid, builderid, priority, waited_for
         )
 
@@ -378,7 +380,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[int]:
-        return self._ask(
+        return self.ask(
             "add_change",
             None,
             call,
@@ -400,67 +402,67 @@ class Calls:
     def get_builder(
         self, builderid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Builder]]:
-        return self._ask("get_builder", records.Builder, call, builderid)
+        return self.ask("get_builder", records.Builder, call, builderid)
 
     def get_worker(
         self, workerid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Worker]]:
-        return self._ask("get_worker", records.Worker, call, workerid)
+        return self.ask("get_worker", records.Worker, call, workerid)
 
     def get_master(
         self, masterid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Master]]:
-        return self._ask("get_master", records.Master, call, masterid)
+        return self.ask("get_master", records.Master, call, masterid)
 
     def get_sourcestamp(
         self, sourcestampid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Sourcestamp]]:
-        return self._ask("get_sourcestamp", records.Sourcestamp, call, sourcestampid)
+        return self.ask("get_sourcestamp", records.Sourcestamp, call, sourcestampid)
 
     def get_buildset(
         self, buildsetid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Buildset]]:
-        return self._ask("get_buildset", records.Buildset, call, buildsetid)
+        return self.ask("get_buildset", records.Buildset, call, buildsetid)
 
     def get_buildrequest(
         self, buildrequestid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Buildrequest]]:
-        return self._ask("get_buildrequest", records.Buildrequest, call, buildrequestid)
+        return self.ask("get_buildrequest", records.Buildrequest, call, buildrequestid)
 
     def get_change(
         self, changeid: int, *, call: Optional[Call] = None
     ) -> Deferred[Optional[records.Change]]:
-        return self._ask("get_change", records.Change, call, changeid)
+        return self.ask("get_change", records.Change, call, changeid)
 
     def get_builders(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Builder]]:
-        return self._ask("get_builders", records.Builder, call, native_spec(spec))
+        return self.ask("get_builders", records.Builder, call, native_spec(spec))
 
     def get_workers(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Worker]]:
-        return self._ask("get_workers", records.Worker, call, native_spec(spec))
+        return self.ask("get_workers", records.Worker, call, native_spec(spec))
 
     def get_masters(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Master]]:
-        return self._ask("get_masters", records.Master, call, native_spec(spec))
+        return self.ask("get_masters", records.Master, call, native_spec(spec))
 
     def get_buildsets(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Buildset]]:
-        return self._ask("get_buildsets", records.Buildset, call, native_spec(spec))
+        return self.ask("get_buildsets", records.Buildset, call, native_spec(spec))
 
     def get_buildrequests(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Buildrequest]]:
-        return self._ask("get_buildrequests", records.Buildrequest, call, native_spec(spec))
+        return self.ask("get_buildrequests", records.Buildrequest, call, native_spec(spec))
 
     def get_changes(
         self, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Change]]:
-        return self._ask("get_changes", records.Change, call, native_spec(spec))
+        return self.ask("get_changes", records.Change, call, native_spec(spec))
 
     def get_sourcestamps(
         self,
@@ -469,7 +471,7 @@ class Calls:
         *,
         call: Optional[Call] = None,
     ) -> Deferred[Page[records.Sourcestamp]]:
-        return self._ask(
+        return self.ask(
             "get_sourcestamps", records.Sourcestamp, call, buildsetid, native_spec(spec)
         )
 
@@ -478,7 +480,7 @@ class Calls:
     def get_events(
         self, position: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
     ) -> Deferred[Page[records.Event]]:
-        return self._ask("get_events", records.Event, call, position, native_spec(spec))
+        return self.ask("get_events", records.Event, call, position, native_spec(spec))
 
 
 def _build_of(spec: Optional[Spec]) -> Any:

@@ -138,8 +138,7 @@ class Store(Calls):
 
     # ---- Submitting
 
-    def _ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Operation:
-        """Submits a call. `make` makes a record of its members; with None their tuple is the record."""
+    def ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Operation:
         operation = Operation(self)
         options = None if call is None else (call.timeout_ms, call.scope, call.key)
         head = (make, options, *args)

@@ -335,7 +335,7 @@ static void set_state_string_bind(struct dbki_op *op, struct dbki_binder *binder
     bind_change(op, binder, &SET_STATE_STRING, "updated");
 }
 
-/* The argument carries both: results, and 256 for hidden. */
+/* The argument carries both: results, and this for hidden. */
 static const int64_t HIDDEN = INT64_C(1) << 32;
 
 static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)

@@ -31,7 +31,7 @@ class TestInterface(unittest.TestCase):
     def test_every_call_of_the_header_is_there_or_named_as_left_out(self):
         declared = set(re.findall(r"^DBK_API\b[^;]*?\bdbk_(\w+)\s*\(", HEADER, re.M))
         offered = {name for name, _ in inspect.getmembers(Calls, inspect.isfunction) if name[0] != "_"}
-        self.assertEqual(declared - OTHER - LEFT_OUT, offered)
+        self.assertEqual(declared - OTHER - LEFT_OUT, offered - {"ask"})
 
     def test_every_record_has_the_members_of_its_struct_in_their_order(self):
         names = {"Info": "info", "Stats": "stats", "BuildData": "build_data"}
