@@ -1198,6 +1198,11 @@ typedef void dbk_events_fn(void *user, const struct dbk_error *error,
 DBK_API int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_spec *spec,
                            const struct dbk_call *call, dbk_events_fn *done, void *user);
 
+/* Gives the position of the newest event: all that are written later come after it. 0: there is none.
+ * Errors: DBK_UNSUPPORTED without an event log. */
+DBK_API int dbk_get_newest_event(struct dbk_store *store, const struct dbk_call *call,
+                                 dbk_id_fn *done, void *user);
+
 typedef void dbk_event_fn(void *user, const struct dbk_event *event);
 
 /*

@@ -122,6 +122,15 @@ static const struct dbki_opkind FOLLOW = {
     .deliver = deliver_followed,
 };
 
+static int refuse_without_log(const struct dbk_store *store, const struct dbk_call *call)
+{
+    return dbki_refuse(
+        call, DBK_UNSUPPORTED, "%s",
+        store->schema.is_own
+            ? "the store's event log is missing: `daybook upgrade` makes it again"
+            : "the database has no event log: `daybook adopt` gives a Buildbot database one");
+}
+
 static int submit_events(struct dbk_store *store, const struct dbki_opkind *kind, int64_t position,
                          const struct dbk_spec *spec, const struct dbk_call *call,
                          dbki_callback *each, dbki_callback *done, void *user)
@@ -136,11 +145,7 @@ static int submit_events(struct dbk_store *store, const struct dbki_opkind *kind
     if (check.status)
         return check.status;
     if (!store->schema.has_events)
-        return dbki_refuse(
-            call, DBK_UNSUPPORTED, "%s",
-            store->schema.is_own
-                ? "the store's event log is missing: `daybook upgrade` makes it again"
-                : "the database has no event log: `daybook adopt` gives a Buildbot database one");
+        return refuse_without_log(store, call);
     const struct dbki_condition conditions[] = {{"t.position > ?", dbki_int(position), true},
                                                 {.sql = NULL}};
     struct dbki_list_call list_call = {.kind = kind,
@@ -156,6 +161,46 @@ int dbk_get_events(struct dbk_store *store, int64_t position, const struct dbk_s
                    const struct dbk_call *call, dbk_events_fn *done, void *user)
 {
     return submit_events(store, &LIST, position, spec, call, NULL, (dbki_callback *)done, user);
+}
+
+static void newest_bind(struct dbki_op *op, struct dbki_binder *binder)
+{
+    (void)op;
+    DBKI_BIND(binder, &NEWEST, dbki_int(0));
+}
+
+static int newest_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    op->result[0] = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+static void newest_deliver(struct dbki_op *op, const struct dbk_error *error)
+{
+    ((dbk_id_fn *)op->done)(op->user, error, error ? DBK_NONE : op->result[0]);
+}
+
+static const struct dbki_opkind GET_NEWEST = {
+    .action = "looking for the newest event",
+    .access = DBKI_ACCESS_READ,
+    .bind = newest_bind,
+    .row = newest_row,
+    .deliver = newest_deliver,
+};
+
+int dbk_get_newest_event(struct dbk_store *store, const struct dbk_call *call, dbk_id_fn *done,
+                         void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done, "store and done must not be NULL");
+    if (check.status)
+        return check.status;
+    if (!store->schema.has_events)
+        return refuse_without_log(store, call);
+    struct dbki_op *op = dbki_op_new(&GET_NEWEST, sizeof *op, 0, (dbki_callback *)done, user);
+    return op ? dbki_submit(store, op, call) : dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
 }
 
 int dbk_follow_events(struct dbk_store *store, int64_t position, const struct dbk_spec *filters,

@@ -175,6 +175,19 @@ static int give_space_back(struct dbk_store *store, const struct dbk_call *call,
     return dbk_give_space_back(store, call, on_count, answer);
 }
 
+/* Which position it is depends on what was written before. */
+static void on_newest(void *user, const struct dbk_error *error, int64_t position)
+{
+    (void)position;
+    on_any(user, error);
+}
+
+static int get_newest_event(struct dbk_store *store, const struct dbk_call *call,
+                            struct answer *answer)
+{
+    return dbk_get_newest_event(store, call, on_newest, answer);
+}
+
 static bool take_piece(void *user, const struct dbk_build_data *piece, int64_t offset)
 {
     struct answer *answer = user;
@@ -257,5 +270,6 @@ CALLS(DEFINE)
 #define ROW(function, is_write, on, ...) {#function, is_write, submit_##function},
 const struct every_call EVERY_CALL[] = {CALLS(ROW){"dbk_record_build", true, record_build},
                                         {"dbk_give_space_back", false, give_space_back},
+                                        {"dbk_get_newest_event", false, get_newest_event},
                                         {"dbk_read_build_data", false, read_build_data}};
 const size_t EVERY_CALL_COUNT = COUNT_OF(EVERY_CALL);

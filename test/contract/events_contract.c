@@ -110,6 +110,23 @@ static void get_events__wrong_arguments_are_refused(void **state)
     assert_refused(DBK_INVALID, "NULL");
 }
 
+static void get_newest_event__is_where_later_ones_come_after(void **state)
+{
+    (void)state;
+    ASK(dbk_get_newest_event(store, &call, on_id, NULL));
+    assert_ok();
+    assert_int_equal(answer.id, 0);
+    make_four();
+    ASK(dbk_get_newest_event(store, &call, on_id, NULL));
+    assert_ok();
+    int64_t newest = answer.id;
+    assert_int_equal(events_after(newest), 0);
+    builder("other");
+    assert_int_equal(events_after(newest), 1);
+    ASK(dbk_get_newest_event(store, &call, NULL, NULL));
+    assert_refused(DBK_INVALID, "NULL");
+}
+
 static void get_events__show_another_stores_writes(void **state)
 {
     (void)state;
@@ -131,6 +148,8 @@ static void get_events__without_a_log_are_unsupported(void **state)
     assert_false(dbk_get_info(store)->has_events);
     EVENTS(0, NULL);
     assert_refused(DBK_UNSUPPORTED, "no event log");
+    ASK(dbk_get_newest_event(store, &call, on_id, NULL));
+    assert_refused(DBK_UNSUPPORTED, "no event log");
 }
 
 static const struct CMUnitTest BOTH[] = {
@@ -141,6 +160,7 @@ static const struct CMUnitTest BOTH[] = {
     TEST(get_events__take_filters),
     TEST(get_events__refuse_an_order_and_an_offset),
     TEST(get_events__wrong_arguments_are_refused),
+    TEST(get_newest_event__is_where_later_ones_come_after),
 };
 
 static const struct CMUnitTest ON_FILE[] = {
