@@ -67,7 +67,7 @@ static sqlite3 *open_file(const char *path)
 
 void seed_remove(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-daybook"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-daybook", "-daybook-reserve"};
     char name[4096];
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
