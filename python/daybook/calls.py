@@ -482,6 +482,9 @@ class Calls:
     ) -> Deferred[Page[records.Event]]:
         return self.ask("get_events", records.Event, call, position, native_spec(spec))
 
+    def get_newest_event(self, *, call: Optional[Call] = None) -> Deferred[int]:
+        return self.ask("get_newest_event", None, call)
+
 
 def _build_of(spec: Optional[Spec]) -> Any:
     """What makes a build: its properties come along only when the spec wants them."""

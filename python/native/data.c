@@ -144,6 +144,14 @@ static PyObject *get_events(PyObject *self, PyObject *args)
     return result;
 }
 
+static PyObject *get_newest_event(PyObject *self, PyObject *args)
+{
+    struct submission s;
+    if (!PyArg_ParseTuple(args, HEAD ":get_newest_event", HEAD_INTO(s)) || !begin(&s, self))
+        return NULL;
+    return SUBMIT(s, dbk_get_newest_event(s.store, &s.call, answer_number, s.pending));
+}
+
 PyMethodDef data_methods[] = {
     {"set_build_data", set_build_data, METH_VARARGS, NULL},
     {"set_build_data_from_fd", set_build_data_from_fd, METH_VARARGS, NULL},
@@ -156,5 +164,6 @@ PyMethodDef data_methods[] = {
     {"count_old_build_data", count_old_build_data, METH_VARARGS, NULL},
     {"give_space_back", give_space_back, METH_VARARGS, NULL},
     {"get_events", get_events, METH_VARARGS, NULL},
+    {"get_newest_event", get_newest_event, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

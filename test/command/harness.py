@@ -11,6 +11,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -118,6 +119,10 @@ class StoreCase(unittest.TestCase):
 
 def main(name):
     """Runs the tests of the module of that name. Result: the exit status."""
+    # What is started here is to die of signals, also when whoever started the tests ignores some (nohup).
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[name])
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     bad = len(result.failures) + len(result.errors)

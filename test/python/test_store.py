@@ -122,6 +122,7 @@ class TestCalls(FolderCase):
             self.assertEqual(len(await listed), 1)
         events = await store.get_events(0, Spec(filters=(("kind", "eq", "change"),)))
         self.assertEqual([event.verb for event in events], ["new"])
+        self.assertEqual(await store.get_newest_event(), events[-1].id)
 
     @in_reactor
     async def test_the_previous_successful_build_of_the_same_sources(self):
