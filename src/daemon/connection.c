@@ -89,6 +89,7 @@ static void made(evutil_socket_t fd, short what, void *user)
     struct connection *connection = user;
     struct bufferevent *bufferevent = connection->bufferevent;
     bufferevent_event_cb event_cb;
+    const struct timeval write_timeout = {SERVER_IDLE_MS / 1000, 0};
     void *evcon;
     (void)fd;
     (void)what;
@@ -96,6 +97,8 @@ static void made(evutil_socket_t fd, short what, void *user)
     if (event_cb && evcon) {
         connection->evcon = evcon;
         evhttp_connection_set_closecb(connection->evcon, ended, connection);
+        /* Who reads a long answer or a stream says nothing meanwhile; connection_sweep() ends who waits. */
+        bufferevent_set_timeouts(bufferevent, NULL, &write_timeout);
     } else {
         forget(connection);
     }

@@ -11,6 +11,7 @@
 #include "head.h"
 #include "reply.h"
 #include "routes.h"
+#include "stream.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static void end(struct exchange *exchange)
         connection_answered(exchange->connection);
         exchange->connection->is_over = exchange->is_closing;
     }
+    stream_free(exchange->stream);
     exchange->server->exchange_count--;
     ask_fini(&exchange->ask);
     query_fini(&exchange->query);

@@ -45,6 +45,7 @@ struct exchange {
     int64_t buildid;
     int64_t id; /* of anything else */
 
+    struct stream *stream;   /* of events; NULL: it is none */
     struct dbk_build *build; /* while its properties are read */
     struct {
         struct evbuffer *held; /* pieces that have not gone out */

@@ -93,6 +93,7 @@ void reply_send_bytes(struct exchange *exchange, struct evbuffer *bytes)
 void reply_send_head(struct exchange *exchange, int64_t length)
 {
     exchange->is_sent = true;
-    add_length(exchange, length);
+    if (length >= 0)
+        add_length(exchange, length);
     evhttp_send_reply(exchange->request, 200, NULL, NULL);
 }

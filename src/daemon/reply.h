@@ -24,7 +24,7 @@ void reply_headers(struct exchange *exchange, const char *content_type);
 /* Sends bytes as they are; NULL: none. */
 void reply_send_bytes(struct exchange *exchange, struct evbuffer *bytes);
 
-/* Sends the headers of an answer that would have so many bytes. */
+/* Sends the headers of an answer that would have so many bytes; -1: nobody knows. */
 void reply_send_head(struct exchange *exchange, int64_t length);
 
 /* Hands the exchange over to evhttp: nothing may be asked of it any more. */

@@ -3,6 +3,8 @@
  */
 #include "routes.h"
 
+#include "stream.h"
+
 #include <string.h>
 
 #define READ(pattern, run, resource, is_list)                                                      \
@@ -60,6 +62,7 @@ static const struct route routes[] = {
     READ_LIST("sourcestamps", read_sourcestamps, &resource_sourcestamp),
     READ_ONE("sourcestamps/{id}", read_sourcestamp, &resource_sourcestamp),
     READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
+    READ_ONE("events", stream_begin, NULL),
     WRITE(POST, "builders", write_builder, ROUTE_JSON),
     WRITE(POST, "workers", write_worker, ROUTE_JSON),
     WRITE(POST, "masters", write_master, ROUTE_JSON),

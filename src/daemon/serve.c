@@ -6,11 +6,14 @@
 #include "access.h"
 #include "connection.h"
 #include "exchange.h"
+#include "feed.h"
 #include "listen.h"
 #include "reply.h"
+#include "stream.h"
 
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define SWEEP_MS 1000
 
@@ -27,6 +30,7 @@ static void sweep(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     connection_sweep(user, false);
+    stream_tend_all(user);
 }
 
 /* A signal: nobody new is let in, whoever waits for an answer gets it, the others are sent away. */
@@ -42,6 +46,7 @@ static void stop(evutil_socket_t signo, short what, void *user)
     }
     server->is_stopping = true;
     evhttp_del_accept_socket(server->http, server->bound);
+    stream_end_all(server);
     connection_sweep(server, true);
     event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
 }
@@ -119,9 +124,21 @@ static int run(struct server *server, const char *address, char *out_message)
     events_end(&events);
     connection_end_all(server);
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
-    while (server->exchange_count)
+    feed_end(server);
+    while (server->exchange_count || server->batch_count || feed_is_busy(server))
         dbk_wait(server->store, -1);
     return status;
+}
+
+/* A descriptor for each connection that there may be, if that is allowed. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+    const rlim_t wanted = SERVER_CONNECTIONS_MAX + 128;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int serve_run(struct dbk_store *store, const struct serve_options *options,
@@ -133,11 +150,12 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     int status = DBK_NO_MEMORY;
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
     sigaction(SIGPIPE, &ignore, &before);
+    raise_limit();
     server.base = event_base_new();
     server.http = server.base ? evhttp_new(server.base) : NULL;
     if (server.tokens_path && !access_load(&server, out_message)) {
         status = DBK_DENIED;
-    } else if (server.http && reply_init(&server)) {
+    } else if (server.http && reply_init(&server) && feed_init(&server)) {
         configure(&server);
         status = run(&server, options->listen, out_message);
     }
@@ -146,6 +164,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     if (server.base)
         event_base_free(server.base);
     reply_fini(&server);
+    feed_fini(&server);
     tokens_fini(&server.tokens);
     sigaction(SIGPIPE, &before, NULL);
     return status;

@@ -15,7 +15,8 @@
 #include <stdio.h>
 
 enum {
-    SERVER_CONNECTIONS_MAX = 512,
+    SERVER_CONNECTIONS_MAX = 1536,
+    SERVER_STREAMS_MAX = 1024,
     SERVER_IDLE_MS = 30000, /* without a whole request, from the first byte or the last answer on */
     SERVER_OPERATION_MS = 30000, /* for one operation of the store */
     SERVER_VALUE_MS = 600000,    /* for a value of build data, the client's taking it included */
@@ -30,6 +31,8 @@ enum {
 
 struct connection;
 struct exchange;
+struct feed;
+struct stream;
 
 struct server {
     struct dbk_store *store;
@@ -38,6 +41,10 @@ struct server {
     struct evhttp_bound_socket *bound;
     struct connection *connections; /* a list; the newest first */
     int connection_count;
+    struct stream *streams; /* a list */
+    int stream_count;
+    int batch_count; /* of events that are being read */
+    struct feed *feed;
     int exchange_count;      /* requests whose answer is not gone yet */
     int64_t held_len;        /* bytes that came on them and are not answered */
     bool is_read_only;       /* it takes no writes */

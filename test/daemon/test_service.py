@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -13,7 +14,7 @@ from harness import DEADLINE_S, PROGRAM, environment, main, run
 from server import Daemon, DaemonCase
 
 ROWS_MAX = 10000
-CONNECTIONS_MAX = 512
+CONNECTIONS_MAX = 1536
 
 
 def hash_of(path):
@@ -159,6 +160,8 @@ class TestOwn(DaemonCase):
         self.assertEqual(len(self.get("builds/1/data/large/value").body), len(self.value))
 
     def test_no_more_connections_than_the_limit(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
         clients = [self.daemon.connect() for _ in range(CONNECTIONS_MAX + 8)]
         try:
             late = clients[-1]

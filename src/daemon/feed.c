@@ -1,0 +1,184 @@
+/*
+ * The feed: see feed.h. The follower only says that there is something; the events and their records are read
+ * page by page, so that no burst of writes fills the memory.
+ */
+#include "feed.h"
+
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct notice *at(struct feed *feed, size_t index)
+{
+    return &feed->ring[(feed->first + index) % FEED_RING_SIZE];
+}
+
+static void push(struct feed *feed, struct notice *notice)
+{
+    if (feed->count == FEED_RING_SIZE) {
+        struct notice *oldest = at(feed, 0);
+        feed->base = oldest->position;
+        notice_fini(oldest);
+        feed->first = (feed->first + 1) % FEED_RING_SIZE;
+        feed->count--;
+    }
+    *at(feed, feed->count++) = *notice;
+    *notice = (struct notice){.kind = NOTICE_NONE};
+}
+
+static void drop_all(struct feed *feed)
+{
+    while (feed->count)
+        notice_fini(at(feed, --feed->count));
+    feed->position = feed->base = DBK_NONE;
+}
+
+const struct notice *feed_after(const struct feed *feed, int64_t position)
+{
+    size_t low = 0, high = feed->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (feed->ring[(feed->first + middle) % FEED_RING_SIZE].position > position)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < feed->count ? &feed->ring[(feed->first + low) % FEED_RING_SIZE] : NULL;
+}
+
+static void take_batch(void *user, struct batch *batch);
+
+static void read_on(struct server *server)
+{
+    struct feed *feed = server->feed;
+    struct dbk_error error;
+    if (feed->batch || feed->position == DBK_NONE || !feed->has_more)
+        return;
+    feed->has_more = false;
+    feed->batch = batch_read(server, feed->position, take_batch, server, &error);
+    feed->has_more = !feed->batch; /* refused: the next second tries again */
+}
+
+static void take_batch(void *user, struct batch *batch)
+{
+    struct server *server = user;
+    struct feed *feed = server->feed;
+    feed->batch = NULL;
+    if (batch->error.status) {
+        /* Trimmed past us, or the database did not answer: what was kept tells no whole story. */
+        if (batch->error.status == DBK_GONE) {
+            dbk_cancel(server->store, feed->op);
+            drop_all(feed);
+        }
+        feed->has_more = true;
+    } else {
+        for (size_t i = 0; i < batch->count; i++)
+            push(feed, &batch->notices[i]);
+        feed->position = batch->position;
+        feed->has_more = feed->has_more || batch->is_full;
+    }
+    bool is_whole = !batch->error.status;
+    batch_free(batch);
+    if (is_whole) {
+        read_on(server);
+        stream_pump_all(server);
+    }
+}
+
+static void take_event(void *user, const struct dbk_event *event)
+{
+    struct server *server = user;
+    if (event->id > server->feed->position)
+        server->feed->has_more = true;
+    read_on(server);
+}
+
+static void follower_ended(void *user, const struct dbk_error *error)
+{
+    struct server *server = user;
+    (void)error; /* feed_tend() begins again */
+    server->feed->is_following = false;
+}
+
+static int follow(struct server *server, struct dbk_error *out_error)
+{
+    struct feed *feed = server->feed;
+    struct dbk_call call = DBK_CALL_INIT;
+    call.out_op = &feed->op;
+    call.out_refusal = out_error;
+    int status = dbk_follow_events(server->store, feed->position, NULL, &call, take_event,
+                                   follower_ended, server);
+    feed->is_following = !status;
+    return status;
+}
+
+static void take_newest(void *user, const struct dbk_error *error, int64_t position)
+{
+    struct server *server = user;
+    struct feed *feed = server->feed;
+    struct dbk_error refusal;
+    feed->is_beginning = false;
+    if (error || !server->stream_count)
+        return;
+    feed->position = feed->base = position;
+    follow(server, &refusal);
+    stream_pump_all(server);
+}
+
+bool feed_init(struct server *server)
+{
+    server->feed = calloc(1, sizeof(*server->feed));
+    if (server->feed)
+        server->feed->base = server->feed->position = DBK_NONE;
+    return server->feed;
+}
+
+void feed_fini(struct server *server)
+{
+    free(server->feed);
+}
+
+int feed_begin(struct server *server, struct dbk_error *out_error)
+{
+    struct feed *feed = server->feed;
+    struct dbk_call call = DBK_CALL_INIT;
+    if (feed->is_beginning || feed->is_following)
+        return DBK_OK;
+    feed->first = feed->count = 0;
+    feed->position = feed->base = DBK_NONE;
+    call.timeout_ms = SERVER_OPERATION_MS;
+    call.out_refusal = out_error;
+    int status = dbk_get_newest_event(server->store, &call, take_newest, server);
+    feed->is_beginning = !status;
+    return status;
+}
+
+void feed_end(struct server *server)
+{
+    struct feed *feed = server->feed;
+    if (feed->is_following)
+        dbk_cancel(server->store, feed->op);
+    batch_drop(feed->batch);
+    feed->batch = NULL;
+    feed->has_more = false;
+    drop_all(feed);
+}
+
+bool feed_is_busy(const struct server *server)
+{
+    return server->feed->is_following || server->feed->is_beginning;
+}
+
+void feed_tend(struct server *server)
+{
+    struct feed *feed = server->feed;
+    struct dbk_error error;
+    if (!server->stream_count || feed->is_beginning)
+        return;
+    if (feed->position == DBK_NONE)
+        feed_begin(server, &error);
+    else if (!feed->is_following)
+        follow(server, &error);
+    read_on(server);
+}
