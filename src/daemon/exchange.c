@@ -9,6 +9,7 @@
 #include "access.h"
 #include "connection.h"
 #include "head.h"
+#include "metrics.h"
 #include "reply.h"
 #include "routes.h"
 #include "stream.h"
@@ -19,8 +20,10 @@
 
 #define KEY_MAX 128
 
-static void end(struct exchange *exchange)
+/* Args: http_status: what was answered; 0: nothing, for the client has gone. */
+static void end(struct exchange *exchange, int http_status)
 {
+    metrics_count(exchange, http_status);
     if (exchange->connection) {
         connection_answered(exchange->connection);
         exchange->connection->is_over = exchange->is_closing;
@@ -39,8 +42,7 @@ static void end(struct exchange *exchange)
 /* The answer's last byte is out. */
 static void sent(struct evhttp_request *request, void *user)
 {
-    (void)request;
-    end(user);
+    end(user, evhttp_request_get_response_code(request));
 }
 
 void exchange_lose(struct exchange *exchange, bool is_request_freed)
@@ -52,7 +54,7 @@ void exchange_lose(struct exchange *exchange, bool is_request_freed)
     if (exchange->is_waiting)
         dbk_cancel(exchange->server->store, exchange->op);
     else
-        end(exchange);
+        end(exchange, 0);
 }
 
 const struct dbk_call *exchange_call(struct exchange *exchange)
@@ -81,7 +83,7 @@ bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error)
 {
     exchange->is_waiting = false;
     if (!exchange->request) {
-        end(exchange);
+        end(exchange, 0);
         return true;
     }
     if (error)
@@ -257,25 +259,34 @@ static void find_owner(struct exchange *exchange)
     }
 }
 
+/* No route has it. Result: false. */
+static bool refuse_path(struct exchange *exchange)
+{
+    if (!exchange->methods) {
+        exchange_fail(exchange, 404,
+                      "there is no such resource; the records are below " EXCHANGE_PREFIX);
+        return false;
+    }
+    exchange->is_closing = true;
+    exchange_fail(exchange, 405, "this method is not for this path");
+    return false;
+}
+
 static bool understand_path(struct exchange *exchange, const struct evhttp_uri *uri)
 {
     const char *path = evhttp_uri_get_path(uri);
     size_t prefix = strlen(EXCHANGE_PREFIX);
-    if (strncmp(path, EXCHANGE_PREFIX, prefix) != 0)
-        return exchange_fail(exchange, 404, "the records are below " EXCHANGE_PREFIX), false;
+    if (strncmp(path, EXCHANGE_PREFIX, prefix) != 0) {
+        exchange->route = route_find_outside(exchange, path, &exchange->methods);
+        return exchange->route || refuse_path(exchange);
+    }
     enum path_outcome outcome = path_split(path + prefix, &exchange->path);
     if (outcome == PATH_NO_MEMORY)
         return exchange_fail(exchange, 503, "out of memory"), false;
     if (outcome == PATH_BAD)
         return exchange_fail(exchange, 400, "the path is no text"), false;
     exchange->route = outcome == PATH_OK ? route_find(exchange, &exchange->methods) : NULL;
-    if (exchange->route)
-        return true;
-    if (!exchange->methods)
-        return exchange_fail(exchange, 404, "there is no such resource"), false;
-    exchange->is_closing = true;
-    exchange_fail(exchange, 405, "this method is not for this path");
-    return false;
+    return exchange->route || refuse_path(exchange);
 }
 
 static bool understand_query(struct exchange *exchange, const char *text)
@@ -342,6 +353,7 @@ void exchange_begin(struct evhttp_request *request, void *user)
     exchange->server = server;
     exchange->connection = connection;
     exchange->request = request;
+    exchange->begun_ms = connection_now_ms();
     exchange->is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
     connection->exchange = exchange;
     server->exchange_count++;

@@ -31,6 +31,8 @@ struct exchange {
     const char *key;                 /* of a write; NULL: none */
     unsigned methods;                /* that the path takes, of a request with another one */
 
+    int64_t begun_ms;
+
     struct path path;
     struct query query;
     struct ask ask;

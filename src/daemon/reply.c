@@ -72,15 +72,25 @@ void reply_done(struct exchange *exchange, int http_status, struct evbuffer *bod
     evhttp_send_reply(exchange->request, http_status, NULL, body);
 }
 
-bool reply_send(struct exchange *exchange, int http_status)
+static bool send_printed(struct exchange *exchange, int http_status, const char *content_type)
 {
     struct server *server = exchange->server;
     fflush(server->reply.file);
     if (server->reply.is_over || server->reply.is_failed)
         return false;
-    reply_headers(exchange, "application/json; charset=utf-8");
+    reply_headers(exchange, content_type);
     reply_done(exchange, http_status, server->reply.bytes);
     return true;
+}
+
+bool reply_send(struct exchange *exchange, int http_status)
+{
+    return send_printed(exchange, http_status, "application/json; charset=utf-8");
+}
+
+bool reply_send_text(struct exchange *exchange, const char *content_type)
+{
+    return send_printed(exchange, 200, content_type);
 }
 
 void reply_send_bytes(struct exchange *exchange, struct evbuffer *bytes)

@@ -18,6 +18,9 @@ void reply_begin(struct exchange *exchange, struct json_writer *json);
 /* Sends what was printed. Result: false, and nothing sent, when it is too long or memory ran out. */
 bool reply_send(struct exchange *exchange, int http_status);
 
+/* The same as another type. */
+bool reply_send_text(struct exchange *exchange, const char *content_type);
+
 /* The headers of every answer. */
 void reply_headers(struct exchange *exchange, const char *content_type);
 

@@ -3,6 +3,7 @@
  */
 #include "routes.h"
 
+#include "metrics.h"
 #include "stream.h"
 
 #include <string.h>
@@ -63,6 +64,9 @@ static const struct route routes[] = {
     READ_ONE("sourcestamps/{id}", read_sourcestamp, &resource_sourcestamp),
     READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
     READ_ONE("events", stream_begin, NULL),
+    READ_ONE("/healthz", read_health, NULL),
+    READ_ONE("/readyz", read_readiness, NULL),
+    READ_ONE("/metrics", read_metrics, NULL),
     WRITE(POST, "builders", write_builder, ROUTE_JSON),
     WRITE(POST, "workers", write_worker, ROUTE_JSON),
     WRITE(POST, "masters", write_master, ROUTE_JSON),
@@ -160,6 +164,56 @@ const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
         *out_methods |= routes[i].method;
     }
     return NULL;
+}
+
+const struct route *route_find_outside(struct exchange *exchange, const char *path,
+                                       unsigned *out_methods)
+{
+    enum evhttp_cmd_type method = evhttp_request_get_command(exchange->request);
+    forget_parts(exchange);
+    for (size_t i = 0; i < route_count(); i++)
+        if (*path == '/' && !strcmp(routes[i].pattern, path)) {
+            *out_methods = EVHTTP_REQ_GET;
+            return method == EVHTTP_REQ_GET || exchange->is_head ? &routes[i] : NULL;
+        }
+    *out_methods = 0;
+    return NULL;
+}
+
+size_t route_count(void)
+{
+    return sizeof(routes) / sizeof(*routes);
+}
+
+const struct route *route_at(size_t index)
+{
+    return &routes[index];
+}
+
+size_t route_index(const struct route *route)
+{
+    return (size_t)(route - routes);
+}
+
+const char *route_method(const struct route *route)
+{
+    switch (route->method) {
+    case EVHTTP_REQ_POST:
+        return "POST";
+    case EVHTTP_REQ_PUT:
+        return "PUT";
+    case EVHTTP_REQ_PATCH:
+        return "PATCH";
+    case EVHTTP_REQ_DELETE:
+        return "DELETE";
+    default:
+        return "GET";
+    }
+}
+
+bool route_is_stream(const struct route *route)
+{
+    return route->run == stream_begin;
 }
 
 bool route_needs_build(const struct route *route)

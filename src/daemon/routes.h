@@ -35,6 +35,19 @@ struct route {
  */
 const struct route *route_find(struct exchange *exchange, unsigned *out_methods);
 
+/* The same for a path outside the API's, as /healthz. */
+const struct route *route_find_outside(struct exchange *exchange, const char *path,
+                                       unsigned *out_methods);
+
+/* All routes, in their order. */
+size_t route_count(void);
+const struct route *route_at(size_t index);
+size_t route_index(const struct route *route);
+const char *route_method(const struct route *route);
+
+/* Whether its answer ends when somebody ends it. */
+bool route_is_stream(const struct route *route);
+
 /* Whether the builder is added by its name, so that it need not be there. */
 bool route_makes_builder(const struct route *route);
 

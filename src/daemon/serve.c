@@ -8,6 +8,7 @@
 #include "exchange.h"
 #include "feed.h"
 #include "listen.h"
+#include "metrics.h"
 #include "reply.h"
 #include "stream.h"
 
@@ -155,7 +156,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     server.http = server.base ? evhttp_new(server.base) : NULL;
     if (server.tokens_path && !access_load(&server, out_message)) {
         status = DBK_DENIED;
-    } else if (server.http && reply_init(&server) && feed_init(&server)) {
+    } else if (server.http && reply_init(&server) && feed_init(&server) && metrics_init(&server)) {
         configure(&server);
         status = run(&server, options->listen, out_message);
     }
@@ -165,6 +166,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
         event_base_free(server.base);
     reply_fini(&server);
     feed_fini(&server);
+    metrics_fini(&server);
     tokens_fini(&server.tokens);
     sigaction(SIGPIPE, &before, NULL);
     return status;

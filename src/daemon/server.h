@@ -32,6 +32,7 @@ enum {
 struct connection;
 struct exchange;
 struct feed;
+struct meter;
 struct stream;
 
 struct server {
@@ -45,6 +46,7 @@ struct server {
     int stream_count;
     int batch_count; /* of events that are being read */
     struct feed *feed;
+    struct meter *meters;    /* of the routes, and one for what matched none */
     int exchange_count;      /* requests whose answer is not gone yet */
     int64_t held_len;        /* bytes that came on them and are not answered */
     bool is_read_only;       /* it takes no writes */

@@ -56,9 +56,12 @@ class Daemon:
         return self.process.returncode, said
 
     def ask(self, path, method="GET", headers=None, body=None):
+        """Asks for a path below the API's, or for one that begins with a slash."""
+        if not path.startswith("/"):
+            path = PREFIX + path
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         with contextlib.closing(connection):
-            connection.request(method, PREFIX + urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
+            connection.request(method, urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
                                body, headers or {})
             reply = connection.getresponse()
             return Answer(reply.status, reply.headers, reply.read())

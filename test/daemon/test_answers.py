@@ -163,7 +163,7 @@ class TestForms(DaemonCase):
                      "workers/nosuch", "masters/x", "buildrequests/999999", "buildsets/999999",
                      "changes/999", "sourcestamps/999", "builds/1/steps/" + "x" * 300,
                      "builders/" + "x" * 300, "builds/1/data/" + "x" * 300 + "/value",
-                     "builds/-1", "builds/1/", "/builds", "builds//1", "", "builds/1/steps/1/2/3/4"):
+                     "builds/-1", "builds/1/", "/api/v2//builds", "/builds", "builds//1", "", "builds/1/steps/1/2/3/4"):
             with self.subTest(path=path):
                 self.get(path, 404)
 
