@@ -115,8 +115,7 @@ static int get_log_before(struct dbki_op *op, struct dbki_conn *conn, int64_t *o
     struct dbki_value name = dbki_text("daybook_marks");
     struct dbki_answer answer;
     *out_had = DBK_NONE;
-    int status = dbki_schema_ask(conn, "SELECT count(*) FROM sqlite_master WHERE name = ?", &name,
-                                 &answer, &op->error);
+    int status = dbki_schema_ask(conn, conn->engine->count_objects, &name, &answer, &op->error);
     if (status || answer.number == 0)
         return status;
     name = dbki_text(MARK_LOG_BEFORE);

@@ -21,7 +21,8 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_build, state_string, "t.state_string", DBKI_FIELD_TEXT, 0),
     DBKI_FIELD(dbk_build, results, "t.results", DBKI_FIELD_INT,
                DBKI_FIELD_NULLABLE | DBKI_FIELD_RESULTS),
-    {"complete", "(t.complete_at IS NOT NULL)", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0},
+    {"complete", "(CASE WHEN t.complete_at IS NULL THEN 0 ELSE 1 END)", DBKI_FIELD_INT,
+     DBKI_FIELD_VIRTUAL, 0},
     {"properties", "", DBKI_FIELD_TEXT, DBKI_FIELD_EXTRA, 0},
 };
 

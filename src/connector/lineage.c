@@ -71,9 +71,10 @@ static const struct dbki_statement GET_SET = {
            " JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"
            " JOIN sourcestamps s ON s.id = x.sourcestampid WHERE b.id = ?"};
 static const struct dbki_statement PUT_IN = {
-    .sql = "INSERT OR REPLACE INTO daybook_lineage (builderid, lineage_hash, complete_at, number, "
-           "buildid)"
-           " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"};
+    .sql = "INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number, buildid)"
+           " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"
+           " ON CONFLICT (builderid, lineage_hash, complete_at, number)"
+           " DO UPDATE SET buildid = excluded.buildid"};
 
 bool dbki_has_lineage(const struct dbki_op *op)
 {

@@ -16,7 +16,7 @@ int dbki_list_submit(struct dbk_store *store, const struct dbki_list_call *list_
     list->extra_row = list_call->extra_row;
     list->each = list_call->each;
     list->op.progress_committed[0] = list_call->position;
-    int status = dbki_list_make(list, list_call, call);
+    int status = dbki_list_make(store, list, list_call, call);
     if (status) {
         dbki_op_free(&list->op);
         return status;

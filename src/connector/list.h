@@ -89,8 +89,8 @@ bool dbki_list_push(struct dbki_op *op, const void ***items, size_t *count, size
     }
 
 /* list_text.c: makes the statements. Result: 0, or the status with which the call is refused. */
-int dbki_list_make(struct dbki_list_op *list, const struct dbki_list_call *list_call,
-                   const struct dbk_call *call);
+int dbki_list_make(const struct dbk_store *store, struct dbki_list_op *list,
+                   const struct dbki_list_call *list_call, const struct dbk_call *call);
 
 /* cursor.c: writes the cursor that goes on after a row; reads one. */
 char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values,

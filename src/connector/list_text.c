@@ -15,6 +15,7 @@ struct maker {
     struct dbki_list_op *list;
     const struct dbki_list_call *list_call;
     const struct dbk_call *call;
+    const struct dbki_engine *engine;
     struct dbki_buf where;     /* " WHERE ..." of filters and conditions */
     struct dbki_value *params; /* of `where` */
     int param_count, param_max;
@@ -258,11 +259,19 @@ static void add_cursor(struct maker *maker, struct dbki_buf *sql, const char *cu
     dbki_buf_add(sql, ")");
 }
 
-static void add_order(const struct dbki_list_op *list, struct dbki_buf *sql)
+/* None sorts below every value. */
+static void add_order(const struct maker *maker, struct dbki_buf *sql)
 {
-    for (int i = 0; i < list->key_count; i++)
-        dbki_buf_addf(sql, "%s%s%s", i ? ", " : " ORDER BY ", list->keys[i].field->column,
-                      list->keys[i].is_reversed ? " DESC" : "");
+    const struct dbki_list_op *list = maker->list;
+    for (int i = 0; i < list->key_count; i++) {
+        const struct dbki_order_key *key = &list->keys[i];
+        bool is_told = maker->engine->sorts_null_high && key->field->flags & DBKI_FIELD_NULLABLE;
+        dbki_buf_addf(sql, "%s%s%s%s", i ? ", " : " ORDER BY ", key->field->column,
+                      key->is_reversed ? " DESC" : "",
+                      !is_told           ? ""
+                      : key->is_reversed ? " NULLS LAST"
+                                         : " NULLS FIRST");
+    }
 }
 
 static void choose(struct maker *maker, const struct dbki_field *field)
@@ -362,7 +371,7 @@ static void add_tail(struct maker *maker, const struct dbk_spec *spec, struct db
     dbki_buf_addf(sql, " FROM %s%s", list->record->from, maker->where.len ? maker->where.text : "");
     if (spec && spec->cursor)
         add_cursor(maker, sql, spec->cursor);
-    add_order(list, sql);
+    add_order(maker, sql);
     int64_t offset = spec && !spec->cursor ? spec->offset : 0;
     if (list->limit != DBK_NONE || offset) {
         dbki_buf_add(sql, " LIMIT ?");
@@ -435,10 +444,11 @@ static void make(struct maker *maker)
     make_page(maker, spec);
 }
 
-int dbki_list_make(struct dbki_list_op *list, const struct dbki_list_call *list_call,
-                   const struct dbk_call *call)
+int dbki_list_make(const struct dbk_store *store, struct dbki_list_op *list,
+                   const struct dbki_list_call *list_call, const struct dbk_call *call)
 {
-    struct maker maker = {.list = list, .list_call = list_call, .call = call};
+    struct maker maker = {
+        .list = list, .list_call = list_call, .call = call, .engine = store->engine};
     make(&maker);
     dbki_buf_fini(&maker.where);
     dbki_free(maker.params);

@@ -27,7 +27,8 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_step, hidden, "t.hidden", DBKI_FIELD_INT, 0),
     {"urls", "t.urls_json", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN,
      offsetof(struct dbk_step, urls_text)},
-    {"complete", "(t.complete_at IS NOT NULL)", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0},
+    {"complete", "(CASE WHEN t.complete_at IS NULL THEN 0 ELSE 1 END)", DBKI_FIELD_INT,
+     DBKI_FIELD_VIRTUAL, 0},
 };
 
 /* The text of the URLs becomes the list; it stays where it is none. */

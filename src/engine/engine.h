@@ -9,8 +9,9 @@
  * then on. An engine fills the error's status, message, engine_code, sqlstate, is_retryable and
  * outcome; the action is the caller's.
  *
- * STATEMENTS are written once, for all engines, with a `?` for each parameter in order. An engine keeps
- * what it has prepared: by the statement's address if it is one of the connectors' own, else by its text.
+ * STATEMENTS are written once, for all engines, in SQLite's words with a `?` for each parameter in order. An
+ * engine whose database has other words for something replaces them by a table of its own. It keeps what it
+ * has prepared: by the statement's address if it is one of the connectors' own, else by its text.
  */
 #ifndef DBKI_ENGINE_H
 #define DBKI_ENGINE_H
@@ -117,6 +118,13 @@ struct dbki_engine {
     int (*columns)(struct dbki_conn *conn, const char *table,
                    int (*column)(void *user, const char *name, bool is_needed), void *user,
                    struct dbk_error *error);
+    /* Questions about the tables that are there, whoever made them: how many; whether there is a table or an
+     * index of a name; and, optional, how many bytes a table takes. One row with one number each. */
+    const char *count_tables, *count_objects, *table_size;
+    /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
+     * that makes the tables, where beginning to write does not keep others from doing so too. */
+    const char *before_tables, *lock_tables;
+    bool sorts_null_high; /* unless it is told otherwise, by NULLS FIRST and NULLS LAST */
     /* Optional. Gives a bounded part of the unused space within the database back to the file system, in a
      * transaction that writes; and how many bytes are unused, one row with one number. */
     const struct dbki_statement *give_back, *count_unused;

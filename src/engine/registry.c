@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct dbki_engine dbki_sqlite;
+extern const struct dbki_engine dbki_sqlite, dbki_postgres;
 
-static const struct dbki_engine *const ENGINES[] = {&dbki_sqlite};
+static const struct dbki_engine *const ENGINES[] = {&dbki_sqlite, &dbki_postgres};
 enum { ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0] };
 
 static bool is_whole(const struct dbki_engine *engine)
 {
     return engine->name && engine->schemes && engine->pipeline_max >= 1 && engine->open &&
            engine->close && engine->begin && engine->run && engine->commit && engine->rollback &&
-           engine->script && engine->columns;
+           engine->script && engine->columns && engine->count_tables && engine->count_objects;
 }
 
 const struct dbki_engine *dbki_engine_find(const char *scheme, struct dbk_error *error)

@@ -30,7 +30,7 @@ struct dbki_value {
     };
 };
 
-/* DBK_NONE is NULL. */
+/* DBK_NONE is NULL, one that remembers that it stands for a number. */
 static inline struct dbki_value dbki_int(int64_t number)
 {
     return (struct dbki_value){.type = number == DBK_NONE ? DBKI_NULL : DBKI_INT, .number = number};
@@ -41,7 +41,7 @@ static inline struct dbki_value dbki_text_n(const char *text, size_t len)
     return (struct dbki_value){.type = text ? DBKI_TEXT : DBKI_NULL, .len = len, .text = text};
 }
 
-/* NULL is NULL. */
+/* NULL is NULL, one that stands for a text. */
 static inline struct dbki_value dbki_text(const char *text)
 {
     return dbki_text_n(text, text ? strlen(text) : 0);
@@ -55,6 +55,14 @@ static inline struct dbki_value dbki_blob(const void *blob, size_t len)
 static inline struct dbki_value dbki_source(const struct dbki_source *source, size_t len)
 {
     return (struct dbki_value){.type = DBKI_SOURCE, .len = len, .source = source};
+}
+
+/* The type that a parameter has or, being NULL, would have: servers want it said. */
+static inline enum dbki_type dbki_value_type(const struct dbki_value *value)
+{
+    if (value->type != DBKI_NULL)
+        return value->type;
+    return value->number == DBK_NONE ? DBKI_INT : DBKI_TEXT;
 }
 
 /* A column as a number; DBK_NONE for NULL and for what is no number. */

@@ -11,9 +11,7 @@ static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
 {
     struct dbki_value param = dbki_text(name);
     struct dbki_answer answer;
-    int status = dbki_schema_ask(
-        conn, "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
-        &param, &answer, error);
+    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
     *out_has = !status && answer.number > 0;
     return status;
 }
@@ -58,7 +56,6 @@ const char *dbki_object_drop(const struct dbki_object *object, char *text, size_
     return text;
 }
 
-/* dbstat is SQLite's own, and not in every build of it. */
 int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_rows,
                      int64_t *out_bytes, struct dbk_error *error)
 {
@@ -73,8 +70,8 @@ int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_row
     if (status)
         return status;
     dbki_error_clear(&ignored);
-    if (!dbki_schema_ask(conn, "SELECT sum(pgsize) FROM dbstat WHERE name = ?", &param, &answer,
-                         &ignored))
+    if (conn->engine->table_size &&
+        !dbki_schema_ask(conn, conn->engine->table_size, &param, &answer, &ignored))
         *out_bytes = answer.number;
     return DBK_OK;
 }

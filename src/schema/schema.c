@@ -207,9 +207,7 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
         return status;
     if (!has_ours && !has_alembic && !has_builds) {
         struct dbki_answer tables;
-        status = dbki_schema_ask(
-            conn, "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'", NULL,
-            &tables, error);
+        status = dbki_schema_ask(conn, conn->engine->count_tables, NULL, &tables, error);
         if (status)
             return status;
         schema.is_empty = tables.number == 0;
@@ -264,8 +262,8 @@ static bool gives_up_later(struct dbki_wait *wait)
 static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
 {
     const struct dbki_engine *engine = conn->engine;
-    for (int tries = 0; tries < CREATE_TRIES; tries++) {
-        int status = engine->script(conn, dbki_tables_before, error);
+    for (int tries = 0; tries < CREATE_TRIES && engine->before_tables; tries++) {
+        int status = engine->script(conn, engine->before_tables, error);
         if (status && status != DBK_BUSY)
             return status;
         dbki_error_clear(error);
@@ -273,33 +271,39 @@ static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
             return DBK_OK;
         dbki_clock_sleep_ns(CREATE_WAIT_NS);
     }
-    return dbki_error_set(error, DBK_TIMEOUT,
-                          "another program kept the empty database locked: try again");
+    return !engine->before_tables
+               ? DBK_OK
+               : dbki_error_set(error, DBK_TIMEOUT,
+                                "another program kept the empty database locked: try again");
 }
 
 int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
 {
     struct dbki_wait wait = {.gives_up = gives_up_later};
+    const struct dbki_engine *engine = conn->engine;
     int status = prepare_empty(conn, error);
     /* Two processes may be here at once: the loser of the lock finds the tables made. */
     if (!status)
-        status = conn->engine->begin(conn, DBKI_WRITE, &wait, error);
+        status = engine->begin(conn, DBKI_WRITE, &wait, error);
     if (status)
         return status;
-    bool is_there;
-    status = has_table(conn, "daybook_schema", "version", &is_there, error);
+    bool is_there = false;
+    if (engine->lock_tables)
+        status = engine->script(conn, engine->lock_tables, error);
+    if (!status)
+        status = has_table(conn, "daybook_schema", "version", &is_there, error);
     if (!status && !is_there) {
         for (const char *const *table = dbki_tables; *table && !status; table++)
-            status = conn->engine->script(conn, *table, error);
+            status = engine->script(conn, *table, error);
         for (int i = 0; i < dbki_object_count && !status; i++)
             if (dbki_objects[i].own_sql)
-                status = conn->engine->script(conn, dbki_objects[i].own_sql, error);
+                status = engine->script(conn, dbki_objects[i].own_sql, error);
         if (!status)
             status = dbki_schema_set_version(conn, dbki_clock_s(), error);
     }
     if (status) {
-        conn->engine->rollback(conn);
+        engine->rollback(conn);
         return status;
     }
-    return conn->engine->commit(conn, &wait, error);
+    return engine->commit(conn, &wait, error);
 }

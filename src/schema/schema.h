@@ -80,7 +80,6 @@ int dbki_schema_ask(struct dbki_conn *conn, const char *sql, const struct dbki_v
 int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error);
 
 /* tables.c: the DDL of a new store; the columns that must be there, "table.column", NULL-ended. */
-extern const char dbki_tables_before[];
 extern const char *const dbki_tables[]; /* a statement each, NULL-ended */
 extern const char *const dbki_columns_used[];
 

@@ -7,9 +7,6 @@
  */
 #include "schema/schema.h"
 
-/* Outside of any transaction, while there is no table yet. */
-const char dbki_tables_before[] = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;";
-
 const char *const dbki_tables[] = {
     /* Who builds, and where. */
     "CREATE TABLE masters (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"

@@ -81,7 +81,7 @@ static bool join(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
     struct joined joined = {.count = 0};
     int places[DBKI_JOINED_MAX];
-    if (!ops[0]->kind->bind_joined)
+    if (!ops[0]->kind->bind_joined || worker->conn->engine->pipeline_max > 1)
         return false;
     for (int i = 0; i < count && joined.count < DBKI_JOINED_MAX; i++)
         if (ops[i] && ops[i]->kind == ops[0]->kind) {

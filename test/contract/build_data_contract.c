@@ -155,8 +155,8 @@ static void set_build_data__missing_build_is_named(void **state)
     ASK(&a, f->store, on_done, dbk_set_build_data, MISSING_ID, "n", "v", 1, "s");
     expect_error(&a, DBK_NOT_FOUND, "build", "987654321", NULL);
     expect_no_event(f);
-    if (f->engine->is_file)
-        assert_int_equal(raw_int(f->path, "SELECT count(*) FROM build_data"), 0);
+    if (f->engine->is_seen_by_others)
+        assert_int_equal(fixture_look_int(f, "SELECT count(*) FROM build_data"), 0);
 }
 
 /* A file of that text, opened. */

@@ -279,7 +279,7 @@ static void read_build_data__replaced_between_pieces_gives_the_old_value_or_an_e
     put(f, buildid, old, LENGTH);
     struct reading *r = pause_after(f, buildid, 2);
     put(f, buildid, new, LENGTH);
-    if (f->engine->is_file) {
+    if (f->engine->is_seen_by_others) {
         expect_whole(r, old);
     } else { /* one connection sees but the newest */
         assert_int_equal(finish(r), DBK_CONFLICT);
@@ -299,7 +299,7 @@ static void read_build_data__deleted_between_pieces_gives_the_old_value_or_an_er
     put(f, buildid, old, LENGTH);
     struct reading *r = pause_after(f, buildid, 2);
     drop(f, buildid);
-    if (f->engine->is_file)
+    if (f->engine->is_seen_by_others)
         expect_whole(r, old);
     else
         assert_int_equal(finish(r), DBK_CONFLICT);

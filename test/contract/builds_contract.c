@@ -327,11 +327,11 @@ static void add_build__past_the_highest_number_is_refused_and_harms_no_other(voi
 {
     struct fixture *f = *state;
     struct answer over, other;
-    if (!f->engine->is_file)
+    if (!f->engine->is_seen_by_others)
         return;
     add_build(f);
-    raw_run(f->path, "UPDATE builds SET number = 9223372036854775807");
-    int64_t count = raw_int(f->path, "SELECT count(*) FROM builds");
+    fixture_change(f, "UPDATE builds SET number = 9223372036854775807");
+    int64_t count = fixture_look_int(f, "SELECT count(*) FROM builds");
     answer_begin(&over);
     answer_begin(&other);
     for (int i = 0; i < 2; i++)
@@ -345,7 +345,7 @@ static void add_build__past_the_highest_number_is_refused_and_harms_no_other(voi
     assert_int_equal(over.error.outcome, DBK_NOT_DONE);
     assert_int_equal(other.error.status, DBK_OK);
     assert_int_equal(other.number, 1);
-    assert_int_equal(raw_int(f->path, "SELECT count(*) FROM builds"), count + 1);
+    assert_int_equal(fixture_look_int(f, "SELECT count(*) FROM builds"), count + 1);
 }
 
 /* --------------------------------------------------------------------------------- reading ---- */

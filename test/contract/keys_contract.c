@@ -287,8 +287,8 @@ static void key__write_that_failed_leaves_none(void **state)
     assert_int_equal(ask(f, &g, write_add_build, 2, NULL, "k", &a), DBK_NOT_FOUND);
     assert_int_equal(ask(f, &g, write_add_build, 2, NULL, "k", &a), DBK_NOT_FOUND);
     assert_int_equal(ask(f, &g, write_add_build, 0, NULL, "k", &a), DBK_OK);
-    if (f->engine->is_file)
-        assert_int_equal(raw_int(f->path, "SELECT count(*) FROM daybook_operations"), 1);
+    if (f->engine->is_seen_by_others)
+        assert_int_equal(fixture_look_int(f, "SELECT count(*) FROM daybook_operations"), 1);
 }
 
 static void key__is_there_when_the_store_is_opened_again(void **state)

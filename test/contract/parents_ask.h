@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "postgres.h"
+
 /* Each test file uses some of this. */
 #pragma GCC diagnostic ignored "-Wunused-function"
 
@@ -49,10 +51,10 @@ static struct {
 
 static struct dbk_call call;
 
-/* The store of this test. path is "" for one in memory. */
+/* The store of this test. path is "" for one that is in no file. */
 static struct dbk_store *store;
 static char folder[64], path[96];
-static bool is_file;
+static bool is_file, is_on_server;
 static int64_t now;
 
 static int64_t clock_now(void *user)
@@ -235,7 +237,7 @@ static int setup(void **state)
             return -1;
         snprintf(path, sizeof path, "%s/store.sqlite", folder);
     }
-    store = open_store(is_file ? path : "sqlite://");
+    store = open_store(is_file ? path : is_on_server ? postgres_place() : "sqlite://");
     return 0;
 }
 
@@ -244,6 +246,7 @@ static int teardown(void **state)
     (void)state;
     dbk_close_wait(store);
     store = NULL;
+    test_end();
     DIR *files = folder[0] ? opendir(folder) : NULL;
     for (struct dirent *file; files && (file = readdir(files));) {
         char name[400];
@@ -288,14 +291,19 @@ static void reopen(const char *sql, const char *url_end)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* main(): `both` run on a store in memory and on a file, `on_file` on a file. */
+/* main(): `both` run on a store in memory, on a file and on a server, `on_file` on a file. */
 #define RUN_TESTS(noun, both, on_file)                                                             \
     int main(void)                                                                                 \
     {                                                                                              \
         int failed = cmocka_run_group_tests_name(noun " in memory", both, NULL, NULL);             \
         is_file = true;                                                                            \
         failed += cmocka_run_group_tests_name(noun " on a file", both, NULL, NULL);                \
-        return failed + cmocka_run_group_tests_name(noun " beside others", on_file, NULL, NULL);   \
+        failed += cmocka_run_group_tests_name(noun " beside others", on_file, NULL, NULL);         \
+        is_file = false;                                                                           \
+        is_on_server = postgres_folder() != NULL;                                                  \
+        if (is_on_server)                                                                          \
+            failed += cmocka_run_group_tests_name(noun " on a server", both, NULL, NULL);          \
+        return failed;                                                                             \
     }
 
 /* ---------------------------------------------------------------------------------- making ---- */

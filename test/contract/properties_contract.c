@@ -173,8 +173,8 @@ static void set_build_property__missing_build_is_named(void **state)
     ask_set(f, &a, MISSING_ID, "n", "1", "s");
     expect_error(&a, DBK_NOT_FOUND, "build", "987654321", NULL);
     expect_no_event(f);
-    if (f->engine->is_file)
-        assert_int_equal(raw_int(f->path, "SELECT count(*) FROM build_properties"), 0);
+    if (f->engine->is_seen_by_others)
+        assert_int_equal(fixture_look_int(f, "SELECT count(*) FROM build_properties"), 0);
 }
 
 static void set_build_properties__sets_all_in_one_transaction(void **state)

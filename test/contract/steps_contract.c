@@ -369,19 +369,19 @@ static void add_url__outstanding_ones_lose_nothing(void **state)
 static void add_url__is_stored_as_buildbot_does(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_file)
+    if (!f->engine->is_seen_by_others)
         return;
     int64_t stepid = add_step(f, add_build(f), "x");
-    assert_string_equal(raw_text(f->path, "SELECT urls_json FROM steps"), "[]");
+    assert_string_equal(fixture_look_text(f, "SELECT urls_json FROM steps"), "[]");
     add_url(f, stepid, "caf\xC3\xA9", "http://a/b");
-    assert_string_equal(raw_text(f->path, "SELECT urls_json FROM steps"),
+    assert_string_equal(fixture_look_text(f, "SELECT urls_json FROM steps"),
                         "[{\"name\": \"caf\\u00E9\", \"url\": \"http://a/b\"}]");
 }
 
 static void add_url__list_that_does_not_parse_is_an_error_and_stays(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_file)
+    if (!f->engine->is_seen_by_others)
         return;
     const char *const broken[] = {"",
                                   "{}",
@@ -394,10 +394,10 @@ static void add_url__list_that_does_not_parse_is_an_error_and_stays(void **state
     skip_events(f);
     for (size_t i = 0; i < COUNT_OF(broken); i++) {
         struct answer a;
-        raw_run(f->path, test_format("UPDATE steps SET urls_json = '%s'", broken[i]));
+        fixture_change(f, test_format("UPDATE steps SET urls_json = '%s'", broken[i]));
         ASK(&a, f->store, on_done, dbk_add_url, stepid, "n", "u");
         expect_error(&a, DBK_DAMAGED, "urls_json", NULL);
-        assert_string_equal(raw_text(f->path, "SELECT urls_json FROM steps"), broken[i]);
+        assert_string_equal(fixture_look_text(f, "SELECT urls_json FROM steps"), broken[i]);
         const struct dbk_step *step = get_step(f, stepid);
         assert_int_equal(step->url_count, 0);
         assert_string_equal(step->urls_text, broken[i]);

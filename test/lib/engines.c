@@ -1,6 +1,8 @@
 /* The databases under test; see engines.h. */
 #include "engines.h"
 
+#include "postgres.h"
+
 static const char *place_file(void)
 {
     return test_format("sqlite:///%s/store.sqlite", test_folder());
@@ -16,7 +18,13 @@ const struct engine ENGINES[] = {
      .is_persistent = true,
      .has_code_point_order = true,
      .is_file = true,
+     .is_seen_by_others = true,
      .place = place_file},
     {.name = "sqlite memory", .has_code_point_order = true, .place = place_memory},
+    {.name = "postgresql",
+     .is_persistent = true,
+     .has_code_point_order = true,
+     .is_seen_by_others = true,
+     .place = postgres_place},
 };
 const size_t ENGINE_COUNT = COUNT_OF(ENGINES);

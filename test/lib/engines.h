@@ -9,7 +9,10 @@ struct engine {
     bool is_persistent;        /* what was written is there when it is opened again */
     bool has_code_point_order; /* texts are ordered by code point */
     bool is_file;              /* SQLite's: a test may look into it with raw.h, path is its place */
-    const char *(*place)(void); /* the URL of a new, empty place */
+    bool
+        is_seen_by_others; /* there are several connections: fixture_look_int() and its like work */
+    /* The URL of a new, empty place; NULL: not on this machine. */
+    const char *(*place)(void);
 };
 
 extern const struct engine ENGINES[];

@@ -42,6 +42,12 @@ struct dbk_step *get_step(struct fixture *f, int64_t stepid);
 struct dbk_spec *new_spec(void);
 struct dbk_spec *parse_spec(const char *text);
 
+/* A look at the database past the store, and a change of it (is_seen_by_others): the first column of the first
+ * row. NULL is DBK_NONE, and NULL. */
+int64_t fixture_look_int(struct fixture *f, const char *sql);
+const char *fixture_look_text(struct fixture *f, const char *sql);
+void fixture_change(struct fixture *f, const char *sql);
+
 /* Leaves aside the events until now. */
 void skip_events(struct fixture *f);
 /* The events since, and nothing else, are exactly this one; none. The event's id and at are not compared;

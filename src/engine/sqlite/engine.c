@@ -480,6 +480,11 @@ const struct dbki_engine dbki_sqlite = {
     .look = conn_look,
     .script = conn_script,
     .columns = conn_columns,
+    .count_tables = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    .count_objects =
+        "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
+    .table_size = "SELECT sum(pgsize) FROM dbstat WHERE name = ?", /* not in every build */
+    .before_tables = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;",
     .give_back = &GIVE_BACK,
     .count_unused = &COUNT_UNUSED,
     .keep_reserve = dbki_reserve_keep,

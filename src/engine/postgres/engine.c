@@ -1,0 +1,283 @@
+/*
+ * The engine for PostgreSQL: opens and closes connections, begins and ends transactions. A connection stays in
+ * libpq's pipeline mode. Statements are in statements.c.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "engine/postgres/conn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { VERSION_WITH_CHECKS = 140000 }; /* client_connection_check_interval */
+
+/* --------------------------------------------------------------------------------- opening ---- */
+
+static void conn_close(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    if (!conn)
+        return;
+    dbki_postgres_forget_statements(conn);
+    PQfinish(conn->pg);
+    dbki_free(conn->sent);
+    dbki_free(conn);
+}
+
+static void ignore_notice(void *user, const PGresult *result)
+{
+    (void)user;
+    (void)result;
+}
+
+/* What is known of the server, one row. */
+static int take_facts(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct conn *conn = owner;
+    struct dbki_conn *head = &conn->head;
+    (void)index;
+    (void)cell_count;
+    snprintf(conn->version, sizeof conn->version, "%.*s", (int)strcspn(cells[0].text, " "),
+             cells[0].text);
+    head->is_read_only = cells[1].number != 0;
+    const char *names[] = {"fsync", "full_page_writes", "synchronous_commit"};
+    for (int i = 0; i < 3; i++)
+        if (cells[2 + i].type == DBKI_TEXT && !strcmp(cells[2 + i].text, "off"))
+            snprintf(head->warning, sizeof head->warning,
+                     "the server has %s=off: what was acknowledged can be lost when it crashes",
+                     names[i]);
+    return strcmp(cells[5].text, "UTF8") != 0 ? DBK_UNSUPPORTED : DBK_OK;
+}
+
+static int look_around(struct conn *conn, struct dbk_error *error)
+{
+    static const struct dbki_statement facts = {
+        .sql = "SELECT current_setting('server_version'),"
+               " pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',"
+               " current_setting('fsync'), current_setting('full_page_writes'),"
+               " current_setting('synchronous_commit'), current_setting('server_encoding')",
+        .is_one_row = true};
+    struct dbki_bound bound = {.statement = &facts};
+    struct dbki_group group = {
+        .bound = &bound, .bound_count = 1, .owner = conn, .row = take_facts, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    int status = dbki_postgres_run(&conn->head, groups, 1, &failed);
+    if (status == DBK_UNSUPPORTED)
+        dbki_error_set(error, DBK_UNSUPPORTED,
+                       "the database's encoding is not UTF8: make one with `createdb -E UTF8 -T "
+                       "template0`");
+    return status;
+}
+
+/* No setting goes into the connection's start-up message, which poolers refuse. */
+static int make_settings(struct conn *conn, struct dbk_error *error)
+{
+    int status = dbki_postgres_command(
+        conn,
+        "SELECT set_config('client_min_messages', 'error', false), set_config('jit', 'off', false)",
+        NULL, NULL, error);
+    if (!status && PQserverVersion(conn->pg) >= VERSION_WITH_CHECKS)
+        status = dbki_postgres_command(
+            conn, "SELECT set_config('client_connection_check_interval', '1s', false)", NULL, NULL,
+            error);
+    return status;
+}
+
+static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
+                     struct dbki_conn **out_conn, struct dbk_error *error)
+{
+    PGconn *pg;
+    int status = dbki_postgres_connect(url, &pg, error);
+    if (status)
+        return status;
+    struct conn *conn = dbki_calloc(1, sizeof *conn);
+    if (!conn) {
+        PQfinish(pg);
+        return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    }
+    const char *prepare = dbki_postgres_option(url, "prepare");
+    conn->head.engine = &dbki_postgres;
+    conn->head.version = conn->version;
+    conn->pg = pg;
+    conn->is_unprepared = prepare && !strcmp(prepare, "no");
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    if (PQsetnonblocking(pg, 1) || !PQenterPipelineMode(pg))
+        status = dbki_postgres_error(conn, NULL, error);
+    if (!status)
+        status = make_settings(conn, error);
+    if (!status)
+        status = look_around(conn, error);
+    if (status) {
+        conn_close(&conn->head);
+        return status;
+    }
+    conn->is_stopped = options->is_stopped;
+    conn->user = options->user;
+    *out_conn = &conn->head;
+    return DBK_OK;
+}
+
+/* ---------------------------------------------------------------------------- transactions ---- */
+
+/* It goes to the server together with the first statement. */
+static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_wait *wait,
+                      struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    (void)wait;
+    if (conn->is_lost)
+        return dbki_postgres_lost(conn, error);
+    conn->begin = mode == DBKI_WRITE ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+                                     : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    conn->is_begun = true;
+    return DBK_OK;
+}
+
+static void forget_if_stale(struct conn *conn)
+{
+    if (!conn->is_forgetting || conn->is_lost)
+        return;
+    dbki_postgres_forget_statements(conn);
+    dbki_postgres_command(conn, "DEALLOCATE ALL", NULL, NULL, NULL);
+}
+
+static void conn_rollback(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    bool is_sent = conn->is_begun && !conn->begin;
+    conn->is_begun = false;
+    conn->begin = NULL;
+    if (is_sent && !conn->is_lost)
+        dbki_postgres_command(conn, "ROLLBACK", NULL, NULL, NULL);
+    forget_if_stale(conn);
+}
+
+/* After a statement that failed, COMMIT succeeds and rolls back: its tag says which it was. */
+static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    char tag[TAG_SIZE] = "";
+    bool is_sent = conn->is_begun && !conn->begin;
+    conn->is_begun = false;
+    conn->begin = NULL;
+    if (!is_sent)
+        return conn->is_lost ? dbki_postgres_lost(conn, error) : DBK_OK;
+    int status = dbki_postgres_command(conn, "COMMIT", wait, tag, error);
+    if (!status && strcmp(tag, "COMMIT") != 0)
+        status = dbki_error_set(error, DBK_INTERNAL, "the server rolled the transaction back");
+    else if (status && conn->is_lost && error)
+        error->outcome = DBK_UNKNOWN;
+    return status;
+}
+
+static int take_version(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    *(int64_t *)owner = (int64_t)dbki_hash_bytes(0, cells[0].text, cells[0].len);
+    return DBK_OK;
+}
+
+/* A snapshot names the transactions that it does not see: as long as none ends, it stays the same. */
+static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_in_the_way,
+                     struct dbk_error *error)
+{
+    static const struct dbki_statement snapshot = {.sql = "SELECT txid_current_snapshot()::text",
+                                                   .is_one_row = true};
+    struct dbki_bound bound = {.statement = &snapshot};
+    struct dbki_group group = {.bound = &bound,
+                               .bound_count = 1,
+                               .owner = out_version,
+                               .row = take_version,
+                               .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    *out_is_in_the_way = false;
+    return dbki_postgres_run(head, groups, 1, &failed);
+}
+
+/* ---------------------------------------------------------------------------------- tables ---- */
+
+/* Several statements in one text go without a pipeline alone. */
+static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    struct dbki_buf words = {0};
+    int status = DBK_OK;
+    if (conn->begin) {
+        const char *begin = conn->begin;
+        conn->begin = NULL;
+        status = dbki_postgres_command(conn, begin, NULL, NULL, error);
+    }
+    dbki_postgres_ddl_words(sql, &words);
+    if (!status && words.is_out_of_memory)
+        status = dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    if (!status &&
+        (!PQexitPipelineMode(conn->pg) || !PQsendQuery(conn->pg, words.text ? words.text : "")))
+        conn->is_lost = true;
+    dbki_buf_fini(&words);
+    if (status)
+        return status;
+    for (PGresult *result; (result = dbki_postgres_next(conn, NULL)); PQclear(result))
+        if (!status && PQresultStatus(result) == PGRES_FATAL_ERROR)
+            status = dbki_postgres_error(conn, result, error);
+    if (!conn->is_lost && !PQenterPipelineMode(conn->pg))
+        conn->is_lost = true;
+    return status || !conn->is_lost ? status : dbki_postgres_lost(conn, error);
+}
+
+struct column_taker {
+    int (*column)(void *user, const char *name, bool is_needed);
+    void *user;
+};
+
+static int take_column(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    const struct column_taker *taker = owner;
+    (void)index;
+    (void)cell_count;
+    return taker->column(taker->user, cells[0].text, cells[1].number != 0);
+}
+
+static int conn_columns(struct dbki_conn *head, const char *table,
+                        int (*column)(void *user, const char *name, bool is_needed), void *user,
+                        struct dbk_error *error)
+{
+    static const struct dbki_statement columns = {
+        .sql = "SELECT attname, attnotnull AND NOT atthasdef AND attidentity = ''"
+               " FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0"
+               " AND NOT attisdropped ORDER BY attnum"};
+    struct column_taker taker = {column, user};
+    struct dbki_value name = dbki_text(table);
+    struct dbki_bound bound = {.statement = &columns, .params = &name, .param_count = 1};
+    struct dbki_group group = {
+        .bound = &bound, .bound_count = 1, .owner = &taker, .row = take_column, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    return dbki_postgres_run(head, groups, 1, &failed);
+}
+
+static const char *const SCHEMES[] = {"postgresql", "postgres", "postgresql+psycopg2", NULL};
+
+const struct dbki_engine dbki_postgres = {
+    .name = "postgresql",
+    .schemes = SCHEMES,
+    .pipeline_max = 256,
+    .open = conn_open,
+    .close = conn_close,
+    .begin = conn_begin,
+    .run = dbki_postgres_run,
+    .commit = conn_commit,
+    .rollback = conn_rollback,
+    .look = conn_look,
+    .script = conn_script,
+    .columns = conn_columns,
+    .count_tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
+                    " AND relnamespace = to_regnamespace(quote_ident(current_schema()))",
+    .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
+    .table_size = "SELECT pg_relation_size(to_regclass(?))",
+    .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
+    .sorts_null_high = true,
+};

@@ -1,0 +1,252 @@
+/* A PostgreSQL server of the test's own; see postgres.h. */
+#include "postgres.h"
+
+#include "daybook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 256, SOCKET_FOLDER_MAX = 80 };
+
+static const char *const BINARIES[] = {"/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin",
+                                       "/usr/lib/postgresql/17/bin", "/usr/local/pgsql/bin"};
+
+static char folder[SOCKET_FOLDER_MAX], bin[PATH_SIZE];
+static int guard_fd = -1; /* its end tells the guard that this program ended */
+static bool is_looked_for;
+
+/* ---------------------------------------------------------------------------- the programs ---- */
+
+/* PostgreSQL does not run as root. */
+static void become_nobody(void)
+{
+    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
+    if (nobody && (setgroups(0, NULL) || setgid(nobody->pw_gid) || setuid(nobody->pw_uid)))
+        _exit(126);
+}
+
+/* Runs one of PostgreSQL's programs in the folder. Result: its exit code. */
+static int run_program(const char *name, const char *const *args)
+{
+    char path[PATH_SIZE + 64], log[PATH_SIZE];
+    const char *argv[24] = {path};
+    int count = 1, status;
+    snprintf(path, sizeof path, "%s/%s", bin, name);
+    snprintf(log, sizeof log, "%s/log", folder);
+    while (args[count - 1] && count < 23) {
+        argv[count] = args[count - 1];
+        count++;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        become_nobody();
+        int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        dup2(out, 1);
+        dup2(out, 2);
+        if (chdir(folder))
+            _exit(126);
+        /* The server is not to keep what this program has open: the guard's pipe above all. */
+        for (int fd = 3; fd < 256; fd++)
+            close(fd);
+        unsetenv("LC_ALL");
+        execv(path, (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static void stop(const char *mode)
+{
+    char data[PATH_SIZE];
+    snprintf(data, sizeof data, "%s/data", folder);
+    run_program("pg_ctl", (const char *[]){"stop", "-D", data, "-m", mode, "-w", NULL});
+}
+
+static int start(void)
+{
+    char data[PATH_SIZE], options[2 * PATH_SIZE];
+    snprintf(data, sizeof data, "%s/data", folder);
+    snprintf(options, sizeof options,
+             "-c listen_addresses='' -c unix_socket_directories='%s' -c max_connections=100"
+             " -c shared_buffers=32MB -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap",
+             folder);
+    return run_program("pg_ctl", (const char *[]){"start", "-D", data, "-w", "-o", options, NULL});
+}
+
+/* ------------------------------------------------------------------------- its coming, going ---- */
+
+static void remove_folder(void)
+{
+    char command[PATH_SIZE];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    if (system(command) != 0)
+        fprintf(stderr, "%s could not be removed\n", folder);
+}
+
+/* A process that waits for this program's end, whatever that is, and then takes everything away. */
+static void start_guard(void)
+{
+    int ends[2];
+    char byte;
+    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+    pid_t pid = fork();
+    if (pid != 0) {
+        close(ends[0]);
+        guard_fd = ends[1];
+        return;
+    }
+    close(ends[1]);
+    setsid();
+    for (int signal_number = 1; signal_number < 32; signal_number++)
+        signal(signal_number, signal_number == SIGCHLD ? SIG_DFL : SIG_IGN);
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    for (int fd = 3; fd < 256; fd++)
+        if (fd != ends[0])
+            close(fd);
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+        continue;
+    stop("immediate");
+    remove_folder();
+    _exit(0);
+}
+
+static bool find_binaries(void)
+{
+    char path[PATH_SIZE + 16];
+    for (size_t i = 0; i < COUNT_OF(BINARIES); i++) {
+        snprintf(path, sizeof path, "%s/initdb", BINARIES[i]);
+        if (access(path, X_OK) == 0) {
+            snprintf(bin, sizeof bin, "%s", BINARIES[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In memory if there is such a place: then fsync costs nothing, and nothing is left on a disk. */
+static void make_folder(void)
+{
+    bool has_memory = access("/dev/shm", W_OK) == 0;
+    snprintf(folder, sizeof folder, "%s/daybook-pg-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
+    if (nobody)
+        assert_return_code(chown(folder, nobody->pw_uid, nobody->pw_gid), errno);
+}
+
+const char *postgres_folder(void)
+{
+    char data[PATH_SIZE];
+    if (is_looked_for)
+        return folder[0] ? folder : NULL;
+    is_looked_for = true;
+    if (!find_binaries()) {
+        fprintf(stderr, "PostgreSQL's server is not installed (tools/setup test does it)\n");
+        if (getenv("CI"))
+            exit(1);
+        return NULL;
+    }
+    make_folder();
+    start_guard();
+    snprintf(data, sizeof data, "%s/data", folder);
+    const char *const args[] = {"-D",   data,         "-N", "-A",       "trust", "-E",
+                                "UTF8", "--locale=C", "-U", "postgres", NULL};
+    if (run_program("initdb", args) || start()) {
+        fprintf(stderr, "PostgreSQL's server did not start\n");
+        char command[PATH_SIZE];
+        snprintf(command, sizeof command, "tail -5 %s/log >&2", folder);
+        if (system(command))
+            folder[0] = '\0';
+        exit(1);
+    }
+    return folder;
+}
+
+/* -------------------------------------------------------------------------------- its places ---- */
+
+static char *url_of(const char *database, const char *more)
+{
+    return test_format("postgresql://postgres@/%s?host=%s%s", database, folder, more);
+}
+
+const char *postgres_place(void)
+{
+    static int count;
+    if (!postgres_folder())
+        return NULL;
+    char *schema = test_format("CREATE SCHEMA place%d", ++count);
+    postgres_run(url_of("postgres", ""), schema);
+    return url_of("postgres", test_format("&options=-csearch_path%%3Dplace%d", count));
+}
+
+const char *postgres_database(const char *options)
+{
+    static int count;
+    if (!postgres_folder())
+        return NULL;
+    postgres_run(url_of("postgres", ""),
+                 test_format("CREATE DATABASE base%d %s", ++count, options));
+    return url_of(test_format("base%d", count), "");
+}
+
+void postgres_stop(const char *mode)
+{
+    stop(mode);
+}
+
+void postgres_start(void)
+{
+    assert_int_equal(start(), 0);
+}
+
+/* ----------------------------------------------------------------------------- past the library ---- */
+
+static PGresult *ask(const char *url, const char *sql, PGconn **out_pg)
+{
+    PGconn *pg = PQconnectdb(url);
+    if (PQstatus(pg) != CONNECTION_OK)
+        fail_msg("%s: %s", url, PQerrorMessage(pg));
+    PQclear(PQexec(pg, "SET client_min_messages = error"));
+    PGresult *result = PQexec(pg, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(pg));
+    *out_pg = pg;
+    return result;
+}
+
+void postgres_run(const char *url, const char *sql)
+{
+    PGconn *pg;
+    PQclear(ask(url, sql, &pg));
+    PQfinish(pg);
+}
+
+const char *postgres_text(const char *url, const char *sql)
+{
+    PGconn *pg;
+    PGresult *result = ask(url, sql, &pg);
+    bool has_one = PQntuples(result) > 0 && !PQgetisnull(result, 0, 0);
+    char *text = has_one ? test_copy(PQgetvalue(result, 0, 0)) : NULL;
+    PQclear(result);
+    PQfinish(pg);
+    return text;
+}
+
+int64_t postgres_int(const char *url, const char *sql)
+{
+    const char *text = postgres_text(url, sql);
+    return text ? strtoll(text, NULL, 10) : DBK_NONE;
+}

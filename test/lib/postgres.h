@@ -1,0 +1,31 @@
+/*
+ * A PostgreSQL server of the test's own: made in a new folder, reached through a socket there, run by an
+ * unprivileged user, and gone with the test program, however that ends.
+ */
+#ifndef POSTGRES_H
+#define POSTGRES_H
+
+#include "test.h"
+
+#include <sys/types.h>
+
+/* Starts the server when it is first needed. Result: NULL, when there is no PostgreSQL on this machine; then
+ * whoever needs it skips (in CI the test program ends with a failure instead). */
+const char *postgres_folder(void);
+
+/* The URL of a new, empty place: a schema of its own in one database. NULL: as above. */
+const char *postgres_place(void);
+
+/* The URL of a database of its own, made with these options of CREATE DATABASE. */
+const char *postgres_database(const char *options);
+
+/* Runs SQL at a URL, past the library; the first column of the first row. NULL is DBK_NONE, and NULL. */
+void postgres_run(const char *url, const char *sql);
+int64_t postgres_int(const char *url, const char *sql);
+const char *postgres_text(const char *url, const char *sql);
+
+/* Stops the server, mode being "fast" or "immediate", and starts it again. */
+void postgres_stop(const char *mode);
+void postgres_start(void);
+
+#endif
