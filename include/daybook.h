@@ -47,7 +47,8 @@
  *  3. Arguments are copied before submitting returns. Results are lent: they are valid until `done`
  *     returns; the _dup() functions keep them.
  *  4. A cancelled or late operation that was not begun has no effect. One that was begun ends with
- *     its true result. A read that was begun may end early. error->outcome says which it was.
+ *     its true result; on a server it ends at its deadline, whatever the server does. A read that was
+ *     begun may end early. error->outcome says which it was.
  *  5. Writes that name the same build take effect in the order in which they were submitted, and so
  *     do writes that name the same step, and two dbk_add_build() on one builder get their numbers in
  *     that order. Between different ids, also between a build and its steps, there is no order: who
@@ -96,7 +97,8 @@
  * LIMITS, in characters, checked before any SQL: step and worker names 50; names of builders and masters
  * (not empty), names and sources of properties and build data, reasons, external ids, branches,
  * revisions, codebases 256 (in changes 255, and so are author, committer and category); repositories and
- * projects 512; every other text 16,000,000 bytes. A value of build data: 999,000,000 bytes on SQLite.
+ * projects 512; every other text 16,000,000 bytes. A value of build data: 999,000,000 bytes on SQLite,
+ * 268,435,456 on a server.
  * Passing one is DBK_INVALID or DBK_TOO_LARGE, and the message names the field, its length and the limit.
  *
  * BUILDBOT DATABASES
@@ -116,6 +118,15 @@
  * With a write-ahead log and an SQLite before 3.51.3 a commit beside another program's checkpoint can damage
  * the file. So writes=existing is refused (DBK_UNSUPPORTED) beside a master whose row in `masters` said
  * within ten minutes that it runs; master=stopped in the URL says that it does not.
+ *
+ * SERVERS
+ *
+ * On a server a store has several connections, and others write at the same time. A transaction that the server
+ * ends for the sake of another one, or that was on its way when a connection was lost, is run again, until the
+ * operation's deadline; without one, until the store is closed. Nothing happens twice: the table
+ * daybook_commits says what a lost COMMIT came to. Without that table (a Buildbot database that was not adopted)
+ * such operations end with DBK_UNREACHABLE and the outcome DBK_UNKNOWN. Events get their positions some time
+ * after they were committed, within a second, in one order for all who read them.
  *
  * COMPATIBILITY
  *
@@ -264,12 +275,17 @@ struct dbk_options {
  * Args: url is one of
  *     sqlite:///relative/path.sqlite   sqlite:////absolute/path.sqlite   a plain path (with no "://")
  *     sqlite://                        a database in memory, gone with the store
+ *     postgresql://user@host:port,host2:port2/database   PostgreSQL 14 or newer, UTF8; what libpq's own URLs,
+ *                                      environment and password file say counts (docs/postgresql.md)
  *   and may end in ?NAME=VALUE&...: mode=ro (nothing is written) or mode=rw (the default);
  *   writes=none|existing|master and master=stopped (of Buildbot databases). In a URL, % and two hexadecimal digits
- *   stand for a byte; a plain path is taken as it is and has no options.
+ *   stand for a byte; a plain path is taken as it is and has no options. On PostgreSQL also libpq's options
+ *   (sslmode, target_session_attrs, application_name, ...), and prepare=no for a pooler that cannot keep prepared
+ *   statements.
  *   options may be NULL.
  * Result: DBK_OK and *out_store; else a status, and *out_error if that is not NULL.
- * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file), DBK_SCHEMA (not a database of ours or
+ * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file, no such database on the server), DBK_UNREACHABLE
+ *   (no server answers), DBK_SCHEMA (not a database of ours or
  *   Buildbot's; of a newer version, or of an older one that dbk_upgrade() brings up), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
  *   system), DBK_FULL, DBK_NO_MEMORY.
  */
@@ -311,7 +327,7 @@ DBK_API int dbk_close_wait(struct dbk_store *store);
 
 /* What is known of the database behind a store. */
 struct dbk_info {
-    const char *engine;           /* "sqlite" */
+    const char *engine;           /* "sqlite" or "postgresql" */
     const char *url;              /* without a password */
     const char *engine_version;   /* "3.40.1" */
     bool is_own;                  /* made by daybook, not by Buildbot */

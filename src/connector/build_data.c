@@ -3,6 +3,7 @@
 #include "connector/event.h"
 #include "connector/list.h"
 #include "connector/records.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,6 +178,9 @@ static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
 
 static const struct dbki_opkind SET_KIND = {
     .action = "setting build data",
+    .orders = DBKI_ORDERS_BUILD,
+    .together = DBKI_ONE_PASS,
+    .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_EXISTING,
     .bind = set_bind,
     .read = dbki_write_read_build,
@@ -194,15 +198,15 @@ int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *nam
     dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
     if (check.status)
         return check.status;
-    if (value_len > DBKI_VALUE_MAX)
-        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %d",
-                           value_len, DBKI_VALUE_MAX);
+    if (value_len > (size_t)store->engine->value_max)
+        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %lld",
+                           value_len, (long long)store->engine->value_max);
     struct dbki_write_op *op =
         dbki_op_new(&SET_KIND, sizeof *op, strlen(name) + value_len + strlen(source) + 48,
                     (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->id = buildid;
+    op->op.order_id = op->id = buildid;
     op->args[0] = dbki_op_text(&op->op, name);
     op->args[1] = dbki_op_blob(&op->op, value, value_len);
     op->args[2] = dbki_op_text(&op->op, source);
@@ -291,6 +295,8 @@ static void set_from_fd_fini(struct dbki_op *op)
 
 static const struct dbki_opkind SET_FROM_FD_KIND = {
     .action = "setting build data from a file",
+    .orders = DBKI_ORDERS_BUILD,
+    .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_EXISTING,
     .bind = set_from_fd_bind,
     .row = set_from_fd_row,
@@ -312,9 +318,9 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
                     "offset and length must not be negative");
     if (check.status)
         return check.status;
-    if (length > DBKI_VALUE_MAX)
-        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %lld bytes; the limit is %d",
-                           (long long)length, DBKI_VALUE_MAX);
+    if (length > store->engine->value_max)
+        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %lld bytes; the limit is %lld",
+                           (long long)length, (long long)store->engine->value_max);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
         return dbki_refuse(call, DBK_INVALID, "the value's descriptor cannot be used: %s",
@@ -326,7 +332,7 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
         close(copy);
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     }
-    op->write.id = buildid;
+    op->write.op.order_id = op->write.id = buildid;
     op->write.args[0] = dbki_op_text(&op->write.op, name);
     op->write.args[2] = dbki_op_text(&op->write.op, source);
     op->file = (struct dbki_source){copy, offset, DBK_NONE};
@@ -358,6 +364,9 @@ static void delete_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static const struct dbki_opkind DELETE_KIND = {
     .action = "deleting build data",
+    .orders = DBKI_ORDERS_BUILD,
+    .together = DBKI_TWO_PASSES,
+    .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_EXISTING,
     .frees_space = true,
     .bind = delete_bind,

@@ -218,6 +218,9 @@ static void add_build_deliver(struct dbki_op *op, const struct dbk_error *error)
 
 static const struct dbki_opkind ADD_KIND = {
     .action = "adding a build",
+    .orders = DBKI_ORDERS_BUILDER,
+    .together = DBKI_TWO_PASSES,
+    .lock = &dbki_lock_builder,
     .access = DBKI_ACCESS_MASTER,
     .bind = add_build_bind,
     .row = add_build_row,
@@ -238,7 +241,7 @@ int dbk_add_build(struct dbk_store *store, int64_t builderid, int64_t buildreque
         dbki_op_new(&ADD_KIND, sizeof *op, strlen(state_string) + 16, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->builderid = builderid;
+    op->op.order_id = op->builderid = builderid;
     op->buildrequestid = buildrequestid;
     op->workerid = workerid;
     op->masterid = masterid;
@@ -280,8 +283,9 @@ static void add_locks_duration_bind(struct dbki_op *op, struct dbki_binder *bind
 
 #define WRITE_KIND(action_words, bind_function)                                                    \
     {                                                                                              \
-        .action = action_words, .access = DBKI_ACCESS_EXISTING, .bind = bind_function,             \
-        .read = dbki_write_read_build, .deliver = dbki_write_deliver                               \
+        .action = action_words, .orders = DBKI_ORDERS_BUILD, .together = DBKI_ONE_PASS,            \
+        .access = DBKI_ACCESS_EXISTING, .bind = bind_function, .read = dbki_write_read_build,      \
+        .deliver = dbki_write_deliver                                                              \
     }
 
 static const struct dbki_opkind SET_STATE_STRING_KIND =
@@ -360,6 +364,7 @@ static void finish_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static const struct dbki_opkind FINISH_KIND = {
     .action = "finishing a build",
+    .orders = DBKI_ORDERS_BUILD,
     .access = DBKI_ACCESS_EXISTING,
     .bind = finish_bind,
     .row = finish_row,
@@ -378,7 +383,7 @@ int dbk_finish_build(struct dbk_store *store, int64_t buildid, int64_t results,
     struct finish_op *op = dbki_op_new(&FINISH_KIND, sizeof *op, 256, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->buildid = buildid;
+    op->op.order_id = op->buildid = buildid;
     op->results = results;
     return dbki_submit(store, &op->op, call);
 }

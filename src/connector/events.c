@@ -48,9 +48,10 @@ static const struct dbki_statement NEWEST = {
 static void events_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct dbki_list_op *list = (struct dbki_list_op *)op;
+    int before = binder->count;
     list->params[0][0] = dbki_int(op->progress[0]);
     dbki_list_bind(op, binder);
-    op->result[0] = binder->count; /* which statement it is */
+    op->result[0] = binder->count - before; /* which statement it is */
     dbki_mark_bind_get(binder, DBKI_MARK_EVENTS_TRIMMED);
     if (op->kind->is_follower)
         DBKI_BIND(binder, &NEWEST, dbki_int(op->progress[0]));
@@ -88,6 +89,7 @@ static void events_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static const struct dbki_opkind LIST = {
     .action = "listing events",
+    .before = &dbki_place_events,
     .access = DBKI_ACCESS_READ,
     .is_several = true,
     .bind = events_bind,
@@ -113,6 +115,7 @@ static void deliver_followed(struct dbki_op *op, const struct dbk_error *error)
 
 static const struct dbki_opkind FOLLOW = {
     .action = "following events",
+    .before = &dbki_place_events,
     .access = DBKI_ACCESS_READ,
     .is_follower = true,
     .is_several = true,
@@ -184,6 +187,7 @@ static void newest_deliver(struct dbki_op *op, const struct dbk_error *error)
 
 static const struct dbki_opkind GET_NEWEST = {
     .action = "looking for the newest event",
+    .before = &dbki_place_events,
     .access = DBKI_ACCESS_READ,
     .bind = newest_bind,
     .row = newest_row,

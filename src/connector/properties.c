@@ -207,6 +207,9 @@ static void set_read(struct dbki_op *op, const struct dbki_bound *bound, struct 
 
 static const struct dbki_opkind SET = {
     .action = "setting properties",
+    .orders = DBKI_ORDERS_BUILD,
+    .together = DBKI_TWO_PASSES,
+    .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_EXISTING,
     .bind = set_bind,
     .row = set_row,
@@ -250,7 +253,7 @@ int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
         dbki_op_free(op ? &op->op : NULL);
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     }
-    op->buildid = buildid;
+    op->op.order_id = op->buildid = buildid;
     op->settings = settings;
     op->count = count;
     for (size_t i = 0; i < count; i++)

@@ -12,6 +12,7 @@
 #include "connector/parents.h"
 #include "connector/records.h"
 #include "connector/step_names.h"
+#include "store/store.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -140,8 +141,11 @@ static void bind_request(struct record_op *record, struct dbki_binder *binder)
               record->builder_hash);
 }
 
+/* The builder may be new: only now its row can be locked, which keeps its numbers. */
 static void bind_build(struct record_op *record, struct dbki_binder *binder)
 {
+    if (record->op.store->engine->is_server)
+        DBKI_BIND(binder, &dbki_lock_builder_name, record->builder_hash);
     DBKI_BIND(binder, &ADD_BUILD, dbki_int(record->requestid), record->worker,
               or_now(record, record->started_at), complete_at(record), record->locks_duration_s,
               record->state_string, record->results, record->builder_hash, record->master_hash);
@@ -232,6 +236,7 @@ static void record_deliver(struct dbki_op *op, const struct dbk_error *error)
 
 static const struct dbki_opkind RECORD_KIND = {
     .action = "recording a build",
+    .orders = DBKI_ORDERS_BUILDER_NAME,
     .access = DBKI_ACCESS_OWN,
     .bind = record_bind,
     .row = record_row,
@@ -260,18 +265,19 @@ static void check_step(struct dbki_check *check, const struct dbk_new_step *step
     }
 }
 
-static void check_data(struct dbki_check *check, const struct dbk_new_data *data)
+static void check_data(struct dbki_check *check, const struct dbk_new_data *data, int64_t value_max)
 {
     dbki_check_text(check, "the name of build data", data->name, DBKI_NAME_MAX, false);
     dbki_check_text(check, "the source of build data", data->source, DBKI_NAME_MAX, false);
     dbki_check_that(check, data->value || !data->value_len, "a value must not be NULL");
-    if (!check->status && data->value_len > DBKI_VALUE_MAX)
+    if (!check->status && data->value_len > (size_t)value_max)
         check->status = dbki_refuse(check->call, DBK_TOO_LARGE,
-                                    "the value of '%.80s' has %zu bytes; the limit is %d",
-                                    data->name, data->value_len, DBKI_VALUE_MAX);
+                                    "the value of '%.80s' has %zu bytes; the limit is %lld",
+                                    data->name, data->value_len, (long long)value_max);
 }
 
-static void check_build(struct dbki_check *check, const struct dbk_new_build *build)
+static void check_build(struct dbki_check *check, const struct dbk_new_build *build,
+                        int64_t value_max)
 {
     dbki_check_that(check, DBKI_IS_WHOLE(build, data_count),
                     "the build must begin with its size: use DBK_NEW_BUILD_INIT");
@@ -307,7 +313,7 @@ static void check_build(struct dbki_check *check, const struct dbk_new_build *bu
     for (size_t i = 0; i < build->step_count && !check->status; i++)
         check_step(check, build->steps[i]);
     for (size_t i = 0; i < build->data_count && !check->status; i++)
-        check_data(check, &build->data[i]);
+        check_data(check, &build->data[i], value_max);
 }
 
 static void *take_array(struct dbki_op *op, size_t count, size_t size)
@@ -411,6 +417,7 @@ static void copy_build(struct record_op *record, const struct dbk_new_build *bui
     struct dbki_op *op = &record->op;
     const char *master = build->master ? build->master : "daybook";
     record->builder = dbki_op_text(op, build->builder);
+    op->order_id = (int64_t)dbki_hash_bytes(0, build->builder, strlen(build->builder));
     record->builder_hash = copy_hash(op, build->builder);
     record->worker = dbki_op_text(op, build->worker);
     record->master = dbki_op_text(op, master);
@@ -433,7 +440,7 @@ int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && build && done, "store, build and done must not be NULL");
     if (!check.status)
-        check_build(&check, build);
+        check_build(&check, build, store->engine->value_max);
     if (check.status)
         return check.status;
     struct record_op *record =

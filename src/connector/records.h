@@ -12,10 +12,6 @@ extern const struct dbki_record dbki_build_data_record;
 /* properties.c: checks a property that is to be set. */
 void dbki_property_check(struct dbki_check *check, const struct dbk_new_property *property);
 
-/* The largest value of build data. SQLite's largest row is 1,000,000,000 bytes; the row's other columns need
- * some of them. */
-enum { DBKI_VALUE_MAX = 999000000 };
-
 /* A write that has no result but that it was done: read() that refuses when the first statement changed
  * nothing, naming the field and id; deliver() for a dbk_done_fn. */
 struct dbki_write_op {

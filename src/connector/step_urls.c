@@ -164,6 +164,8 @@ static void add_url_read(struct dbki_op *op, const struct dbki_bound *bound,
 
 static const struct dbki_opkind ADD_URL_KIND = {
     .action = "adding a URL to a step",
+    .orders = DBKI_ORDERS_STEP,
+    .lock = &dbki_lock_step,
     .access = DBKI_ACCESS_EXISTING,
     .bind = add_url_bind,
     .row = add_url_row,
@@ -185,7 +187,7 @@ int dbk_add_url(struct dbk_store *store, int64_t stepid, const char *name, const
                                         (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->stepid = stepid;
+    op->op.order_id = op->stepid = stepid;
     op->name = dbki_op_text(&op->op, name);
     op->url = dbki_op_text(&op->op, url);
     return dbki_submit(store, &op->op, call);

@@ -259,6 +259,8 @@ static void add_step_deliver(struct dbki_op *op, const struct dbk_error *error)
 
 static const struct dbki_opkind ADD_KIND = {
     .action = "adding a step",
+    .orders = DBKI_ORDERS_BUILD,
+    .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_MASTER,
     .bind = add_step_bind,
     .row = add_step_row,
@@ -281,7 +283,7 @@ int dbk_add_step(struct dbk_store *store, int64_t buildid, const char *name,
                     (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->buildid = buildid;
+    op->op.order_id = op->buildid = buildid;
     op->name = dbki_op_text(&op->op, name);
     op->state_string = dbki_op_text(&op->op, state_string);
     return dbki_submit(store, &op->op, call);
@@ -349,8 +351,9 @@ static void finish_bind(struct dbki_op *op, struct dbki_binder *binder)
 
 #define WRITE_KIND(action_words, bind_function)                                                    \
     {                                                                                              \
-        .action = action_words, .access = DBKI_ACCESS_EXISTING, .bind = bind_function,             \
-        .read = dbki_write_read_step, .deliver = dbki_write_deliver                                \
+        .action = action_words, .orders = DBKI_ORDERS_STEP, .together = DBKI_ONE_PASS,             \
+        .access = DBKI_ACCESS_EXISTING, .bind = bind_function, .read = dbki_write_read_step,       \
+        .deliver = dbki_write_deliver                                                              \
     }
 
 static const struct dbki_opkind START_KIND = WRITE_KIND("starting a step", start_bind);

@@ -119,8 +119,9 @@ static void keyed_read(struct dbki_op *op, const struct dbki_bound *bound, struc
     }
     if (key->stage == KEEPING)
         return;
+    int before = more->count;
     run_own_pass(op, bound, more);
-    if (op->error.status != DBK_OK || more->count || op->is_turn_over)
+    if (op->error.status != DBK_OK || more->count > before || op->is_turn_over)
         return;
     key->stage = KEEPING;
     struct dbki_value result = pack_result(op);
@@ -228,5 +229,13 @@ int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_ca
         atomic_store_explicit(&store->housekeeping,
                               store->schema.is_own ? OWN_CHORES : ADOPTED_CHORES,
                               memory_order_relaxed);
+    if (op->kind->access != DBKI_ACCESS_READ && store->engine->is_server) {
+        atomic_store_explicit(&store->name_batch,
+                              store->schema.has_batches ? &dbki_name_batch : NULL,
+                              memory_order_relaxed);
+        atomic_store_explicit(&store->after_writes,
+                              store->schema.has_events ? &dbki_place_events : NULL,
+                              memory_order_relaxed);
+    }
     return dbki_enqueue(store, op, call);
 }

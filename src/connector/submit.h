@@ -7,6 +7,14 @@
 /* Submits the operation, or frees it and says why not, also where call->out_refusal points. */
 int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
 
+/* locks.c: lock the row of that id, or name hash. */
+extern const struct dbki_statement dbki_lock_builder, dbki_lock_builder_name, dbki_lock_build,
+    dbki_lock_step;
+
+/* positions.c: gives positions to events that have none; keeps the name of a batch. */
+extern const struct dbki_opkind dbki_place_events;
+extern const struct dbki_statement dbki_name_batch;
+
 /* trim.c: what the writer does now and then by itself. */
 extern const struct dbki_opkind dbki_trim;
 

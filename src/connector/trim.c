@@ -7,7 +7,7 @@
 #include "connector/submit.h"
 #include "store/store.h"
 
-enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_MAX = 500 };
+enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_MAX = 500, BATCH_NAMES_KEPT_S = 24 * 60 * 60 };
 
 /* The last of the oldest events that is too old. The newest stays, so that its position is not given again where
  * SQLite does not see to that (objects.c). */
@@ -21,10 +21,17 @@ static const struct dbki_statement DELETE_KEYS = {
     .sql = "DELETE FROM daybook_operations WHERE (scope, key) IN (SELECT scope, key"
            " FROM daybook_operations WHERE at < ? ORDER BY at LIMIT 500)"};
 
+/* Nobody asks for a batch's name but the store that gave it, right after. */
+static const struct dbki_statement DELETE_BATCHES = {
+    .sql = "DELETE FROM daybook_commits WHERE name IN (SELECT name FROM daybook_commits"
+           " WHERE at < ? ORDER BY at LIMIT 5000)"};
+
 static void trim_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     DBKI_BIND(binder, &DELETE_KEYS, dbki_int(op->now - KEPT_S));
     DBKI_BIND(binder, &FIND_OLD, dbki_int(op->now - KEPT_S));
+    if (op->store->schema.has_batches)
+        DBKI_BIND(binder, &DELETE_BATCHES, dbki_int(op->now - BATCH_NAMES_KEPT_S));
 }
 
 static int trim_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
@@ -40,7 +47,8 @@ static void trim_read(struct dbki_op *op, const struct dbki_bound *bound, struct
 {
     if (op->pass)
         return;
-    op->is_turn_over = bound[0].changed >= BATCH_MAX || op->result[1] >= BATCH_MAX;
+    op->is_turn_over = bound[0].changed >= BATCH_MAX || op->result[1] >= BATCH_MAX ||
+                       (op->store->schema.has_batches && bound[2].changed >= 5000);
     if (op->result[0] == DBK_NONE)
         return;
     DBKI_BIND(more, &DELETE_EVENTS, dbki_int(op->result[0]));

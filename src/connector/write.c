@@ -10,7 +10,7 @@ int dbki_write_submit(struct dbk_store *store, const struct dbki_opkind *kind, i
         dbki_op_new(kind, sizeof *op, is_text ? arg.len + 16 : 0, (dbki_callback *)done, user);
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->id = id;
+    op->op.order_id = op->id = id;
     op->args[0] = is_text ? dbki_op_text_n(&op->op, arg.text, arg.len) : arg;
     return dbki_submit(store, &op->op, call);
 }

@@ -83,6 +83,11 @@ struct dbki_engine {
     const char *name;
     const char *const *schemes; /* of its URLs; NULL-ended */
     int pipeline_max; /* operations that are sent before the first one's results are read */
+    int writer_count; /* connections that write at once; 1: whoever writes is alone */
+    /* A connection can be lost (DBK_UNREACHABLE, or DBK_TIMEOUT when its owner stopped waiting) and be opened
+     * anew: what it ran was undone, unless commit's outcome says unknown. Others write meanwhile: rows are
+     * locked, and DBK_BUSY with is_retryable asks for the whole transaction once more. */
+    bool is_server;
 
     /* Connects. Result: 0 and *out_conn, or a status. */
     int (*open)(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -124,7 +129,10 @@ struct dbki_engine {
     /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
      * that makes the tables, where beginning to write does not keep others from doing so too. */
     const char *before_tables, *lock_tables;
+    int64_t value_max;    /* bytes of the largest value of build data */
     bool sorts_null_high; /* unless it is told otherwise, by NULLS FIRST and NULLS LAST */
+    /* Optional. Wakes others who wait for events, when the transaction is committed. */
+    const struct dbki_statement *notify;
     /* Optional. Gives a bounded part of the unused space within the database back to the file system, in a
      * transaction that writes; and how many bytes are unused, one row with one number. */
     const struct dbki_statement *give_back, *count_unused;

@@ -12,9 +12,10 @@ enum { ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0] };
 
 static bool is_whole(const struct dbki_engine *engine)
 {
-    return engine->name && engine->schemes && engine->pipeline_max >= 1 && engine->open &&
-           engine->close && engine->begin && engine->run && engine->commit && engine->rollback &&
-           engine->script && engine->columns && engine->count_tables && engine->count_objects;
+    return engine->name && engine->schemes && engine->pipeline_max >= 1 &&
+           engine->writer_count >= 1 && engine->open && engine->close && engine->begin &&
+           engine->run && engine->commit && engine->rollback && engine->script && engine->columns &&
+           engine->count_tables && engine->count_objects && engine->value_max;
 }
 
 const struct dbki_engine *dbki_engine_find(const char *scheme, struct dbk_error *error)

@@ -11,7 +11,8 @@
 #define EVENTS_COLUMNS                                                                             \
     " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"             \
     " buildid INTEGER, stepid INTEGER, name TEXT)"
-#define BOTH(sql) sql, sql
+#define ON_SERVERS(sql) NULL, NULL, sql
+#define BOTH(sql) sql, sql, NULL
 
 const struct dbki_object dbki_objects[] = {
     /* How far something has come: "events trimmed" up to that position. */
@@ -21,7 +22,25 @@ const struct dbki_object dbki_objects[] = {
     /* position rises in the order in which events become visible: that of the row ids. */
     {"daybook_events", NULL,
      "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY AUTOINCREMENT," EVENTS_COLUMNS,
-     "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY," EVENTS_COLUMNS},
+     "CREATE TABLE daybook_events (position INTEGER PRIMARY KEY," EVENTS_COLUMNS,
+     /* Where several commit at once, an id is taken long before its row is visible: a position is given when
+      * it is (connector/positions.c). */
+     "CREATE TABLE daybook_events (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     " position INTEGER," EVENTS_COLUMNS},
+    {"daybook_events_position", "daybook_events",
+     ON_SERVERS("CREATE UNIQUE INDEX daybook_events_position"
+                " ON daybook_events (position)")},
+    {"daybook_events_unplaced", "daybook_events",
+     ON_SERVERS("CREATE INDEX daybook_events_unplaced"
+                " ON daybook_events (id)"
+                " WHERE position IS NULL")},
+    /* The names of the batches that were committed. */
+    {"daybook_commits", NULL,
+     ON_SERVERS("CREATE TABLE daybook_commits (name VARCHAR(64) NOT NULL"
+                " PRIMARY KEY, at INTEGER NOT NULL)")},
+    {"daybook_commits_at", "daybook_commits",
+     ON_SERVERS("CREATE INDEX daybook_commits_at"
+                " ON daybook_commits (at)")},
     {"daybook_events_at", "daybook_events",
      BOTH("CREATE INDEX daybook_events_at ON daybook_events (at)")},
     /* What a write with an operation key gave, for whoever sends it again. */
@@ -42,11 +61,12 @@ const struct dbki_object dbki_objects[] = {
     /* What Buildbot's tables lack: which builds were finished lately; what a build triggered; what a change
      * was built in. A store of our own has the last two under Buildbot's kind of name. */
     {"daybook_builds_complete", "builds", NULL,
-     "CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)"},
+     "CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)", NULL},
     {"daybook_buildsets_parent", "buildsets", NULL,
-     "CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)"},
+     "CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)", NULL},
     {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps", NULL,
-     "CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps (sourcestampid)"},
+     "CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps (sourcestampid)",
+     NULL},
     /* The last: with it a database counts as adopted. */
     {"daybook_schema", NULL,
      BOTH("CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"

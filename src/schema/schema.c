@@ -128,6 +128,7 @@ static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
                            struct dbk_error *error)
 {
     bool has_marks = false, has_events = false, has_keys = false, has_lineage = false;
+    schema->is_server = conn->engine->is_server;
     int status = has_table(conn, "daybook_marks", "value", &has_marks, error);
     if (!status)
         status = has_table(conn, "daybook_events", "position", &has_events, error);
@@ -135,6 +136,8 @@ static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
         status = has_table(conn, "daybook_operations", "key", &has_keys, error);
     if (!status)
         status = has_table(conn, "daybook_lineage", "buildid", &has_lineage, error);
+    if (!status && schema->is_server)
+        status = has_table(conn, "daybook_commits", "name", &schema->has_batches, error);
     schema->has_events = has_events && has_marks;
     schema->has_keys = has_keys;
     schema->has_lineage = has_lineage && has_marks;
@@ -295,9 +298,12 @@ int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
     if (!status && !is_there) {
         for (const char *const *table = dbki_tables; *table && !status; table++)
             status = engine->script(conn, *table, error);
-        for (int i = 0; i < dbki_object_count && !status; i++)
-            if (dbki_objects[i].own_sql)
-                status = engine->script(conn, dbki_objects[i].own_sql, error);
+        const struct dbki_schema wanted = {.is_own = true, .is_server = engine->is_server};
+        for (int i = 0; i < dbki_object_count && !status; i++) {
+            const char *sql = dbki_object_create(&dbki_objects[i], &wanted);
+            if (sql)
+                status = engine->script(conn, sql, error);
+        }
         if (!status)
             status = dbki_schema_set_version(conn, dbki_clock_s(), error);
     }

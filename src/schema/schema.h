@@ -18,15 +18,18 @@ struct dbki_object {
     const char *table;       /* that an index is on; NULL: it is a table itself */
     const char *own_sql;     /* in a store of our own; NULL: not there */
     const char *adopted_sql; /* in an adopted database */
+    const char *server_sql;  /* in either on a server, where it differs */
 };
 
 struct dbki_schema {
     bool is_empty;          /* no tables of anybody */
     bool is_own;            /* made by daybook */
     bool is_adopted;        /* Buildbot's, with our tables */
+    bool is_server;         /* several may write at once */
     bool is_older;          /* daybook's tables are of a version before ours */
     bool has_events;        /* writes leave events: the tables for it are there */
     bool has_keys;          /* the same for operation keys */
+    bool has_batches;       /* and, on a server, for the names of batches */
     bool has_lineage;       /* and for lineages */
     bool is_revision_known; /* of Buildbot's */
     char needed_column[96]; /* "builds.x", which wants a value that nobody here knows; "" */

@@ -58,9 +58,35 @@ enum dbki_access {
     DBKI_ACCESS_TABLES, /* changes tables: only in a store that was opened exclusive */
 };
 
+/* What the writes of an id keep their order with: the ordering key's kind. In the order in which a batch takes
+ * the locks of rows. */
+enum dbki_orders {
+    DBKI_ORDERS_NOTHING,
+    DBKI_ORDERS_BUILDER_NAME, /* by a hash of the name */
+    DBKI_ORDERS_BUILDER,
+    DBKI_ORDERS_BUILD,
+    DBKI_ORDERS_STEP,
+};
+
+/*
+ * Where a batch is sent in a pipeline: which writes of one ordering key may be on their way together. Those of
+ * one number of passes may, if a later pass writes nothing that another one of them could see but its event.
+ */
+enum dbki_together {
+    DBKI_ALONE,     /* each waits for the one before to be done */
+    DBKI_ONE_PASS,  /* all is in the first pass, the event too */
+    DBKI_TWO_PASSES /* the event follows in a second */
+};
+
 struct dbki_opkind {
     const char *action; /* "adding a build" */
-    bool is_follower;   /* of a read: it goes on looking until it is cancelled (follow.c) */
+    enum dbki_orders orders;
+    enum dbki_together together;
+    /* Optional, where others write at the same time: locks the row of the ordering key, its one parameter. */
+    const struct dbki_statement *lock;
+    /* Of a read, on a server: work that is done first, in transactions of its own, if the store may write. */
+    const struct dbki_opkind *before;
+    bool is_follower; /* of a read: it goes on looking until it is cancelled (follow.c) */
     /* A follower that ends by itself: each turn is delivered, and the last one has not set is_turn_over. */
     bool is_long;
     bool is_several; /* of a read: more than one statement, which need a snapshot of their own */
@@ -124,6 +150,7 @@ struct dbki_op {
     struct dbki_op *next_follower;
     struct dbki_pieces *pieces; /* of a read whose value goes out in pieces (pieces.c), else NULL */
     int64_t now;                /* the store's clock at submit */
+    int64_t order_id;           /* of a write, the ordering key: an id of kind->orders */
     struct dbki_key *key;       /* the wrapper's: an operation key */
     int64_t result[2];          /* of a write: what its callback gives beside the error */
     struct dbki_value result_text; /* the same; NULL for most */

@@ -9,6 +9,8 @@
 
 enum { JOINED_MIN = 8 }; /* below that, the places left empty cost more than the statements saved */
 static const int64_t READ_RETRY_NS = 500 * 1000;
+/* Of reads whose connection was lost though it could be opened anew: perhaps they are what the server dies of. */
+enum { TRIES_MAX = 10, RETRY_PAUSE_NS = 20 * 1000 * 1000 };
 
 /* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit:
  * then the read begins again. */
@@ -95,29 +97,135 @@ static bool join(struct dbki_worker *worker, struct dbki_op **ops, int count)
     return true;
 }
 
-/* Runs reads in one snapshot, and completes them. */
-void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
+/* In an order in which they stand: on a server all of them in one pipeline. Result: false: it did not work. */
+static bool run_in_pipeline(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    struct dbki_turn turns[DBKI_READ_BATCH_MAX];
+    struct dbki_op *guilty;
+    for (int i = 0; i < count; i++) {
+        if (ops[i]->kind->work)
+            return false;
+        dbki_op_begin_anew(ops[i]);
+        turns[i] = (struct dbki_turn){.op = ops[i], .lock = -1};
+    }
+    return !dbki_run_rounds(worker, turns, count, false, &guilty);
+}
+
+/* What is done before some reads, each once. */
+static void run_before(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    const struct dbki_opkind *last = NULL;
+    for (int i = 0; i < count; i++) {
+        const struct dbki_opkind *before = ops[i]->kind->before;
+        if (before && before != last && worker->store->writer_count)
+            dbki_work_on_server(worker, before);
+        last = before ? before : last;
+    }
+}
+
+/* Runs reads in one snapshot. Result: whether the connection is lost, and they are to be run again. */
+static bool run_batch(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
     const struct dbki_engine *engine = worker->conn->engine;
     struct dbk_error error;
-    if (ops[0]->pieces) {
-        dbki_run_piece(worker, ops[0]);
-        return;
-    }
     /* A statement alone is a snapshot by itself. */
     bool has_transaction = count > 1 || ops[0]->kind->is_several;
     int status = DBK_OK;
     dbki_error_clear(&error);
     if (has_transaction)
         status = engine->begin(worker->conn, DBKI_READ, NULL, &error);
-    if (status)
+    if (status) {
+        for (int i = 0; i < count; i++)
+            dbki_error_clear(&ops[i]->error);
         dbki_fail_ops(ops, count, &error);
+    }
     struct dbki_op *left[DBKI_READ_BATCH_MAX];
     memcpy(left, ops, (size_t)count * sizeof *ops);
+    if (!status && engine->pipeline_max > 1 && has_transaction) {
+        if (run_in_pipeline(worker, ops, count)) {
+            engine->commit(worker->conn, NULL, &error);
+            return false;
+        }
+        engine->rollback(worker->conn);
+        status = engine->begin(worker->conn, DBKI_READ, NULL, &error);
+        if (status)
+            dbki_fail_ops(ops, count, &error);
+    }
     for (int i = 0; i < count && !status; i++)
-        if (left[i] && !join(worker, left + i, count - i))
+        if (left[i] && !join(worker, left + i, count - i)) {
             dbki_run_read(worker, left[i], has_transaction);
+            if (engine->is_server && left[i]->error.status != DBK_OK && has_transaction) {
+                /* After an error a server's transaction is good for nothing. */
+                engine->rollback(worker->conn);
+                engine->begin(worker->conn, DBKI_READ, NULL, &error);
+            }
+        }
     if (has_transaction && !status)
         engine->commit(worker->conn, NULL, &error);
-    dbki_complete(worker, ops, count);
+    for (int i = 0; i < count && engine->is_server; i++)
+        if (ops[i]->error.status == DBK_UNREACHABLE)
+            return true;
+    return false;
+}
+
+/* The earliest deadline; 0: none has one. */
+static int64_t first_deadline(struct dbki_op *const *ops, int count)
+{
+    int64_t first_ns = 0;
+    for (int i = 0; i < count; i++)
+        if (ops[i]->deadline_ns && (!first_ns || ops[i]->deadline_ns < first_ns))
+            first_ns = ops[i]->deadline_ns;
+    return first_ns;
+}
+
+/* Ends those that are late. Result: how many are left. */
+static int end_late(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    int64_t now_ns = dbki_clock_ns();
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        if (!ops[i]->deadline_ns || ops[i]->deadline_ns > now_ns) {
+            ops[kept++] = ops[i];
+            continue;
+        }
+        dbki_error_set(&ops[i]->error, DBK_TIMEOUT,
+                       "the deadline passed before the server answered");
+        dbki_complete(worker, &ops[i], 1);
+    }
+    return kept;
+}
+
+static bool was_given_up(const struct dbki_worker *worker, struct dbki_op *const *ops, int count)
+{
+    bool is_late = worker->late_at_ns && dbki_clock_ns() > worker->late_at_ns;
+    for (int i = 0; i < count && is_late; i++)
+        if (ops[i]->error.status == DBK_TIMEOUT)
+            return true;
+    return false;
+}
+
+/* Runs reads, on a new connection if theirs was lost, and completes them. */
+void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
+{
+    if (ops[0]->pieces) {
+        dbki_run_piece(worker, ops[0]);
+        return;
+    }
+    bool is_server = worker->conn->engine->is_server;
+    for (int tries = 0; count && tries < TRIES_MAX; tries++) {
+        worker->late_at_ns = is_server ? first_deadline(ops, count) : 0;
+        if (is_server)
+            run_before(worker, ops, count);
+        bool is_lost = run_batch(worker, ops, count);
+        if (!is_lost && !(is_server && was_given_up(worker, ops, count)))
+            break;
+        count = end_late(worker, ops, count);
+        if (count && !dbki_reconnect(worker, worker->late_at_ns) && !worker->late_at_ns)
+            break; /* the store is being closed */
+        count = end_late(worker, ops, count);
+        dbki_clock_sleep_ns(tries * RETRY_PAUSE_NS);
+    }
+    worker->late_at_ns = 0;
+    if (count)
+        dbki_complete(worker, ops, count);
 }

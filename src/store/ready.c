@@ -108,11 +108,13 @@ static bool check_deadlines_locked(struct dbk_store *store)
     if (paused_ns)
         dbki_timer_at_most_locked(store, paused_ns);
     int64_t reads_ns = end_late(store, &store->reads, now_ns);
-    int64_t writes_ns = end_late(store, &store->writes, now_ns);
     if (reads_ns)
         dbki_timer_at_most_locked(store, reads_ns);
-    if (writes_ns)
-        dbki_timer_at_most_locked(store, writes_ns);
+    for (int i = 0; i < store->writer_count; i++) {
+        int64_t writes_ns = end_late(store, &store->writes[i], now_ns);
+        if (writes_ns)
+            dbki_timer_at_most_locked(store, writes_ns);
+    }
     return wakes;
 }
 
@@ -271,10 +273,13 @@ int dbk_cancel(struct dbk_store *store, struct dbk_op handle)
         return DBK_INVALID;
     if (is_forked(store))
         return DBK_CLOSED;
-    struct dbki_queue *queues[] = {&store->reads, &store->writes, &store->asleep, &store->paused};
-    int status = DBK_NOT_FOUND;
+    struct dbki_queue *queues[3 + DBKI_WRITERS_MAX] = {&store->reads, &store->asleep,
+                                                       &store->paused};
+    int status = DBK_NOT_FOUND, count = 3;
+    for (int i = 0; i < store->writer_count; i++)
+        queues[count++] = &store->writes[i];
     pthread_mutex_lock(&store->lock);
-    for (int i = 0; i < 4 && status; i++) {
+    for (int i = 0; i < count && status; i++) {
         struct dbki_op *op = find_waiting(queues[i], handle.id);
         if (!op)
             continue;
@@ -308,11 +313,13 @@ int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
         store->close_done = done;
         store->close_user = user;
         cancel_all(store, &store->reads);
-        cancel_all(store, &store->writes);
+        for (int i = 0; i < store->writer_count; i++)
+            cancel_all(store, &store->writes[i]);
         cancel_all(store, &store->asleep);
         cancel_all(store, &store->paused);
         pthread_cond_broadcast(&store->reads.wake);
-        pthread_cond_broadcast(&store->writes.wake);
+        for (int i = 0; i < store->writer_count; i++)
+            pthread_cond_broadcast(&store->writes[i].wake);
         pthread_cond_broadcast(&store->dispatched);
     }
     pthread_mutex_unlock(&store->lock);

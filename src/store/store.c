@@ -1,5 +1,5 @@
 /* Opening and freeing stores, and submitting to them. */
-#include "store/store.h"
+#include "store/worker.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -77,6 +78,23 @@ static bool is_read_late(void *user)
     return op && op->deadline_ns && dbki_clock_ns() > op->deadline_ns;
 }
 
+/* The same for engines that can give up whatever they run: a batch of a server's. */
+static bool is_batch_late(void *user)
+{
+    const struct dbki_worker *worker = user;
+    return (worker->late_at_ns && dbki_clock_ns() > worker->late_at_ns) || is_read_late(user);
+}
+
+struct dbki_conn_options dbki_worker_options(const struct dbk_store *store,
+                                             struct dbki_worker *worker)
+{
+    return (struct dbki_conn_options){.is_writer = worker->is_writer,
+                                      .is_stopped = store->engine->is_server ? is_batch_late
+                                                    : worker->is_writer      ? NULL
+                                                                             : is_read_late,
+                                      .user = worker};
+}
+
 static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn *conn,
                                       bool is_writer, bool is_reader)
 {
@@ -85,6 +103,7 @@ static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn 
     worker->conn = conn;
     worker->is_writer = is_writer;
     worker->is_reader = is_reader;
+    worker->queue = is_writer ? &store->writes[store->writer_count++] : NULL;
     dbki_binder_init(&worker->binders[0]);
     dbki_binder_init(&worker->binders[1]);
     return worker;
@@ -93,7 +112,7 @@ static struct dbki_worker *add_worker(struct dbk_store *store, struct dbki_conn 
 static int connect_reader(struct dbk_store *store, struct dbk_error *error)
 {
     struct dbki_worker *worker = &store->workers[store->worker_count];
-    struct dbki_conn_options options = {.is_stopped = is_read_late, .user = worker};
+    struct dbki_conn_options options = dbki_worker_options(store, worker);
     struct dbki_conn *conn;
     int status = store->engine->open(&store->url, &options, &conn, error);
     if (!status)
@@ -101,11 +120,16 @@ static int connect_reader(struct dbk_store *store, struct dbk_error *error)
     return status;
 }
 
-/* Makes the tables if that is wanted and there are none. Needs a connection that writes. */
-static int connect_writer(struct dbk_store *store, bool is_created, struct dbki_conn **out_conn,
-                          struct dbk_error *error)
+/* Makes the tables if that is wanted and there are none. Needs a connection that writes. `place` says which worker
+ * it will be of. */
+static int connect_writer(struct dbk_store *store, bool is_created, int place,
+                          struct dbki_conn **out_conn, struct dbk_error *error)
 {
-    struct dbki_conn_options options = {.is_writer = true, .is_created = is_created};
+    struct dbki_conn_options options = dbki_worker_options(store, &store->workers[place]);
+    options.is_writer = true;
+    options.is_created = is_created;
+    if (!store->engine->is_server)
+        options.is_stopped = NULL;
     int status = store->engine->open(&store->url, &options, out_conn, error);
     if (status)
         return status;
@@ -145,7 +169,7 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
     if (!status && store->workers[0].conn->is_single) {
         store->engine->close(store->workers[0].conn);
         store->worker_count = 0;
-        status = connect_writer(store, true, &writer, error);
+        status = connect_writer(store, true, 0, &writer, error);
         if (!status)
             add_worker(store, writer, true, true);
         return status;
@@ -171,19 +195,29 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
         for (int i = 0; i < store->worker_count; i++)
             store->engine->close(store->workers[i].conn);
         store->worker_count = 0;
-        status = connect_writer(store, options->is_created, &writer, error);
+        status = connect_writer(store, options->is_created, 0, &writer, error);
         if (!status)
             add_worker(store, writer, true, true);
         return status;
     }
-    if (is_unmade || store->schema.is_empty || may_write(store))
-        status = connect_writer(store, options->is_created, &writer, error);
-    /* The readers' connections come after the tables. */
     int reader_count = options->reader_count ? options->reader_count : READERS_DEFAULT;
+    if (is_unmade || store->schema.is_empty || may_write(store))
+        status = connect_writer(store, options->is_created, reader_count, &writer, error);
+    /* The readers' connections come after the tables. */
     while (!status && store->worker_count < reader_count)
         status = connect_reader(store, error);
+    bool has_writers = writer != NULL;
     if (writer)
         add_worker(store, writer, true, false);
+    while (!status && has_writers && store->writer_count < store->engine->writer_count) {
+        struct dbki_conn *other;
+        struct dbki_conn_options wanted =
+            dbki_worker_options(store, &store->workers[store->worker_count]);
+        wanted.is_writer = true;
+        status = store->engine->open(&store->url, &wanted, &other, error);
+        if (!status)
+            add_worker(store, other, true, false);
+    }
     if (writer && !status && store->schema.is_own && store->engine->keep_reserve)
         store->engine->keep_reserve(writer);
     return status;
@@ -197,7 +231,7 @@ static void disconnect(struct dbk_store *store)
         dbki_binder_fini(&store->workers[i].binders[0]);
         dbki_binder_fini(&store->workers[i].binders[1]);
     }
-    store->worker_count = 0;
+    store->worker_count = store->writer_count = 0;
 }
 
 /* On a full disk even the files that readers share cannot be made: then a reserve is there for them. */
@@ -270,10 +304,11 @@ static int fill_info(struct dbk_store *store, struct dbk_error *error)
         memcpy(store->path, conn->path, path_size);
     if (conn->warning[0])
         snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
+    snprintf(store->engine_version, sizeof store->engine_version, "%s", conn->version);
     store->info = (struct dbk_info){
         .engine = store->engine->name,
         .url = store->url.shown,
-        .engine_version = conn->version,
+        .engine_version = store->engine_version,
         .is_own = store->schema.is_own,
         .is_adopted = store->schema.is_adopted,
         .is_read_only = !may_write(store) || is_writer_read_only(store),
@@ -333,7 +368,8 @@ static void release(struct dbk_store *store)
         if (fds[i] >= 0)
             close(fds[i]);
     pthread_cond_destroy(&store->reads.wake);
-    pthread_cond_destroy(&store->writes.wake);
+    for (int i = 0; i < DBKI_WRITERS_MAX; i++)
+        pthread_cond_destroy(&store->writes[i].wake);
     pthread_cond_destroy(&store->dispatched);
     pthread_mutex_destroy(&store->lock);
     dbki_url_fini(&store->url);
@@ -361,16 +397,21 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     store->clock_user = options->clock_user;
     store->is_forced = options->is_forced;
     store->fork_generation = dbki_fork_generation();
+    if (getrandom(store->batch_names, sizeof store->batch_names, 0) !=
+        (ssize_t)sizeof store->batch_names)
+        store->batch_names[0] = (uint64_t)dbki_clock_ns() ^ (uint64_t)getpid();
     pthread_mutex_init(&store->lock, NULL);
     dbki_list_init(&store->ready);
     dbki_list_init(&store->reads.waiting);
-    dbki_list_init(&store->writes.waiting);
     dbki_list_init(&store->asleep.waiting);
     dbki_list_init(&store->paused.waiting);
     dbki_list_init(&store->parked);
     dbki_list_init(&store->idle);
     init_condition(&store->reads.wake);
-    init_condition(&store->writes.wake);
+    for (int i = 0; i < DBKI_WRITERS_MAX; i++) {
+        dbki_list_init(&store->writes[i].waiting);
+        init_condition(&store->writes[i].wake);
+    }
     init_condition(&store->dispatched);
     return store;
 }
@@ -437,8 +478,9 @@ void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t 
     if (store->fork_generation != dbki_fork_generation())
         return;
     pthread_mutex_lock(&store->lock);
-    stats.waiting_count =
-        store->reads.count + store->writes.count + store->asleep.count + store->paused.count;
+    stats.waiting_count = store->reads.count + store->asleep.count + store->paused.count;
+    for (int i = 0; i < store->writer_count; i++)
+        stats.waiting_count += store->writes[i].count;
     stats.running_count = store->running_count;
     stats.ready_count = store->ready_count;
     stats.read_count = store->read_count;
@@ -526,12 +568,16 @@ static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki
 struct dbki_queue *dbki_read_queue(struct dbk_store *store)
 {
     bool is_single = store->workers[0].is_writer && store->workers[0].is_reader;
-    return is_single ? &store->writes : &store->reads;
+    return is_single ? &store->writes[0] : &store->reads;
 }
 
 struct dbki_queue *dbki_queue_of(struct dbk_store *store, const struct dbki_op *op)
 {
-    return op->kind->access == DBKI_ACCESS_READ ? dbki_read_queue(store) : &store->writes;
+    if (op->kind->access == DBKI_ACCESS_READ)
+        return dbki_read_queue(store);
+    /* A store that nobody may write has no writers, but queues. */
+    uint64_t count = store->writer_count ? (uint64_t)store->writer_count : 1;
+    return &store->writes[((uint64_t)op->order_id + op->kind->orders) % count];
 }
 
 int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call)

@@ -1,8 +1,8 @@
 /*
  * The store: the only place with threads.
  *
- * One mutex guards the two queues, the ready list and the states of operations. A writer thread takes
- * from `writes`, reader threads from `reads`, each with a connection of its own; what is finished goes to
+ * One mutex guards the queues, the ready list and the states of operations. A writer thread takes from its
+ * queue of `writes` (there are several on servers, and what has one ordering key goes to one), reader threads from `reads`, each with a connection of its own; what is finished goes to
  * `ready`, and the event descriptor becomes readable. A database that only one connection can see
  * (in memory) has one worker, which does both.
  */
@@ -17,7 +17,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { DBKI_READERS_MAX = 16, DBKI_WORKERS_MAX = DBKI_READERS_MAX + 1 };
+enum {
+    DBKI_READERS_MAX = 16,
+    DBKI_WRITERS_MAX = 4,
+    DBKI_WORKERS_MAX = DBKI_READERS_MAX + DBKI_WRITERS_MAX
+};
 
 /* Operations that wait for a worker. */
 struct dbki_queue {
@@ -33,11 +37,11 @@ struct dbki_worker {
     struct dbk_store *store;
     struct dbki_conn *conn;
     pthread_t thread;
-    bool is_writer;          /* takes from `writes` */
+    bool is_writer; /* takes from `writes`: */
+    struct dbki_queue *queue;
+    int64_t late_at_ns;      /* when what runs is to be given up, where the engine can; 0: never */
     bool is_reader;          /* takes from `reads` */
     int64_t now;             /* the store's clock in the last batch of writes */
-    int64_t kept_house_at;   /* 0: not yet */
-    int chore;               /* which of the housekeeping is next */
     int64_t busy_since_ns;   /* writes have come without a pause since then; 0: there was one */
     bool is_seeker;          /* counted in reads.seeker_count */
     struct dbki_op *current; /* the read that runs, for its deadline */
@@ -46,7 +50,8 @@ struct dbki_worker {
 
 struct dbk_store {
     pthread_mutex_t lock;
-    struct dbki_queue reads, writes;
+    struct dbki_queue reads, writes[DBKI_WRITERS_MAX];
+    int writer_count;
     struct dbki_queue asleep;  /* followers between two looks */
     struct dbki_queue paused;  /* reads in pieces whose next one is not wanted yet */
     struct dbki_op *followers; /* all of them, and reads in pieces, wherever they are */
@@ -89,6 +94,16 @@ struct dbk_store {
     /* What the writer does by itself after a batch, at most once in HOUSEKEEPING_S; NULL: nothing. Set by
      * the layer above, which knows the tables. */
     const struct dbki_opkind *const *_Atomic housekeeping; /* NULL-ended, one after the other */
+    struct dbki_worker *_Atomic housekeeper; /* who is at it; NULL: nobody. The rest is his: */
+    int64_t kept_house_at;                   /* 0: not yet */
+    int chore;                               /* which is next */
+    /* By the same layer, on servers that have the table for it: keeps the name of a batch (a text, and a time) in
+     * its transaction, refused as a conflict when it is there; NULL: batches have no names. */
+    const struct dbki_statement *_Atomic name_batch;
+    /* Of the same kind: what is done some time after writes, at the latest when the store is closed. */
+    const struct dbki_opkind *_Atomic after_writes;
+    int64_t
+        after_due_ns; /* when it is to be done; 0: nothing was written since. Guarded by the lock */
 
     const struct dbki_engine *engine;
     struct dbki_schema schema;
@@ -98,6 +113,9 @@ struct dbk_store {
     char no_writes[256]; /* why nothing may be written to a Buildbot database; "": it may */
     bool is_exclusive, is_forced; /* as it was opened */
     char *path;
+    char engine_version[32];
+    uint64_t batch_names[2]; /* of this store, random; batch_count: of those given */
+    _Atomic uint64_t batch_count;
 
     _Atomic int64_t commit_count, retry_count, checkpoint_count, lock_wait_ns;
 };

@@ -11,7 +11,7 @@ static const int64_t ROOM_NS = 110 * 1000 * 1000;
 
 /* ------------------------------------------------------------------------------ operations ---- */
 
-static int take_row(void *owner, int index, const struct dbki_value *cells, int cell_count)
+int dbki_take_row(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
     struct dbki_op *op = owner;
     const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
@@ -48,7 +48,7 @@ int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
         struct dbki_group group = {.bound = binder->bound,
                                    .bound_count = binder->count,
                                    .owner = op,
-                                   .row = take_row,
+                                   .row = dbki_take_row,
                                    .error = &op->error};
         struct dbki_group *groups[] = {&group};
         int failed;
@@ -186,6 +186,28 @@ static void sleep_locked(struct dbk_store *store, struct dbki_queue *queue)
     queue->sleeper_count--;
 }
 
+/* The same, but not past a time; 0: none. */
+static void sleep_until_locked(struct dbk_store *store, struct dbki_queue *queue, int64_t until_ns)
+{
+    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    if (!until_ns) {
+        sleep_locked(store, queue);
+        return;
+    }
+    queue->sleeper_count++;
+    pthread_cond_timedwait(&queue->wake, &store->lock, &until);
+    queue->sleeper_count--;
+}
+
+/* Whether what is to be done after writes is due: then it is this worker's. */
+static bool takes_after_writes_locked(struct dbk_store *store)
+{
+    if (!store->after_due_ns || (!store->is_closing && dbki_clock_ns() < store->after_due_ns))
+        return false;
+    store->after_due_ns = 0;
+    return true;
+}
+
 /*
  * A Buildbot master that writes the same database polls SQLite's lock, at last every 100 ms, and gives up
  * after some seconds: beside a busy writer of ours it would hardly ever find it free.
@@ -193,7 +215,7 @@ static void sleep_locked(struct dbk_store *store, struct dbki_queue *queue)
 static void make_room(struct dbki_worker *worker)
 {
     int64_t now_ns = dbki_clock_ns();
-    if (worker->store->schema.is_own)
+    if (worker->store->schema.is_own || worker->conn->engine->is_server)
         return;
     if (!worker->busy_since_ns)
         worker->busy_since_ns = now_ns;
@@ -207,15 +229,22 @@ static void run_writer(struct dbki_worker *worker)
 {
     struct dbk_store *store = worker->store;
     for (;;) {
+        bool is_due;
         pthread_mutex_lock(&store->lock);
-        while (!store->writes.count && !store->is_closing) {
+        while (!(is_due = takes_after_writes_locked(store)) && !worker->queue->count &&
+               !store->is_closing) {
             worker->busy_since_ns = 0;
-            sleep_locked(store, &store->writes);
+            sleep_until_locked(store, worker->queue, store->after_due_ns);
         }
-        bool has_work = store->writes.count > 0;
+        bool has_work = worker->queue->count > 0;
         pthread_mutex_unlock(&store->lock);
-        if (!has_work)
+        if (is_due)
+            dbki_work_on_server(worker,
+                                atomic_load_explicit(&store->after_writes, memory_order_relaxed));
+        if (!has_work && !is_due)
             return;
+        if (!has_work)
+            continue;
         dbki_write_batch(worker);
         make_room(worker);
         const struct dbki_engine *engine = worker->conn->engine;
@@ -227,15 +256,7 @@ static void run_writer(struct dbki_worker *worker)
 /* Sleeps as the others do, but not past the time at which a snapshot has been kept for long enough. */
 static void sleep_as_reader_locked(struct dbk_store *store)
 {
-    int64_t until_ns = dbki_snapshot_due_ns_locked(store);
-    struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
-    if (!until_ns) {
-        sleep_locked(store, &store->reads);
-        return;
-    }
-    store->reads.sleeper_count++;
-    pthread_cond_timedwait(&store->reads.wake, &store->lock, &until);
-    store->reads.sleeper_count--;
+    sleep_until_locked(store, &store->reads, dbki_snapshot_due_ns_locked(store));
 }
 
 static void run_reader(struct dbki_worker *worker)
@@ -275,19 +296,19 @@ static void run_single(struct dbki_worker *worker)
         struct dbki_op *ops[DBKI_READ_BATCH_MAX];
         int count = 0;
         pthread_mutex_lock(&store->lock);
-        while (!store->writes.count && !store->is_closing)
-            sleep_locked(store, &store->writes);
-        struct dbki_op *first = next_locked(store, &store->writes);
+        while (!worker->queue->count && !store->is_closing)
+            sleep_locked(store, worker->queue);
+        struct dbki_op *first = next_locked(store, worker->queue);
         bool is_over = !first && store->is_closing;
         while (count < DBKI_READ_BATCH_MAX && first && first->kind->access == DBKI_ACCESS_READ &&
                !(count && (first->pieces || ops[0]->pieces))) {
-            begin_locked(store, &store->writes, first);
+            begin_locked(store, worker->queue, first);
             ops[count++] = first;
-            first = next_locked(store, &store->writes);
+            first = next_locked(store, worker->queue);
         }
         bool is_alone = !count && first && first->kind->access == DBKI_ACCESS_TABLES;
         if (is_alone)
-            begin_locked(store, &store->writes, first);
+            begin_locked(store, worker->queue, first);
         store->running_count += count + is_alone;
         pthread_mutex_unlock(&store->lock);
         if (count)

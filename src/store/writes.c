@@ -22,6 +22,7 @@ static const int64_t HOUSEKEEPING_S = 3600;
 struct write_wait {
     struct dbki_wait wait; /* first */
     struct dbk_store *store;
+    const struct dbki_queue *queue;
     int64_t closing_since_ns;
     int64_t deadline_ns; /* of what was taken; 0: none */
     bool is_committing;
@@ -33,7 +34,7 @@ static bool gives_up(struct dbki_wait *wait)
     struct dbk_store *store = self->store;
     int64_t now_ns = dbki_clock_ns();
     pthread_mutex_lock(&store->lock);
-    bool is_empty = store->writes.count == 0, is_closing = store->is_closing;
+    bool is_empty = self->queue->count == 0, is_closing = store->is_closing;
     pthread_mutex_unlock(&store->lock);
     if (!self->is_committing)
         return is_empty;
@@ -68,6 +69,7 @@ static int begin_write(struct dbki_worker *worker, struct dbki_op *const *ops, i
 {
     struct write_wait wait = {.wait.gives_up = gives_up,
                               .store = worker->store,
+                              .queue = worker->queue,
                               .is_committing = count > 0,
                               .deadline_ns = latest_deadline(ops, count)};
     int status = worker->conn->engine->begin(worker->conn, DBKI_WRITE, &wait.wait, error);
@@ -81,6 +83,7 @@ static int commit(struct dbki_worker *worker, struct dbki_op *const *ops, int co
 {
     struct write_wait wait = {.wait.gives_up = gives_up,
                               .store = worker->store,
+                              .queue = worker->queue,
                               .is_committing = true,
                               .deadline_ns = latest_deadline(ops, count)};
     int status = worker->conn->engine->commit(worker->conn, &wait.wait, error);
@@ -91,8 +94,7 @@ static int commit(struct dbki_worker *worker, struct dbki_op *const *ops, int co
     return status;
 }
 
-/* Completes what was committed; what has more turns to come goes back to the end of its queue. */
-static void complete_committed(struct dbki_worker *worker, struct dbki_op **ops, int count)
+void dbki_complete_committed(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
     struct dbk_store *store = worker->store;
     int finished_count = 0;
@@ -111,11 +113,11 @@ static void complete_committed(struct dbki_worker *worker, struct dbki_op **ops,
         op->is_partly_done = true;
         pthread_mutex_lock(&store->lock);
         op->state = DBKI_OP_WAITING;
-        dbki_list_append(&store->writes.waiting, &op->link);
-        store->writes.count++;
+        dbki_list_append(&worker->queue->waiting, &op->link);
+        worker->queue->count++;
         store->running_count--;
         if (store->is_closing)
-            dbki_end_waiting_locked(store, &store->writes, op, DBK_CANCELLED,
+            dbki_end_waiting_locked(store, worker->queue, op, DBK_CANCELLED,
                                     "the store was closed before the operation had ended");
         pthread_mutex_unlock(&store->lock);
     }
@@ -164,7 +166,7 @@ static void run_in_parts(struct dbki_worker *worker, struct dbki_op **ops, int c
                 ops[i]->error.status = DBK_OK;
             dbki_fail_ops(ops + start, end - start, &error);
         }
-        complete_committed(worker, ops + start, end - start);
+        dbki_complete_committed(worker, ops + start, end - start);
         start = end;
         if (guilty < start)
             guilty = -1;
@@ -185,20 +187,27 @@ static void gather_locked(struct dbk_store *store)
     store->is_gathering = false;
 }
 
-/* Takes what is queued into the batch. Result: how many. */
-static int take_writes(struct dbki_worker *worker, struct batch *batch)
+int dbki_take_writes(struct dbki_worker *worker, struct dbki_op **ops, int count, int max)
 {
     struct dbk_store *store = worker->store;
     struct dbki_op *op;
-    int before = batch->count;
+    int before = count;
     pthread_mutex_lock(&store->lock);
     if (!before)
         gather_locked(store);
-    while (batch->count < WRITE_BATCH_MAX && (op = dbki_take_locked(store, &store->writes)))
-        batch->ops[batch->count++] = op;
-    store->running_count += batch->count - before;
+    while (count < max && (op = dbki_take_locked(store, worker->queue)))
+        ops[count++] = op;
+    store->running_count += count - before;
     pthread_mutex_unlock(&store->lock);
-    return batch->count - before;
+    return count - before;
+}
+
+/* Takes what is queued into the batch. Result: how many. */
+static int take_writes(struct dbki_worker *worker, struct batch *batch)
+{
+    int taken = dbki_take_writes(worker, batch->ops, batch->count, WRITE_BATCH_MAX);
+    batch->count += taken;
+    return taken;
 }
 
 /* Fails what waits now: the right to write could not be had, and not because somebody else has it. */
@@ -211,31 +220,43 @@ static void fail_waiting(struct dbki_worker *worker, const struct dbk_error *err
     }
 }
 
-/*
- * Housekeeping, a turn after each batch until it is done, then not for a while. It is nobody's operation: if
- * it fails, it is tried again later.
- */
-static void keep_house(struct dbki_worker *worker)
+static void do_chore(struct dbki_worker *worker, const struct dbki_opkind *const *kinds)
 {
-    const struct dbki_opkind *const *kinds =
-        atomic_load_explicit(&worker->store->housekeeping, memory_order_relaxed);
-    if (!kinds || (!worker->chore && worker->now < worker->kept_house_at + HOUSEKEEPING_S))
-        return;
-    struct dbki_op *op = dbki_op_new(kinds[worker->chore], sizeof *op, 0, NULL, NULL);
+    struct dbk_store *store = worker->store;
+    struct dbki_op *op = dbki_op_new(kinds[store->chore], sizeof *op, 0, NULL, NULL);
     struct dbk_error error;
     int guilty;
     if (!op)
         return;
-    op->store = worker->store;
+    op->store = store;
     op->now = worker->now;
     op->arguments_end = dbki_arena_mark(&op->arena);
     if (attempt(worker, &op, 1, &guilty, &error) || !op->is_turn_over)
-        worker->chore++;
-    if (!kinds[worker->chore]) {
-        worker->chore = 0;
-        worker->kept_house_at = worker->now;
+        store->chore++;
+    if (!kinds[store->chore]) {
+        store->chore = 0;
+        store->kept_house_at = worker->now;
     }
     dbki_op_free(op);
+}
+
+/*
+ * Housekeeping, a turn after each batch until it is done, then not for a while. It is nobody's operation: if
+ * it fails, it is tried again later.
+ */
+void dbki_keep_house(struct dbki_worker *worker)
+{
+    struct dbk_store *store = worker->store;
+    struct dbki_worker *nobody = NULL;
+    const struct dbki_opkind *const *kinds =
+        atomic_load_explicit(&store->housekeeping, memory_order_relaxed);
+    if (!kinds || (atomic_load(&store->housekeeper) != worker &&
+                   !atomic_compare_exchange_strong(&store->housekeeper, &nobody, worker)))
+        return;
+    if (store->chore || worker->now >= store->kept_house_at + HOUSEKEEPING_S)
+        do_chore(worker, kinds);
+    if (!store->chore)
+        atomic_store(&store->housekeeper, NULL);
 }
 
 void dbki_write_batch(struct dbki_worker *worker)
@@ -243,6 +264,10 @@ void dbki_write_batch(struct dbki_worker *worker)
     struct batch batch;
     batch.count = 0;
     struct dbk_error error;
+    if (worker->conn->engine->is_server) {
+        dbki_write_on_server(worker);
+        return;
+    }
     dbki_error_clear(&error);
     int status = begin_write(worker, NULL, 0, &error);
     if (status) {
@@ -269,7 +294,7 @@ void dbki_write_batch(struct dbki_worker *worker)
     status = commit(worker, batch.ops, batch.count, &error);
     if (status)
         dbki_fail_ops(batch.ops, batch.count, &error);
-    complete_committed(worker, batch.ops, batch.count);
+    dbki_complete_committed(worker, batch.ops, batch.count);
     if (!status)
-        keep_house(worker);
+        dbki_keep_house(worker);
 }

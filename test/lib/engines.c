@@ -19,12 +19,17 @@ const struct engine ENGINES[] = {
      .has_code_point_order = true,
      .is_file = true,
      .is_seen_by_others = true,
+     .value_max = 999000000,
      .place = place_file},
-    {.name = "sqlite memory", .has_code_point_order = true, .place = place_memory},
+    {.name = "sqlite memory",
+     .has_code_point_order = true,
+     .value_max = 999000000,
+     .place = place_memory},
     {.name = "postgresql",
      .is_persistent = true,
      .has_code_point_order = true,
      .is_seen_by_others = true,
+     .value_max = 268435456,
      .place = postgres_place},
 };
 const size_t ENGINE_COUNT = COUNT_OF(ENGINES);

@@ -46,7 +46,9 @@ PGresult *dbki_postgres_next(struct conn *conn, struct dbki_wait *wait)
 
 int dbki_postgres_lost(struct conn *conn, struct dbk_error *error)
 {
-    if (conn->is_given_up)
+    bool is_given_up = conn->is_given_up;
+    conn->is_given_up = false; /* said once: from then on the connection is just lost */
+    if (is_given_up)
         return dbki_error_set(error, DBK_TIMEOUT, "the deadline passed before the server answered");
     return dbki_postgres_error(conn, NULL, error);
 }

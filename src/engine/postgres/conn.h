@@ -46,7 +46,8 @@ struct conn {
 };
 
 /* connect.c: connects as the URL says. Result: 0 and *out_pg, which is usable; or a status. */
-int dbki_postgres_connect(const struct dbki_url *url, PGconn **out_pg, struct dbk_error *error);
+int dbki_postgres_connect(const struct dbki_url *url, const struct dbki_conn_options *wanted,
+                          PGconn **out_pg, struct dbk_error *error);
 /* connect.c: the value of an option that is ours and not libpq's; NULL: it is not given. */
 const char *dbki_postgres_option(const struct dbki_url *url, const char *name);
 

@@ -28,7 +28,8 @@ static const struct {
     {"tcp_user_timeout", "50000", NULL},
 };
 enum { DEFAULT_COUNT = sizeof DEFAULTS / sizeof DEFAULTS[0] };
-enum { WHY_MS = 5000 };
+enum { TICK_MS = 50 };
+static const int64_t WHY_NS = 5000 * 1000 * 1000LL;
 
 static bool is_ours(const char *name)
 {
@@ -141,33 +142,95 @@ static void collect(const PQconninfoOption *options, struct params *params)
     add_param(params, "client_encoding", "UTF8");
 }
 
-/*
- * Why the server refused: libpq gives a refusal's SQLSTATE only in a verbose message, and takes the wish for
- * that only on a connection that is begun by hand. Result: false: it cannot be found out.
- */
-static bool ask_why(const struct params *params, struct dbk_error *error)
+static void ignore_notice(void *user, const PGresult *result)
 {
-    int64_t end_ns = dbki_clock_ns() + WHY_MS * 1000000LL;
-    PGconn *pg = PQconnectStartParams(params->names, params->values, 0);
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    if (!pg)
-        return false;
-    PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
-    while (PQstatus(pg) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
-           state != PGRES_POLLING_FAILED && dbki_clock_ns() < end_ns) {
-        struct pollfd fd = {.fd = PQsocket(pg),
-                            .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        poll(&fd, 1, WHY_MS);
-        state = PQconnectPoll(pg);
-    }
-    bool is_refused = state == PGRES_POLLING_FAILED;
-    if (is_refused)
-        dbki_postgres_connect_error(PQerrorMessage(pg), error);
-    PQfinish(pg);
-    return is_refused && error && error->sqlstate[0];
+    (void)user;
+    (void)result;
 }
 
-int dbki_postgres_connect(const struct dbki_url *url, PGconn **out_pg, struct dbk_error *error)
+static const char *param_of(const struct params *params, const char *name)
+{
+    for (int i = 0; i < params->count; i++)
+        if (!strcmp(params->names[i], name))
+            return params->values[i];
+    return "";
+}
+
+/*
+ * Connects step by step, so that whoever waits may stop, and so that libpq can be told beforehand to give a
+ * refusal's SQLSTATE, which it does in verbose messages alone. Result: NULL: *error says why.
+ */
+static PGconn *connect_in_steps(const struct params *params,
+                                const struct dbki_conn_options *options, int64_t timeout_ns,
+                                struct dbk_error *error)
+{
+    int64_t end_ns = timeout_ns > 0 ? dbki_clock_ns() + timeout_ns : INT64_MAX;
+    PGconn *pg = PQconnectStartParams(params->names, params->values, 0);
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    if (!pg) {
+        dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    while (PQstatus(pg) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+           state != PGRES_POLLING_FAILED) {
+        struct pollfd fd = {.fd = PQsocket(pg),
+                            .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        bool is_ready = poll(&fd, 1, TICK_MS) > 0;
+        bool is_late = options && options->is_stopped && options->is_stopped(options->user);
+        if (is_late || (!is_ready && dbki_clock_ns() > end_ns)) {
+            dbki_error_set(error, is_late ? DBK_TIMEOUT : DBK_UNREACHABLE,
+                           "the server did not answer in time");
+            error->is_retryable = true;
+            PQfinish(pg);
+            return NULL;
+        }
+        if (is_ready)
+            state = PQconnectPoll(pg);
+    }
+    if (PQstatus(pg) == CONNECTION_OK) {
+        PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+        return pg;
+    }
+    dbki_postgres_connect_error(PQerrorMessage(pg), error);
+    PQfinish(pg);
+    return NULL;
+}
+
+/* Of several hosts libpq goes on to the next one in time only when it is let alone. */
+static PGconn *connect_to_any(const struct params *params, struct dbk_error *error)
+{
+    PGconn *pg = PQconnectdbParams(params->names, params->values, 0);
+    if (!pg) {
+        dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    if (PQstatus(pg) == CONNECTION_OK)
+        return pg;
+    struct dbk_error why;
+    dbki_error_clear(&why);
+    dbki_postgres_connect_error(PQerrorMessage(pg), error);
+    PQfinish(pg);
+    /* Its message has no SQLSTATE: a refusal is asked for once more. */
+    pg = connect_in_steps(params, NULL, WHY_NS, &why);
+    if (!pg && why.sqlstate[0])
+        *error = why;
+    return pg;
+}
+
+static PGconn *connect_as(const struct params *params, const struct dbki_conn_options *options,
+                          struct dbk_error *error)
+{
+    if (strchr(param_of(params, "host"), ',') || strchr(param_of(params, "hostaddr"), ','))
+        return connect_to_any(params, error);
+    long long seconds = strtoll(param_of(params, "connect_timeout"), NULL, 10);
+    return connect_in_steps(params, options, seconds > 0 ? seconds * 1000000000 : 0, error);
+}
+
+int dbki_postgres_connect(const struct dbki_url *url, const struct dbki_conn_options *wanted,
+                          PGconn **out_pg, struct dbk_error *error)
 {
     struct params params;
     struct dbk_error why;
@@ -180,19 +243,11 @@ int dbki_postgres_connect(const struct dbki_url *url, PGconn **out_pg, struct db
         return why.status;
     }
     collect(options, &params);
-    PGconn *pg = PQconnectdbParams(params.names, params.values, 0);
-    if (!pg) {
-        status = dbki_error_set(&why, DBK_NO_MEMORY, "out of memory");
-    } else if (PQstatus(pg) != CONNECTION_OK) {
-        if (!strstr(PQerrorMessage(pg), ":  ") || !ask_why(&params, &why))
-            dbki_postgres_connect_error(PQerrorMessage(pg), &why);
-        status = why.status;
-        PQfinish(pg);
-    } else {
-        *out_pg = pg;
-    }
+    PGconn *pg = connect_as(&params, wanted, &why);
     PQconninfoFree(options);
-    if (status && error)
+    if (pg)
+        *out_pg = pg;
+    else if (error)
         *error = why;
-    return status;
+    return pg ? DBK_OK : (int)why.status;
 }

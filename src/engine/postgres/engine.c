@@ -25,12 +25,6 @@ static void conn_close(struct dbki_conn *head)
     dbki_free(conn);
 }
 
-static void ignore_notice(void *user, const PGresult *result)
-{
-    (void)user;
-    (void)result;
-}
-
 /* What is known of the server, one row. */
 static int take_facts(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
@@ -89,7 +83,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
                      struct dbki_conn **out_conn, struct dbk_error *error)
 {
     PGconn *pg;
-    int status = dbki_postgres_connect(url, &pg, error);
+    int status = dbki_postgres_connect(url, options, &pg, error);
     if (status)
         return status;
     struct conn *conn = dbki_calloc(1, sizeof *conn);
@@ -102,7 +96,6 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     conn->head.version = conn->version;
     conn->pg = pg;
     conn->is_unprepared = prepare && !strcmp(prepare, "no");
-    PQsetNoticeReceiver(pg, ignore_notice, NULL);
     if (PQsetnonblocking(pg, 1) || !PQenterPipelineMode(pg))
         status = dbki_postgres_error(conn, NULL, error);
     if (!status)
@@ -265,6 +258,8 @@ const struct dbki_engine dbki_postgres = {
     .name = "postgresql",
     .schemes = SCHEMES,
     .pipeline_max = 256,
+    .writer_count = 2,
+    .is_server = true,
     .open = conn_open,
     .close = conn_close,
     .begin = conn_begin,
@@ -279,5 +274,6 @@ const struct dbki_engine dbki_postgres = {
     .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
     .table_size = "SELECT pg_relation_size(to_regclass(?))",
     .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
+    .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */
     .sorts_null_high = true,
 };

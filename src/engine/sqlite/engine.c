@@ -471,6 +471,7 @@ const struct dbki_engine dbki_sqlite = {
     .name = "sqlite",
     .schemes = SCHEMES,
     .pipeline_max = 1, /* nothing is sent anywhere: each operation is run and read on the spot */
+    .writer_count = 1,
     .open = conn_open,
     .close = dbki_sqlite_close,
     .begin = conn_begin,
@@ -484,6 +485,8 @@ const struct dbki_engine dbki_sqlite = {
     .count_objects =
         "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
     .table_size = "SELECT sum(pgsize) FROM dbstat WHERE name = ?", /* not in every build */
+    /* The largest row is 1,000,000,000 bytes; its other columns need some of them. */
+    .value_max = 999000000,
     .before_tables = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;",
     .give_back = &GIVE_BACK,
     .count_unused = &COUNT_UNUSED,

@@ -1,0 +1,316 @@
+/*
+ * A batch of writes on a server: one transaction, which is run again as a whole when the server asks for that (a
+ * deadlock, a serialisation failure) or the connection was lost. Each has a name, kept in the transaction: after a
+ * connection that was lost at COMMIT, the store keeps the name itself on a new one. Refused as a conflict, the
+ * batch was committed; kept, it never will be, and is run again. So nothing happens twice and nothing is lost.
+ *
+ * A batch in which a statement fails for a reason of its own is undone, and its operations run again, a
+ * transaction each.
+ */
+#include "base/clock.h"
+#include "store/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { BATCH_MAX = 128, TRIES_MAX = 20, NAME_SIZE = 64 };
+static const int64_t BACK_OFF_NS = 2 * 1000 * 1000, BACK_OFF_MAX_NS = 500 * 1000 * 1000;
+static const int64_t AFTER_NS = 200 * 1000 * 1000;      /* from writes to what is done after them */
+static const int64_t CLOSING_NS = 2000 * 1000 * 1000LL; /* that a lost server is tried for then */
+
+/* Operations that were taken, and what became of them. */
+struct batch {
+    struct dbki_worker *worker;
+    struct dbki_op **ops;
+    int count;
+    int tries;
+    struct dbk_error error; /* of the last attempt */
+    struct dbki_op *guilty; /* whose statement failed; NULL: nobody's */
+    char name[NAME_SIZE];   /* "": it has none */
+};
+
+/* ---------------------------------------------------------------------------------- deadlines ---- */
+
+/* The earliest deadline; 0: none has one. */
+static int64_t first_deadline(const struct batch *batch)
+{
+    int64_t first_ns = 0;
+    for (int i = 0; i < batch->count; i++) {
+        int64_t deadline_ns = batch->ops[i]->deadline_ns;
+        if (deadline_ns && (!first_ns || deadline_ns < first_ns))
+            first_ns = deadline_ns;
+    }
+    return first_ns;
+}
+
+/* Ends those that are late, with that outcome; the others stay. */
+static void drop_late(struct batch *batch, enum dbk_outcome outcome)
+{
+    int64_t now_ns = dbki_clock_ns();
+    struct dbk_error error;
+    int kept = 0;
+    dbki_error_clear(&error);
+    dbki_error_set(&error, DBK_TIMEOUT, "the deadline passed before the server answered");
+    error.outcome = outcome;
+    for (int i = 0; i < batch->count; i++) {
+        struct dbki_op *op = batch->ops[i];
+        if (!op->deadline_ns || op->deadline_ns > now_ns) {
+            batch->ops[kept++] = op;
+            continue;
+        }
+        dbki_error_clear(&op->error);
+        dbki_fail_ops(&op, 1, &error);
+        dbki_complete(batch->worker, &op, 1);
+    }
+    batch->count = kept;
+}
+
+static void fail_all(struct batch *batch, enum dbk_outcome outcome)
+{
+    if (batch->error.status == DBK_OK)
+        dbki_error_set(&batch->error, DBK_UNREACHABLE, "the connection to the server was lost");
+    batch->error.outcome = outcome;
+    for (int i = 0; i < batch->count; i++)
+        dbki_error_clear(&batch->ops[i]->error);
+    dbki_fail_ops(batch->ops, batch->count, &batch->error);
+    dbki_complete_committed(batch->worker, batch->ops, batch->count);
+    batch->count = 0;
+}
+
+/* -------------------------------------------------------------------------------- connections ---- */
+
+static bool is_closing(struct dbk_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool is = store->is_closing;
+    pthread_mutex_unlock(&store->lock);
+    return is;
+}
+
+static void back_off(int tries)
+{
+    int64_t pause_ns = BACK_OFF_NS << (tries < 8 ? tries : 8);
+    unsigned short dice = 0;
+    if (getrandom(&dice, sizeof dice, 0) < 0)
+        dice = 0x8000;
+    /* Half of it by chance, so that two do not meet again. */
+    pause_ns = pause_ns < BACK_OFF_MAX_NS ? pause_ns : BACK_OFF_MAX_NS;
+    dbki_clock_sleep_ns(pause_ns / 2 + pause_ns / 2 * dice / 0x10000);
+}
+
+bool dbki_reconnect(struct dbki_worker *worker, int64_t until_ns)
+{
+    struct dbk_store *store = worker->store;
+    struct dbki_conn_options options = dbki_worker_options(store, worker);
+    struct dbki_conn *conn;
+    struct dbk_error ignored;
+    int64_t closing_since_ns = 0;
+    for (int tries = 0;; tries++) {
+        dbki_error_clear(&ignored);
+        if (store->engine->open(&store->url, &options, &conn, &ignored) == DBK_OK)
+            break;
+        int64_t now_ns = dbki_clock_ns();
+        if (is_closing(store) && !closing_since_ns)
+            closing_since_ns = now_ns;
+        if ((until_ns && now_ns > until_ns) ||
+            (closing_since_ns && now_ns > closing_since_ns + CLOSING_NS))
+            return false;
+        back_off(tries + 3);
+    }
+    store->engine->close(worker->conn);
+    worker->conn = conn;
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- names ---- */
+
+static void make_name(struct batch *batch)
+{
+    struct dbk_store *store = batch->worker->store;
+    batch->name[0] = '\0';
+    if (!atomic_load_explicit(&store->name_batch, memory_order_relaxed))
+        return;
+    snprintf(batch->name, sizeof batch->name, "%016llx%016llx-%llu",
+             (unsigned long long)store->batch_names[0], (unsigned long long)store->batch_names[1],
+             (unsigned long long)atomic_fetch_add(&store->batch_count, 1));
+}
+
+/* Keeps the batch's name. Result: the statement's status. */
+static int keep_name(struct batch *batch, struct dbk_error *error)
+{
+    struct dbki_worker *worker = batch->worker;
+    const struct dbki_value params[] = {
+        dbki_text(batch->name),
+        dbki_int(batch->count ? batch->ops[batch->count - 1]->now : worker->now)};
+    struct dbki_bound bound = {
+        .statement = atomic_load_explicit(&worker->store->name_batch, memory_order_relaxed),
+        .params = params,
+        .param_count = 2};
+    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    return worker->conn->engine->run(worker->conn, groups, 1, &failed);
+}
+
+/* Whether a batch whose COMMIT was not answered was committed. */
+static enum dbk_outcome find_outcome(struct batch *batch)
+{
+    struct dbki_worker *worker = batch->worker;
+    while (batch->count && batch->name[0]) {
+        struct dbk_error error;
+        dbki_error_clear(&error);
+        worker->late_at_ns = first_deadline(batch);
+        bool is_open = dbki_reconnect(worker, worker->late_at_ns);
+        int status = is_open ? keep_name(batch, &error) : DBK_UNREACHABLE;
+        if (!status)
+            return DBK_NOT_DONE;
+        if (status == DBK_CONFLICT)
+            return DBK_DONE;
+        drop_late(batch, DBK_UNKNOWN);
+        if (!is_open && is_closing(worker->store))
+            return DBK_UNKNOWN;
+        if (status != DBK_UNREACHABLE && status != DBK_TIMEOUT && !error.is_retryable)
+            return DBK_UNKNOWN;
+    }
+    return DBK_UNKNOWN;
+}
+
+/* ------------------------------------------------------------------------------------ attempts ---- */
+
+/* Runs the batch in one transaction. Result: 0: it is committed. */
+static int attempt(struct batch *batch)
+{
+    struct dbki_worker *worker = batch->worker;
+    const struct dbki_engine *engine = worker->conn->engine;
+    struct dbki_turn turns[BATCH_MAX];
+    batch->guilty = NULL;
+    dbki_error_clear(&batch->error);
+    worker->late_at_ns = first_deadline(batch);
+    int status = engine->begin(worker->conn, DBKI_WRITE, NULL, &batch->error);
+    if (!status && batch->name[0])
+        status = keep_name(batch, &batch->error);
+    if (status) {
+        engine->rollback(worker->conn);
+        return status;
+    }
+    for (int i = 0; i < batch->count; i++) {
+        dbki_op_begin_anew(batch->ops[i]);
+        turns[i] = (struct dbki_turn){.op = batch->ops[i], .lock = -1};
+    }
+    dbki_order_turns(turns, batch->count);
+    status = dbki_run_rounds(worker, turns, batch->count, true, &batch->guilty);
+    if (status) {
+        batch->error = batch->guilty->error;
+        engine->rollback(worker->conn);
+        return status;
+    }
+    status = engine->commit(worker->conn, NULL, &batch->error);
+    if (!status)
+        atomic_fetch_add_explicit(&worker->store->commit_count, 1, memory_order_relaxed);
+    return status;
+}
+
+static void run_batch(struct batch *batch);
+
+/* Each by itself, in their order. */
+static void run_one_by_one(struct batch *batch)
+{
+    for (int i = 0; i < batch->count; i++) {
+        struct batch one = {.worker = batch->worker, .ops = batch->ops + i, .count = 1};
+        run_batch(&one);
+    }
+    batch->count = 0;
+}
+
+/* After the connection was lost. What was committed is completed, else the batch is to be run again. */
+static void recover(struct batch *batch)
+{
+    struct dbki_worker *worker = batch->worker;
+    enum dbk_outcome outcome = batch->error.outcome;
+    if (outcome == DBK_UNKNOWN) {
+        outcome = find_outcome(batch);
+        if (outcome == DBK_DONE)
+            dbki_complete_committed(worker, batch->ops, batch->count);
+        else if (outcome == DBK_UNKNOWN)
+            fail_all(batch, DBK_UNKNOWN);
+        if (outcome != DBK_NOT_DONE)
+            batch->count = 0;
+        return;
+    }
+    drop_late(batch, DBK_NOT_DONE);
+    if (batch->tries++) /* again, on a connection that could be opened */
+        back_off(batch->tries);
+    while (batch->count && !dbki_reconnect(worker, first_deadline(batch))) {
+        drop_late(batch, DBK_NOT_DONE);
+        if (is_closing(worker->store))
+            fail_all(batch, DBK_NOT_DONE);
+    }
+}
+
+/* A timeout may also be the server's own, for a statement. */
+static bool is_lost(const struct batch *batch)
+{
+    int64_t late_at_ns = batch->worker->late_at_ns;
+    return batch->error.status == DBK_UNREACHABLE ||
+           (batch->error.status == DBK_TIMEOUT && late_at_ns && dbki_clock_ns() > late_at_ns);
+}
+
+static void run_batch(struct batch *batch)
+{
+    struct dbki_worker *worker = batch->worker;
+    while (batch->count) {
+        make_name(batch);
+        if (!attempt(batch)) {
+            worker->now = batch->ops[batch->count - 1]->now;
+            dbki_complete_committed(worker, batch->ops, batch->count);
+            return;
+        }
+        atomic_fetch_add_explicit(&worker->store->retry_count, 1, memory_order_relaxed);
+        if (is_lost(batch))
+            recover(batch);
+        else if (batch->error.is_retryable && ++batch->tries < TRIES_MAX)
+            back_off(batch->tries);
+        else if (batch->count > 1)
+            run_one_by_one(batch);
+        else
+            fail_all(batch, DBK_NOT_DONE);
+    }
+}
+
+void dbki_work_on_server(struct dbki_worker *worker, const struct dbki_opkind *kind)
+{
+    struct dbki_op *op = kind ? dbki_op_new(kind, sizeof *op, 0, NULL, NULL) : NULL;
+    if (!op)
+        return;
+    op->store = worker->store;
+    op->now = worker->now;
+    op->arguments_end = dbki_arena_mark(&op->arena);
+    dbki_op_begin_anew(op);
+    kind->work(op, worker->conn);
+    dbki_op_free(op);
+}
+
+/* Something was written: what is done after writes becomes due. */
+static void note_writes(struct dbk_store *store)
+{
+    if (!atomic_load_explicit(&store->after_writes, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&store->lock);
+    if (!store->after_due_ns)
+        store->after_due_ns = dbki_clock_ns() + AFTER_NS;
+    pthread_mutex_unlock(&store->lock);
+}
+
+void dbki_write_on_server(struct dbki_worker *worker)
+{
+    struct dbki_op *ops[BATCH_MAX];
+    int count = dbki_take_writes(worker, ops, 0, BATCH_MAX);
+    if (!count)
+        return;
+    struct batch batch = {.worker = worker, .ops = ops, .count = count};
+    run_batch(&batch);
+    worker->late_at_ns = 0;
+    note_writes(worker->store);
+    dbki_keep_house(worker);
+}

@@ -1,0 +1,173 @@
+/*
+ * Operations that are run together. In each round every operation that may go on sends its next statements, all of
+ * them in one pipeline; then all take their answers. Of one ordering key only such are on their way together
+ * as cannot tell (op.h, enum dbki_together); the others wait for the round after the one before them is done.
+ *
+ * Rows are locked in one order, whatever the order of submission, so that batches of several writers do not wait
+ * for each other in a circle: a batch is sorted by ordering key, and locks the row of a key before its first write.
+ */
+#include "store/worker.h"
+
+#include <stdlib.h>
+
+static int compare_turns(const void *left, const void *right)
+{
+    const struct dbki_turn *a = left, *b = right;
+    enum dbki_orders x = a->op->kind->orders, y = b->op->kind->orders;
+    if (x != y)
+        return (x > y) - (x < y);
+    if (a->op->order_id != b->op->order_id)
+        return a->op->order_id < b->op->order_id ? -1 : 1;
+    return (a->op->id > b->op->id) - (a->op->id < b->op->id);
+}
+
+void dbki_order_turns(struct dbki_turn *turns, int count)
+{
+    qsort(turns, (size_t)count, sizeof *turns, compare_turns);
+}
+
+static bool have_one_key(const struct dbki_op *a, const struct dbki_op *b)
+{
+    return a->kind->orders != DBKI_ORDERS_NOTHING && a->kind->orders == b->kind->orders &&
+           a->order_id == b->order_id;
+}
+
+static enum dbki_together together(const struct dbki_op *op)
+{
+    return op->wrapper ? DBKI_ALONE : op->kind->together;
+}
+
+/* Whether turns[i] has to wait for one before it. */
+static bool must_wait(const struct dbki_turn *turns, int i)
+{
+    const struct dbki_op *op = turns[i].op;
+    for (int j = i - 1; j >= 0 && have_one_key(turns[j].op, op); j--)
+        if (!turns[j].is_done && (together(op) == DBKI_ALONE ||
+                                  together(turns[j].op) != together(op) || turns[j].op->pass > 0))
+            return true;
+    return false;
+}
+
+/* Whether a turn before it, of the same key, has locked the row. */
+static bool is_locked(const struct dbki_turn *turns, int i)
+{
+    for (int j = i - 1; j >= 0 && have_one_key(turns[j].op, turns[i].op); j--)
+        if (turns[j].is_begun && turns[j].op->kind->lock == turns[i].op->kind->lock)
+            return true;
+    return false;
+}
+
+static int fail_memory(struct dbki_op *op)
+{
+    return dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
+}
+
+/* Binds what may begin. Those that go on were bound by their read(). */
+static int bind_round(struct dbki_turn *turns, int count, bool locks, struct dbki_binder *binder,
+                      struct dbki_op **out_guilty)
+{
+    for (int i = 0; i < count; i++) {
+        struct dbki_turn *turn = &turns[i];
+        struct dbki_op *op = turn->op;
+        const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
+        turn->is_in_round = turn->is_begun && !turn->is_done;
+        if (turn->is_begun || must_wait(turns, i))
+            continue;
+        turn->lock = -1;
+        if (locks && op->kind->lock && !is_locked(turns, i)) {
+            turn->lock = binder->count;
+            DBKI_BIND(binder, op->kind->lock, dbki_int(op->order_id));
+        }
+        turn->first = binder->count;
+        kind->bind(op, binder);
+        turn->count = binder->count - turn->first;
+        turn->is_begun = turn->is_in_round = true;
+        if (binder->is_out_of_memory) {
+            *out_guilty = op;
+            return fail_memory(op);
+        }
+    }
+    return DBK_OK;
+}
+
+enum { GROUPS_MAX = 512 };
+
+/* Sends a round, and takes its rows. */
+static int run_round(struct dbki_worker *worker, struct dbki_turn *turns, int count,
+                     const struct dbki_binder *binder, struct dbki_op **out_guilty)
+{
+    struct dbki_group groups[GROUPS_MAX], *all[GROUPS_MAX];
+    struct dbki_op *owners[GROUPS_MAX];
+    int group_count = 0, failed = 0;
+    for (int i = 0; i < count; i++) {
+        struct dbki_turn *turn = &turns[i];
+        if (!turn->is_in_round)
+            continue;
+        if (turn->lock >= 0) {
+            owners[group_count] = turn->op;
+            groups[group_count++] = (struct dbki_group){
+                .bound = &binder->bound[turn->lock], .bound_count = 1, .error = &turn->op->error};
+        }
+        turn->lock = -1;
+        owners[group_count] = turn->op;
+        groups[group_count++] = (struct dbki_group){.bound = &binder->bound[turn->first],
+                                                    .bound_count = turn->count,
+                                                    .owner = turn->op,
+                                                    .row = dbki_take_row,
+                                                    .error = &turn->op->error};
+    }
+    for (int i = 0; i < group_count; i++)
+        all[i] = &groups[i];
+    int status = worker->conn->engine->run(worker->conn, all, group_count, &failed);
+    if (status)
+        *out_guilty = owners[failed];
+    return status;
+}
+
+/* Lets each look at what came, and bind what it wants next. Result: as above; *out_is_over: all are done. */
+static int read_round(struct dbki_turn *turns, int count, const struct dbki_binder *binder,
+                      struct dbki_binder *next, bool *out_is_over, struct dbki_op **out_guilty)
+{
+    *out_is_over = true;
+    for (int i = 0; i < count; i++) {
+        struct dbki_turn *turn = &turns[i];
+        struct dbki_op *op = turn->op;
+        const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
+        if (turn->is_in_round) {
+            int first = next->count;
+            if (kind->read)
+                kind->read(op, &binder->bound[turn->first], next);
+            turn->first = first;
+            turn->count = next->count - first;
+            turn->is_done = !turn->count;
+            op->pass += !turn->is_done;
+        }
+        *out_is_over &= turn->is_done;
+        if (next->is_out_of_memory) {
+            *out_guilty = op;
+            return fail_memory(op);
+        }
+    }
+    return DBK_OK;
+}
+
+int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count, bool locks,
+                    struct dbki_op **out_guilty)
+{
+    struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
+    bool is_over = !count;
+    int status = DBK_OK;
+    dbki_binder_clear(binder);
+    while (!is_over && !status) {
+        dbki_binder_clear(next);
+        status = bind_round(turns, count, locks, binder, out_guilty);
+        if (!status)
+            status = run_round(worker, turns, count, binder, out_guilty);
+        if (!status)
+            status = read_round(turns, count, binder, next, &is_over, out_guilty);
+        struct dbki_binder *done = binder;
+        binder = next;
+        next = done;
+    }
+    return status;
+}

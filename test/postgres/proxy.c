@@ -1,0 +1,152 @@
+/* A proxy that cuts connections; see proxy.h. A thread accepts, and each connection has one. */
+#include "proxy.h"
+
+#include "test.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 65536 };
+
+static char folder[96], server_path[128];
+static _Atomic int cut;
+static _Atomic int cut_count;
+static _Atomic bool is_silent;
+static int listener;
+
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.100s", path);
+    return address;
+}
+
+static bool pass(int to, const char *bytes, ssize_t len)
+{
+    for (ssize_t done = 0; done < len;) {
+        ssize_t sent = send(to, bytes + done, (size_t)(len - done), MSG_NOSIGNAL);
+        if (sent <= 0)
+            return false;
+        done += sent;
+    }
+    return true;
+}
+
+/* Which cut is to be made now. */
+static enum proxy_cut take_cut(unsigned *dice)
+{
+    int wanted = atomic_load(&cut);
+    if (wanted == PROXY_CUT_EITHER_AT_TIMES) {
+        *dice = *dice * 1103515245 + 12345;
+        unsigned number = *dice >> 16;
+        return number % 4   ? PROXY_CUT_NOTHING
+               : number % 8 ? PROXY_CUT_BEFORE_COMMIT
+                            : PROXY_CUT_AFTER_COMMIT;
+    }
+    if (wanted != PROXY_CUT_NOTHING && !atomic_compare_exchange_strong(&cut, &wanted, 0))
+        return PROXY_CUT_NOTHING;
+    return (enum proxy_cut)wanted;
+}
+
+static void *serve(void *argument)
+{
+    static _Atomic unsigned seed = 1;
+    int client = (int)(intptr_t)argument;
+    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = address_of(server_path);
+    unsigned dice = atomic_fetch_add(&seed, 7919);
+    char *buffer = malloc(BUFFER_SIZE);
+    bool is_open = buffer && connect(server, (struct sockaddr *)&address, sizeof address) == 0;
+    while (is_open) {
+        struct pollfd fds[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+        if (poll(fds, 2, 100) < 0 && errno != EINTR)
+            break;
+        if (atomic_load(&is_silent))
+            continue;
+        for (int i = 0; i < 2 && is_open; i++) {
+            if (!fds[i].revents)
+                continue;
+            ssize_t len = recv(fds[i].fd, buffer, BUFFER_SIZE, 0);
+            bool is_commit = i == 0 && len > 0 && memmem(buffer, (size_t)len, "COMMIT", 7);
+            enum proxy_cut now = is_commit ? take_cut(&dice) : PROXY_CUT_NOTHING;
+            is_open = len > 0 && now != PROXY_CUT_BEFORE_COMMIT && pass(fds[1 - i].fd, buffer, len);
+            if (now == PROXY_CUT_AFTER_COMMIT) {
+                is_open = false;
+                if (recv(server, buffer, BUFFER_SIZE, 0) < 0) /* the answer, for nobody */
+                    continue;
+            }
+            if (now != PROXY_CUT_NOTHING)
+                atomic_fetch_add(&cut_count, 1);
+        }
+    }
+    free(buffer);
+    close(client);
+    close(server);
+    return NULL;
+}
+
+static void *accept_all(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        pthread_t thread;
+        if (client < 0)
+            return NULL;
+        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)client))
+            close(client);
+        else
+            pthread_detach(thread);
+    }
+}
+
+static void remove_folder(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+const char *proxy_start(const char *server_folder)
+{
+    char path[128];
+    pthread_t thread;
+    if (folder[0])
+        return folder;
+    snprintf(server_path, sizeof server_path, "%s/.s.PGSQL.5432", server_folder);
+    snprintf(folder, sizeof folder, "/tmp/daybook-proxy-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    atexit(remove_folder);
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
+    struct sockaddr_un address = address_of(path);
+    listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof address), errno);
+    assert_return_code(listen(listener, 64), errno);
+    assert_int_equal(pthread_create(&thread, NULL, accept_all, NULL), 0);
+    pthread_detach(thread);
+    return folder;
+}
+
+void proxy_set_cut(enum proxy_cut wanted)
+{
+    atomic_store(&cut, (int)wanted);
+}
+
+int proxy_cut_count(void)
+{
+    return atomic_load(&cut_count);
+}
+
+void proxy_set_silent(bool wanted)
+{
+    atomic_store(&is_silent, wanted);
+}

@@ -1,0 +1,26 @@
+/*
+ * Stands between a store and the server of postgres.h, and cuts connections where a test wants it: while it passes
+ * what holds a COMMIT, before the server got it or before the client gets the answer.
+ */
+#ifndef PROXY_H
+#define PROXY_H
+
+#include <stdbool.h>
+
+enum proxy_cut {
+    PROXY_CUT_NOTHING,
+    PROXY_CUT_BEFORE_COMMIT,  /* the server never gets it */
+    PROXY_CUT_AFTER_COMMIT,   /* it does, and the answer is lost */
+    PROXY_CUT_EITHER_AT_TIMES /* by chance, one COMMIT in four */
+};
+
+/* Starts it. Result: the folder of its socket, to be named as the host; until the test program ends. */
+const char *proxy_start(const char *server_folder);
+/* From now on. The first two kinds cut once. */
+void proxy_set_cut(enum proxy_cut cut);
+/* How often it has cut. */
+int proxy_cut_count(void);
+/* From now on nothing passes, in either direction, though connections stay open; or everything again. */
+void proxy_set_silent(bool is_silent);
+
+#endif
