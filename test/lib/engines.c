@@ -31,5 +31,13 @@ const struct engine ENGINES[] = {
      .is_seen_by_others = true,
      .value_max = 268435456,
      .place = postgres_place},
+    /* Whose own order of texts is a language's. */
+    {.name = "postgresql icu",
+     .is_persistent = true,
+     .has_code_point_order = true,
+     .is_seen_by_others = true,
+     .is_extra = true,
+     .value_max = 268435456,
+     .place = postgres_icu_place},
 };
 const size_t ENGINE_COUNT = COUNT_OF(ENGINES);

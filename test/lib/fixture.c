@@ -50,10 +50,18 @@ static int tear_down(void **state)
     return 0;
 }
 
+static bool is_wanted(const struct engine *engine)
+{
+    const char *wanted = getenv("DAYBOOK_TEST_ENGINE");
+    return wanted ? !strcmp(wanted, engine->name) : !engine->is_extra;
+}
+
 static bool is_there(const struct engine *engine)
 {
     bool is = engine->place() != NULL;
     test_end();
+    if (!is)
+        fprintf(stderr, "%s is not on this machine: skipped\n", engine->name);
     return is;
 }
 
@@ -71,8 +79,7 @@ int fixture_run(const char *name, const struct CMUnitTest *tests, size_t count)
         }
         char group[80];
         current = &ENGINES[i];
-        if (!is_there(current)) {
-            fprintf(stderr, "%s on %s: skipped\n", name, current->name);
+        if (!is_wanted(current) || !is_there(current)) {
             free(all);
             continue;
         }

@@ -192,6 +192,19 @@ const char *postgres_place(void)
     return url_of("postgres", test_format("&options=-csearch_path%%3Dplace%d", count));
 }
 
+const char *postgres_icu_place(void)
+{
+    static int count;
+    if (!postgres_folder())
+        return NULL;
+    if (!count)
+        postgres_run(url_of("postgres", ""),
+                     "CREATE DATABASE icu LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C'"
+                     " TEMPLATE template0");
+    postgres_run(url_of("icu", ""), test_format("CREATE SCHEMA place%d", ++count));
+    return url_of("icu", test_format("&options=-csearch_path%%3Dplace%d", count));
+}
+
 const char *postgres_database(const char *options)
 {
     static int count;

@@ -16,6 +16,9 @@ const char *postgres_folder(void);
 /* The URL of a new, empty place: a schema of its own in one database. NULL: as above. */
 const char *postgres_place(void);
 
+/* The same in a database whose texts are compared as German does, by ICU. */
+const char *postgres_icu_place(void);
+
 /* The URL of a database of its own, made with these options of CREATE DATABASE. */
 const char *postgres_database(const char *options);
 

@@ -18,6 +18,8 @@
 
 enum { BUILDERS = 4, OUTSTANDING = 64 };
 
+static _Atomic int done_count; /* of the load that runs */
+
 static int scale(void)
 {
     const char *text = getenv("DAYBOOK_TEST_SCALE");
@@ -58,6 +60,7 @@ static void on_load_added(void *user, const struct dbk_error *error, int64_t id,
     if (error && !load->failed++)
         load->error = *error;
     load->done += !error;
+    done_count = load->done;
     submit_next(load);
 }
 
@@ -155,15 +158,17 @@ static void add_build__of_8_processes_gives_every_number_once(void **state)
 
 static _Atomic bool is_over;
 
-/* Ends connections of the store at random moments. */
+/* Ends a connection of the store after every so many builds, whatever it is doing then. */
 static void *cut_connections(void *argument)
 {
+    enum { BUILDS_A_CUT = 60 };
     const char *url = argument;
     PGconn *pg = PQconnectdb(url);
-    while (!is_over) {
+    for (int before = done_count; !is_over; before = done_count) {
+        while (!is_over && done_count < before + BUILDS_A_CUT)
+            usleep(500);
         PQclear(PQexec(pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                            " WHERE application_name = 'daybook' ORDER BY random() LIMIT 1"));
-        usleep(20000);
     }
     PQfinish(pg);
     return NULL;
