@@ -14,15 +14,22 @@ static struct notice *at(struct feed *feed, size_t index)
     return &feed->ring[(feed->first + index) % FEED_RING_SIZE];
 }
 
+static void drop_oldest(struct feed *feed)
+{
+    struct notice *oldest = at(feed, 0);
+    feed->base = oldest->position;
+    feed->size -= strlen(oldest->message);
+    notice_fini(oldest);
+    feed->first = (feed->first + 1) % FEED_RING_SIZE;
+    feed->count--;
+}
+
+/* Keeps it; older ones go, of which streams that are behind read again in the log. */
 static void push(struct feed *feed, struct notice *notice)
 {
-    if (feed->count == FEED_RING_SIZE) {
-        struct notice *oldest = at(feed, 0);
-        feed->base = oldest->position;
-        notice_fini(oldest);
-        feed->first = (feed->first + 1) % FEED_RING_SIZE;
-        feed->count--;
-    }
+    feed->size += strlen(notice->message);
+    while (feed->count == FEED_RING_SIZE || (feed->count && feed->size > FEED_BYTES_MAX))
+        drop_oldest(feed);
     *at(feed, feed->count++) = *notice;
     *notice = (struct notice){.kind = NOTICE_NONE};
 }
@@ -31,6 +38,7 @@ static void drop_all(struct feed *feed)
 {
     while (feed->count)
         notice_fini(at(feed, --feed->count));
+    feed->size = 0;
     feed->position = feed->base = DBK_NONE;
 }
 

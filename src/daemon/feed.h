@@ -7,11 +7,12 @@
 
 #include "notice.h"
 
-enum { FEED_RING_SIZE = 1024 };
+enum { FEED_RING_SIZE = 1024, FEED_BYTES_MAX = 8 << 20 };
 
 struct feed {
     struct notice ring[FEED_RING_SIZE]; /* of the events after `base` up to `position` */
     size_t first, count;
+    size_t size;            /* bytes of their messages */
     int64_t base, position; /* position is DBK_NONE until it has begun */
     struct batch *batch;    /* being read */
     struct dbk_op op;       /* the follower */

@@ -104,6 +104,20 @@ static void end(struct stream *stream)
     evhttp_send_reply_end(stream->exchange->request);
 }
 
+/* What there is no room for is dropped, and read again when there is. */
+static void give_batch(struct stream *stream, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (is_held_up(stream))
+            return;
+        give(stream, &batch->notices[i]);
+    }
+    stream->position = batch->position;
+    /* What the feed had when this was read for is in the log, or nowhere. */
+    if (!batch->is_full && stream->position < stream->known)
+        stream->position = stream->known;
+}
+
 static void take_batch(void *user, struct batch *batch)
 {
     struct stream *stream = user;
@@ -115,12 +129,7 @@ static void take_batch(void *user, struct batch *batch)
         end(stream);
         return;
     } else {
-        for (size_t i = 0; i < batch->count; i++)
-            give(stream, &batch->notices[i]);
-        stream->position = batch->position;
-        /* What the feed had when this was read for is in the log, or nowhere. */
-        if (!batch->is_full && stream->position < stream->known)
-            stream->position = stream->known;
+        give_batch(stream, batch);
     }
     batch_free(batch);
     pump(stream);

@@ -182,18 +182,21 @@ class TestResumed(StreamCase):
     def test_a_slow_client_holds_up_nobody_and_misses_nothing(self):
         slow, quick = self.stream("builds/*"), self.stream("builds/*/update")
         build = self.start("slow")
-        text = "x" * 20000
-        for i in range(400):
+        text = "x" * 40000
+        for i in range(300):
             self.did("PATCH", f"builds/{build}", {"state_string": f"{i} {text}"})
             self.assertTrue(quick.take(1)[0][1]["state_string"].startswith(str(i)))
+        with open(f"/proc/{self.daemon.process.pid}/maps", encoding="utf-8") as maps:
+            is_sanitized = "libasan" in maps.read()
         with open(f"/proc/{self.daemon.process.pid}/status", encoding="ascii") as status:
             rss_kb = int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-        self.assertLess(rss_kb, 100 * 1024)
-        got = slow.take(401)
+        if not is_sanitized:  # the sanitizer keeps what was freed
+            self.assertLess(rss_kb, 60 * 1024)
+        got = slow.take(301)
         self.assertEqual(got[0][0][2], "new")
-        self.assertEqual([key[2] for key, _ in got[1:]], ["update"] * 400)
+        self.assertEqual([key[2] for key, _ in got[1:]], ["update"] * 300)
         ids = [message["buildid"] for _, message in got]
-        self.assertEqual(ids, [build] * 401)
+        self.assertEqual(ids, [build] * 301)
 
     def test_who_comes_with_an_id_of_the_future_is_told_to_reload(self):
         stream = self.stream(last=10 ** 15)
