@@ -111,6 +111,14 @@ class TestServing(MasterCase):
         self.assertTrue([line for line in self.said if "daybook's own" in line], self.said)
 
     @in_reactor
+    async def test_buildbot_answers_itself_where_python_brings_an_sqlite_of_its_own(self):
+        # A driver whose library shows no SQLite: what a statically linked one looks like.
+        await self.master()
+        self.patch(self.db.pool.engine.dialect, "dbapi", types.SimpleNamespace(__name__="_json"))
+        self.assertIsNone(store_of(self.db))
+        self.assertTrue([line for line in self.said if "another SQLite library" in line], self.said)
+
+    @in_reactor
     async def test_no_connection_of_buildbots_makes_checkpoints(self):
         await self.master()
         pages = await self.db.pool.do(

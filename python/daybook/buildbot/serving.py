@@ -116,18 +116,15 @@ def _check_sqlite(engine: Any) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    theirs = _sqlite_of(importlib.import_module(engine.dialect.dbapi.__name__).connect.__module__)
-    if theirs != _address(_native.__file__):
-        raise RuntimeError("Python's sqlite3 module uses another SQLite library than daybook")
+    driver = engine.dialect.dbapi.__name__
+    native = importlib.import_module("_sqlite3" if driver.startswith("sqlite3") else driver)
+    theirs = _sqlite_of(getattr(native, "__file__", None))
+    if theirs is None or theirs != _sqlite_of(_native.__file__):
+        raise RuntimeError(f"Python's module {driver} uses another SQLite library than daybook")
 
 
-def _sqlite_of(name: str) -> Optional[int]:
-    """Where the SQLite of Python's module is."""
-    module = importlib.import_module("_sqlite3" if name.startswith(("sqlite3", "_sqlite3")) else name)
-    return _address(getattr(module, "__file__", None))
-
-
-def _address(path: Optional[str]) -> Optional[int]:
+def _sqlite_of(path: Optional[str]) -> Optional[int]:
+    """Where the SQLite is that an extension (None: the interpreter) finds; None when it shows none."""
     try:
         return ctypes.cast(ctypes.CDLL(path).sqlite3_libversion, ctypes.c_void_p).value
     except (AttributeError, OSError):
