@@ -34,12 +34,14 @@ static const char *const usage[] = {"[OPTION...]", NULL};
 
 const struct subcommand subcommand_serve = {
     .name = "serve",
-    .summary = "answer over HTTP, as Buildbot's REST API does",
+    .summary = "answer over HTTP as Buildbot's REST API does, with a page",
     .usage = usage,
     .about =
         "Serves what the database holds under /api/v2/, and records there, until Ctrl-C or\n"
-        "SIGTERM. Without --tokens programs on this machine alone can ask, and all of them may.\n"
-        "With it every request needs a token, and it may listen elsewhere, in clear text.",
+        "SIGTERM. A browser finds a page at /. Without --tokens programs on this machine alone\n"
+        "can ask, and all of them may. With it every request for records needs a token, and it "
+        "may\n"
+        "listen elsewhere, in clear text.",
     .options = options,
     .common = COMMON_DB,
     .operand_max = 0,

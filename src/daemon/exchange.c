@@ -10,6 +10,7 @@
 #include "connection.h"
 #include "head.h"
 #include "metrics.h"
+#include "page.h"
 #include "reply.h"
 #include "routes.h"
 #include "stream.h"
@@ -358,7 +359,10 @@ void exchange_begin(struct evhttp_request *request, void *user)
     connection->exchange = exchange;
     server->exchange_count++;
     evhttp_request_set_on_complete_cb(request, sent, exchange);
-    if (!head_check(request, !server->tokens_path, &refusal) || !access_check(exchange, &refusal)) {
+    bool is_sound = head_check(request, !server->tokens_path, &refusal);
+    if (is_sound && page_answer(exchange))
+        return;
+    if (!is_sound || !access_check(exchange, &refusal)) {
         exchange->is_closing = refusal.is_closing;
         exchange_fail(exchange, refusal.http_status, "%s", refusal.why);
     } else if (understand(exchange)) {

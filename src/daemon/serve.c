@@ -117,8 +117,9 @@ static int run(struct server *server, const char *address, char *out_message)
     } else {
         const struct dbk_info *info = dbk_get_info(server->store);
         bool is_read_only = server->is_read_only || info->is_read_only;
-        printf("daybook serves %s at %s" EXCHANGE_PREFIX " (%sstop it with Ctrl-C)\n", info->url,
-               place, is_read_only ? "read-only; " : "");
+        printf("daybook serves %s at %s" EXCHANGE_PREFIX
+               " and a page at %s/ (%sstop it with Ctrl-C)\n",
+               info->url, place, place, is_read_only ? "read-only; " : "");
         fflush(stdout);
         event_base_dispatch(server->base);
     }

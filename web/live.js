@@ -1,0 +1,48 @@
+// What happens meanwhile: events where there is a stream of them, and a look now and then where there is none.
+
+import {follow} from "./stream.js";
+
+const LOOK_MS = 10000;
+
+/** The stream of all tabs, or this tab's own. */
+function connect(tell) {
+    const url = new URL("api/v2/events", document.baseURI).href;
+    if (typeof SharedWorker === "undefined") {
+        follow(url, tell);
+        return;
+    }
+    const script = new URL("stream.js", import.meta.url).href;
+    const trusted = window.trustedTypes?.createPolicy("daybook", {createScriptURL: (text) => text}).createScriptURL(script) ?? script;
+    const worker = new SharedWorker(trusted, {type: "module", name: url});
+    worker.port.onmessage = ({data}) => tell(data);
+    worker.port.postMessage({url});
+    window.addEventListener("pagehide", () => worker.port.postMessage({bye: true}));
+    window.addEventListener("pageshow", (event) => {
+        if (event.persisted)
+            worker.port.postMessage({url});
+    });
+}
+
+/**
+ * Watches. `onEvent` gets what an event is about; `onStale` is called when anything may have happened;
+ * `onState` gets "live", "lost" or "looking".
+ */
+export function watch({onEvent, onStale, onState}) {
+    let state = null;
+    function enter(next) {
+        const was = state;
+        state = next;
+        onState(next);
+        if (was !== null && was !== next && next === "live")
+            onStale();
+    }
+    connect((message) => {
+        if (message.event)
+            onEvent(message.event);
+        else if (message.reload)
+            onStale();
+        else
+            enter(message.state === "none" ? "looking" : message.state);
+    });
+    setInterval(() => state === "looking" && !document.hidden && onStale(), LOOK_MS);
+}
