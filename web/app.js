@@ -67,14 +67,14 @@ function go(changes) {
 }
 
 function signInForm(message) {
-    const field = el("input", {type: "password", autocomplete: "off", required: true});
     return [el("h1", {}, "Sign in"),
         el("p", {role: "alert"}, isSignedIn() ? message : "Reading these records needs a token."),
-        el("form", {class: "filters", "data-own": true, onsubmit: (event) => {
+        el("form", {class: "filters", onsubmit: (event) => {
             event.preventDefault();
-            signIn(field.value.trim());
+            signIn(event.target.elements.token.value.trim());
             read();
-        }}, el("label", {}, "Token ", field), el("button", {}, "Sign in"))];
+        }}, el("label", {}, "Token ", el("input", {type: "password", name: "token", autocomplete: "off", required: true})),
+        el("button", {}, "Sign in"))];
 }
 
 function fail(error) {
