@@ -28,7 +28,7 @@ all: ## build the library and the command into build/
 	@$(call configure,build)
 	@ninja -C build
 
-run: ## install what is missing (it asks), build, and record that very build
+run: ## install what is missing (it asks), build, and record that very build while a page shows it
 	@$(call setup,run)
 	@tools/first-run
 
