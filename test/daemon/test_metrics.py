@@ -72,7 +72,7 @@ class TestHealth(DaemonCase):
         self.assertEqual(self.daemon.ask("/readyz").json, {"status": "ready"})
         self.assertEqual(self.daemon.ask("/healthz", "HEAD").status, 200)
         self.assertEqual(self.daemon.write("POST", "/healthz", {}).status, 405)
-        for path in ("/", "/health", "/healthz/", "/api/v2/healthz", "/api/v2/metrics"):
+        for path in ("/health", "/healthz/", "/api/v2/healthz", "/api/v2/metrics"):
             self.assertEqual(self.daemon.ask(path).status, 404)
 
     def test_while_the_database_is_locked_it_lives_and_is_not_ready(self):
