@@ -333,6 +333,7 @@ static void make_schema(const char *url, const char *schema)
     snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %s", schema, schema);
     if (PQstatus(pg) != CONNECTION_OK)
         die("%s", PQerrorMessage(pg));
+    PQclear(PQexec(pg, "SET client_min_messages = error"));
     PQclear(PQexec(pg, sql));
     snprintf(place, sizeof place, "%s%coptions=-csearch_path%%3D%s", url,
              strchr(url, '?') ? '&' : '?', schema);

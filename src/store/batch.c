@@ -136,21 +136,36 @@ static void make_name(struct batch *batch)
              (unsigned long long)atomic_fetch_add(&store->batch_count, 1));
 }
 
-/* Keeps the batch's name. Result: the statement's status. */
-static int keep_name(struct batch *batch, struct dbk_error *error)
+/* The statement that keeps a batch's name. */
+struct naming {
+    struct dbki_value params[2];
+    struct dbki_bound bound;
+    struct dbki_group group;
+};
+
+/* Binds it; one without a name has no statement. */
+static void bind_name(const struct batch *batch, struct naming *naming, struct dbk_error *error)
 {
-    struct dbki_worker *worker = batch->worker;
-    const struct dbki_value params[] = {
-        dbki_text(batch->name),
-        dbki_int(batch->count ? batch->ops[batch->count - 1]->now : worker->now)};
-    struct dbki_bound bound = {
+    const struct dbki_worker *worker = batch->worker;
+    naming->params[0] = dbki_text(batch->name);
+    naming->params[1] = dbki_int(batch->count ? batch->ops[batch->count - 1]->now : worker->now);
+    naming->bound = (struct dbki_bound){
         .statement = atomic_load_explicit(&worker->store->name_batch, memory_order_relaxed),
-        .params = params,
+        .params = naming->params,
         .param_count = 2};
-    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
-    struct dbki_group *groups[] = {&group};
+    naming->group = (struct dbki_group){
+        .bound = &naming->bound, .bound_count = batch->name[0] ? 1 : 0, .error = error};
+}
+
+/* Keeps the name by itself. Result: the statement's status. */
+static int keep_name(const struct batch *batch, struct dbk_error *error)
+{
+    struct naming naming;
+    struct dbki_group *groups[] = {&naming.group};
+    struct dbki_conn *conn = batch->worker->conn;
     int failed;
-    return worker->conn->engine->run(worker->conn, groups, 1, &failed);
+    bind_name(batch, &naming, error);
+    return conn->engine->run(conn, groups, 1, &failed);
 }
 
 /* Whether a batch whose COMMIT was not answered was committed. */
@@ -184,24 +199,23 @@ static int attempt(struct batch *batch)
     struct dbki_worker *worker = batch->worker;
     const struct dbki_engine *engine = worker->conn->engine;
     struct dbki_turn turns[BATCH_MAX];
+    struct naming naming;
     batch->guilty = NULL;
     dbki_error_clear(&batch->error);
     worker->late_at_ns = first_deadline(batch);
     int status = engine->begin(worker->conn, DBKI_WRITE, NULL, &batch->error);
-    if (!status && batch->name[0])
-        status = keep_name(batch, &batch->error);
-    if (status) {
-        engine->rollback(worker->conn);
+    if (status)
         return status;
-    }
     for (int i = 0; i < batch->count; i++) {
         dbki_op_begin_anew(batch->ops[i]);
         turns[i] = (struct dbki_turn){.op = batch->ops[i], .lock = -1};
     }
     dbki_order_turns(turns, batch->count);
-    status = dbki_run_rounds(worker, turns, batch->count, true, &batch->guilty);
+    bind_name(batch, &naming, &batch->error);
+    status = dbki_run_rounds(worker, turns, batch->count, &naming.group, &batch->guilty);
     if (status) {
-        batch->error = batch->guilty->error;
+        if (batch->guilty)
+            batch->error = batch->guilty->error;
         engine->rollback(worker->conn);
         return status;
     }

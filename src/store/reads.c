@@ -108,7 +108,7 @@ static bool run_in_pipeline(struct dbki_worker *worker, struct dbki_op **ops, in
         dbki_op_begin_anew(ops[i]);
         turns[i] = (struct dbki_turn){.op = ops[i], .lock = -1};
     }
-    return !dbki_run_rounds(worker, turns, count, false, &guilty);
+    return !dbki_run_rounds(worker, turns, count, NULL, &guilty);
 }
 
 /* What is done before some reads, each once. */

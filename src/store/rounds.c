@@ -92,13 +92,18 @@ static int bind_round(struct dbki_turn *turns, int count, bool locks, struct dbk
 
 enum { GROUPS_MAX = 512 };
 
-/* Sends a round, and takes its rows. */
+/* Sends a round, behind `first` if that is not NULL, and takes its rows. */
 static int run_round(struct dbki_worker *worker, struct dbki_turn *turns, int count,
-                     const struct dbki_binder *binder, struct dbki_op **out_guilty)
+                     const struct dbki_binder *binder, struct dbki_group *first,
+                     struct dbki_op **out_guilty)
 {
     struct dbki_group groups[GROUPS_MAX], *all[GROUPS_MAX];
     struct dbki_op *owners[GROUPS_MAX];
     int group_count = 0, failed = 0;
+    if (first) {
+        owners[group_count] = NULL;
+        groups[group_count++] = *first;
+    }
     for (int i = 0; i < count; i++) {
         struct dbki_turn *turn = &turns[i];
         if (!turn->is_in_round)
@@ -151,18 +156,20 @@ static int read_round(struct dbki_turn *turns, int count, const struct dbki_bind
     return DBK_OK;
 }
 
-int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count, bool locks,
-                    struct dbki_op **out_guilty)
+int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count,
+                    struct dbki_group *name, struct dbki_op **out_guilty)
 {
+    struct dbki_group *first = name;
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
     bool is_over = !count;
     int status = DBK_OK;
     dbki_binder_clear(binder);
     while (!is_over && !status) {
         dbki_binder_clear(next);
-        status = bind_round(turns, count, locks, binder, out_guilty);
+        status = bind_round(turns, count, name != NULL, binder, out_guilty);
         if (!status)
-            status = run_round(worker, turns, count, binder, out_guilty);
+            status = run_round(worker, turns, count, binder, first, out_guilty);
+        first = NULL;
         if (!status)
             status = read_round(turns, count, binder, next, &is_over, out_guilty);
         struct dbki_binder *done = binder;

@@ -43,11 +43,12 @@ struct dbki_turn {
 };
 /* Orders turns by their ordering keys; those of one key stay in their order. */
 void dbki_order_turns(struct dbki_turn *turns, int count);
-/* Runs all operations with all their passes, of `count` up to the engine's pipeline_max; with locks if
- * `locks`. Result: 0, or the status of a statement that failed, and *out_guilty, whose it is: the transaction
+/* Runs all operations with all their passes, of `count` up to the engine's pipeline_max. Of writes `name` is what
+ * goes before all else, without operations' locks if it is NULL, and has no statement where there is none. Result:
+ * 0, or the status of a statement that failed, and *out_guilty, whose it is (NULL: the name's): the transaction
  * must be undone. */
-int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count, bool locks,
-                    struct dbki_op **out_guilty);
+int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count,
+                    struct dbki_group *name, struct dbki_op **out_guilty);
 
 /* batch.c: takes what waits to be written on a server, runs it in one transaction and completes it. */
 void dbki_write_on_server(struct dbki_worker *worker);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25 };
-enum { PARAMS_MIN = 64, PARAMS_MAX = 65535, NAME_SIZE = 16 };
+enum { NAME_SIZE = 16 };
 
 /* ------------------------------------------------------------------------ what is prepared ---- */
 
@@ -100,7 +100,9 @@ static struct prepared *made_place(struct conn *conn, const char *sql)
 
 /* --------------------------------------------------------------------------------- sending ---- */
 
-/* The parameters of one statement as libpq takes them. */
+enum { FEW = 24 };
+
+/* The parameters of one statement: the usual few need no memory. */
 struct params {
     Oid *types;
     const char **values;
@@ -108,34 +110,56 @@ struct params {
     uint64_t *numbers;
     void **read; /* what was read out of files, to be freed */
     int count;
+    char *memory; /* of many */
+    struct {
+        Oid types[FEW];
+        const char *values[FEW];
+        int lengths[FEW], formats[FEW];
+        uint64_t numbers[FEW];
+        void *read[FEW];
+    } few;
 };
 
 static void params_fini(struct params *params)
 {
     for (int i = 0; params->read && i < params->count; i++)
         dbki_free(params->read[i]);
-    dbki_free(params->types);
-    dbki_free(params->values);
-    dbki_free(params->lengths);
-    dbki_free(params->formats);
-    dbki_free(params->numbers);
-    dbki_free(params->read);
+    dbki_free(params->memory);
 }
 
 static bool params_init(struct params *params, int count)
 {
-    size_t room = (size_t)(count ? count : 1);
-    *params = (struct params){
-        .types = dbki_calloc(room, sizeof *params->types),
-        .values = dbki_calloc(room, sizeof *params->values),
-        .lengths = dbki_calloc(room, sizeof *params->lengths),
-        .formats = dbki_calloc(room, sizeof *params->formats),
-        .numbers = dbki_calloc(room, sizeof *params->numbers),
-        .read = dbki_calloc(room, sizeof *params->read),
-        .count = count,
-    };
-    return params->types && params->values && params->lengths && params->formats &&
-           params->numbers && params->read;
+    size_t room = (size_t)count;
+    params->count = count;
+    params->memory = NULL;
+    if (count <= FEW) {
+        params->types = params->few.types;
+        params->values = params->few.values;
+        params->lengths = params->few.lengths;
+        params->formats = params->few.formats;
+        params->numbers = params->few.numbers;
+        params->read = params->few.read;
+    } else {
+        size_t each = sizeof *params->values + sizeof *params->numbers + sizeof *params->read +
+                      sizeof *params->types + sizeof *params->lengths + sizeof *params->formats;
+        char *next = params->memory = dbki_malloc(room * each);
+        params->read = NULL;
+        if (!next)
+            return false;
+        /* The largest come first, so that all are aligned. */
+        params->values = (const char **)(void *)next;
+        params->numbers = (uint64_t *)(void *)(next += room * sizeof *params->values);
+        params->read = (void **)(void *)(next += room * sizeof *params->numbers);
+        params->types = (Oid *)(void *)(next += room * sizeof *params->read);
+        params->lengths = (int *)(void *)(next += room * sizeof *params->types);
+        params->formats = (int *)(void *)(next + room * sizeof *params->lengths);
+    }
+    for (int i = 0; i < count; i++) {
+        params->values[i] = NULL;
+        params->read[i] = NULL;
+        params->lengths[i] = 0;
+    }
+    return true;
 }
 
 /* A whole source: on a server our memory is bounded by the value. */
@@ -187,7 +211,8 @@ static int add_param(struct params *params, int i, const struct dbki_value *valu
     return status;
 }
 
-static bool begins_query(struct conn *conn, struct prepared *place, const char *sql)
+/* Has the statement in PostgreSQL's words. Result: false when out of memory. */
+static bool has_words(struct prepared *place, const char *sql)
 {
     struct dbki_buf words = {0};
     if (place->words)
@@ -198,7 +223,6 @@ static bool begins_query(struct conn *conn, struct prepared *place, const char *
         return false;
     }
     place->words = words.text;
-    (void)conn;
     return true;
 }
 
@@ -240,10 +264,9 @@ static int send_bound(struct conn *conn, struct dbki_group *group, int group_ind
     const struct dbki_statement *statement = bound->statement;
     struct prepared *place =
         statement->is_made ? made_place(conn, statement->sql) : own_place(conn, statement);
-    struct params params = {0};
+    struct params params;
     int status = DBK_OK;
-    if (!place || !params_init(&params, bound->param_count) ||
-        !begins_query(conn, place, statement->sql))
+    if (!params_init(&params, bound->param_count) || !place || !has_words(place, statement->sql))
         status = dbki_error_set(group->error, DBK_NO_MEMORY, "out of memory");
     if (!status) {
         place->statement = statement;
