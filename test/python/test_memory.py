@@ -11,8 +11,9 @@ from daybook import Spec
 
 CALLS = int(os.environ.get("DAYBOOK_CALLS", "1000000"))
 WARM_UP = CALLS // 5
-# The library's own: a page cache, prepared statements, the allocator's slack.
-ALLOWED_KIB = 8 * 1024
+# The allocator's slack: a leak of 3 bytes a call is more. (SQLite's page cache grows with the database, so
+# nothing here lets that grow.)
+ALLOWED_KIB = 2 * 1024
 
 
 def resident_kib():
@@ -41,7 +42,7 @@ class TestMemory(FolderCase):
             lambda: store.get_step(stepid),
             lambda: store.get_build_data(buildid, "d"),
             lambda: store.get_prev_successful_build(parents.builderid, 5, codebases),
-            lambda: store.set_build_state_string(buildid, "state"),
+            lambda: store.set_build_property(buildid, "p", "1", "s"),  # unchanged: the file does not grow
             lambda: store.finish_build(10**9, 0).addErrback(lambda f: f.trap(daybook.NotFoundError)),
             lambda: store.get_builds(spec=Spec(order=("no",))).addErrback(
                 lambda f: f.trap(daybook.InvalidError)),
