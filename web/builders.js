@@ -73,9 +73,8 @@ function facts({rate, done, median: middle}) {
     return el("p", {class: "facts"}, `${rate} % of ${done.length} succeeded · median ${duration(middle)}`);
 }
 
-function card(builder, builds) {
-    const facts_ = summary(builds);
-    const {last, running} = facts_;
+function card({builder, builds, known}) {
+    const {last, running} = known;
     const shown = running ?? last;
     return el("li", {class: `card ${last ? resultOf(last).word : "none"}`, "data-key": builder.builderid},
         el("h2", {}, el("a", {href: `#/builders/${builder.builderid}`}, builder.name)),
@@ -84,7 +83,7 @@ function card(builder, builds) {
             ago(shown.complete ? shown.complete_at : shown.started_at),
             running && last ? [", before that ", resultOf(last).word] : null)
             : el("p", {class: "now"}, "no builds lately"),
-        strip(builder, builds), facts(facts_), trend(facts_.done));
+        strip(builder, builds), facts(known), trend(known.done));
 }
 
 function empty() {
@@ -105,16 +104,16 @@ function searchField(query, go) {
 function draw({builders, isCut, lasts}, query, go) {
     const search = (query.get("q") ?? "").toLowerCase();
     const shown = builders.filter((builder) => builder.name.toLowerCase().includes(search))
-        .map((builder) => ({builder, builds: lasts.get(builder.builderid)}))
-        .sort((a, b) => rank(summary(a.builds)) - rank(summary(b.builds)));
-    const red = shown.filter(({builds}) => rank(summary(builds)) === 0).length;
+        .map((builder) => ({builder, builds: lasts.get(builder.builderid), known: summary(lasts.get(builder.builderid))}))
+        .sort((a, b) => rank(a.known) - rank(b.known));
+    const red = shown.filter(({known}) => rank(known) === 0).length;
     if (!builders.length && !search)
         return [el("h1", {}, "Builders"), empty()];
     return [
         el("h1", {}, "Builders"),
         el("p", {class: "facts", role: "status"}, `${shown.length} ${shown.length === 1 ? "builder" : "builders"}, ${red || "none"} red`),
         searchField(query, go),
-        shown.length ? el("ul", {class: "cards"}, shown.map(({builder, builds}) => card(builder, builds)))
+        shown.length ? el("ul", {class: "cards"}, shown.map(card))
             : el("p", {class: "notice"}, "No builder has this in its name."),
         isCut ? el("p", {class: "notice"}, `These are the first ${BUILDERS_MAX} by name: search for the others.`) : null,
     ];

@@ -3,6 +3,7 @@
 import {follow} from "./stream.js";
 
 const LOOK_MS = 10000;
+const LOOK_ROUNDS_LIVE = 3; // of these: in an adopted database a master's own writes make no events
 
 /** The stream of all tabs, or this tab's own. */
 function connect(tell) {
@@ -14,6 +15,7 @@ function connect(tell) {
     const script = new URL("stream.js", import.meta.url).href;
     const trusted = window.trustedTypes?.createPolicy("daybook", {createScriptURL: (text) => text}).createScriptURL(script) ?? script;
     const worker = new SharedWorker(trusted, {type: "module", name: url});
+    worker.onerror = () => follow(url, tell);
     worker.port.onmessage = ({data}) => tell(data);
     worker.port.postMessage({url});
     window.addEventListener("pagehide", () => worker.port.postMessage({bye: true}));
@@ -33,7 +35,8 @@ export function watch({onEvent, onStale, onState}) {
         const was = state;
         state = next;
         onState(next);
-        if (was !== null && was !== next && next === "live")
+        // What was read before the stream began may be old already.
+        if (was !== next && next === "live")
             onStale();
     }
     connect((message) => {
@@ -44,5 +47,10 @@ export function watch({onEvent, onStale, onState}) {
         else
             enter(message.state === "none" ? "looking" : message.state);
     });
-    setInterval(() => state === "looking" && !document.hidden && onStale(), LOOK_MS);
+    let rounds = 0;
+    setInterval(() => {
+        rounds++;
+        if (!document.hidden && (state === "looking" || (state === "live" && rounds % LOOK_ROUNDS_LIVE === 0)))
+            onStale();
+    }, LOOK_MS);
 }
