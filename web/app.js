@@ -165,7 +165,8 @@ document.addEventListener("visibilitychange", () => !document.hidden && visit.is
 open();
 setInterval(tick, TICK_MS);
 watch({
-    onEvent: (event) => visit.data && visit.view.concerns(event.kind, event, visit.data) && refresh(),
+    // What happens while the first reading is under way may not be in it.
+    onEvent: (event) => (!visit.data || visit.view.concerns(event.kind, event, visit.data)) && refresh(),
     onStale: refresh,
     onState: (state) => {
         sign.textContent = SIGNS[state];

@@ -42,16 +42,22 @@ function link(build, text, rel) {
     return build ? el("a", {href: `#/builders/${build.builderid}/builds/${build.number}`, rel}, `${text} #${build.number}`) : null;
 }
 
+/** What a record says of itself, unless it is the word that is shown anyway. */
+function state(record, name) {
+    const said = record.state_string;
+    return said && said !== resultOf(record).word ? el(name, {class: "state"}, said) : null;
+}
+
 function head({build, owner, worker, beside}) {
     const seconds = took(build);
     return [
         el("nav", {class: "path", "aria-label": "Where this is"}, el("a", {href: "#/"}, "Builders"), " › ",
             el("a", {href: `#/builders/${build.builderid}`}, owner?.name ?? "its builder")),
         el("h1", {}, `${owner?.name ?? "Build"} #${build.number}`),
-        el("p", {class: "now"}, badge(build), " ", el("span", {class: "state"}, build.state_string)),
+        el("p", {class: "now"}, badge(build), " ", state(build, "span")),
         el("p", {class: "facts"}, build.complete ? "ended " : "began ",
             ago(build.complete ? build.complete_at : build.started_at),
-            seconds === null ? null : ` · took ${duration(seconds)}`,
+            seconds === null ? null : ` · ${build.complete ? "took" : "runs for"} ${duration(seconds)}`,
             build.locks_duration_s > 0 ? `, ${duration(build.locks_duration_s)} of it waiting for locks` : null,
             worker ? ` · on ${worker.name}` : null),
         el("nav", {class: "pages", "aria-label": "Builds beside this one"},
@@ -73,9 +79,9 @@ function stepRow(step, scale, log, isOpen) {
         el("div", {class: "stephead"}, sign(step),
             el("h3", {}, step.name, el("span", {class: "unseen"}, `, ${result.word}`), step.hidden ? " (hidden)" : null),
             bar(step, scale), el("span", {class: "took"}, spent(step))),
-        step.state_string ? el("p", {class: "state"}, step.state_string) : null,
+        state(step, "p"),
         step.urls.length ? el("ul", {class: "urls"}, step.urls.map((url) => el("li", {}, outside(url.url, url.name)))) : null,
-        log ? output(log, ["Output, ", size(log.length)], isOpen) : null);
+        log?.length ? output(log, ["Output, ", size(log.length)], isOpen) : null);
 }
 
 function stepsPart({build, steps, data}, query, go) {
