@@ -21,6 +21,8 @@ export const axeSource = fs.readFileSync(modules.resolve("axe-core/axe.min.js"),
 /** A folder that is gone when the test's process is. */
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "daybook-page-"));
 process.on("exit", () => fs.rmSync(folder, {recursive: true, force: true}));
+for (const signal of ["SIGTERM", "SIGINT"])
+    process.on(signal, () => process.exit(1));
 
 let databases = 0;
 
