@@ -377,7 +377,8 @@ static void deadline__the_earlier_one_ends_first(void **state)
     (void)state;
     write_gate_close(&fixture);
     for (int i = 0; i < OPS; i++)
-        submit_state(1, "late", 250 - 50 * i, &answers[i]);
+        submit_state(1, "late", 2000 - 400 * i,
+                     &answers[i]); /* further apart than a busy machine naps */
     await(fixture.store, answers, OPS);
     for (int i = 1; i < OPS; i++)
         assert_true(answers[i].turn < answers[i - 1].turn);
