@@ -61,7 +61,9 @@ static const char *const TEXTS[COUNT] = {
              " state_string, results, urls_json, hidden) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [LINEAGE] =
         "INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number, buildid)"
-        " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?",
+        " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"
+        " ON CONFLICT (builderid, lineage_hash, complete_at, number)"
+        " DO UPDATE SET buildid = excluded.buildid",
     [EVENT] = "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
               " SELECT ?, ?, ?, builderid, id, ?, ? FROM builds WHERE id = ?",
 };
