@@ -40,6 +40,11 @@ static uint64_t mix(uint64_t lane, uint64_t word)
     return lane << 29 | lane >> 35;
 }
 
+uint64_t dbki_hash_number(uint64_t hash, uint64_t number)
+{
+    return mix(hash, number);
+}
+
 /* Four lanes, which a processor works on side by side. */
 uint64_t dbki_hash_block(uint64_t hash, const void *bytes, size_t len)
 {

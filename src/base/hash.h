@@ -21,4 +21,7 @@ uint64_t dbki_hash_bytes(uint64_t hash, const void *bytes, size_t len);
  * cut into other blocks give another hash. */
 uint64_t dbki_hash_block(uint64_t hash, const void *bytes, size_t len);
 
+/* That one for a single number. */
+uint64_t dbki_hash_number(uint64_t hash, uint64_t number);
+
 #endif

@@ -7,7 +7,7 @@
  * so a key is there exactly when its write is; and since one writer runs the operations in their order,
  * a second one with the key of one that is outstanding finds it. What was refused leaves no key.
  *
- * Arguments are compared by a hash over the parameters that the operation binds, with the clock at 0.
+ * Calls and arguments are compared by a hash over the parameters that the operation binds, with the clock at 0.
  */
 #include "connector/submit.h"
 
@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "store/store.h"
 
-enum { KEY_MAX = 128, HASH_SIZE = 16, NUMBERS_SIZE = 16 };
+enum { KEY_MAX = 128, HASH_SIZE = 16 };
 enum stage { LOOKING, RUNNING, KEEPING };
 
 struct dbki_key {
@@ -28,52 +28,32 @@ struct dbki_key {
 };
 
 static const struct dbki_statement FIND = {
-    .sql =
-        "SELECT call, arguments_hash, result FROM daybook_operations WHERE scope = ? AND key = ?",
+    .sql = "SELECT arguments_hash, result, result_number, result_text FROM daybook_operations"
+           " WHERE key = ? AND scope = ?",
     .is_one_row = true};
 static const struct dbki_statement KEEP = {
-    .sql = "INSERT INTO daybook_operations (scope, key, at, call, arguments_hash, result)"
-           " VALUES (?, ?, ?, ?, ?, ?)"};
-
-/* --------------------------------------------------------------------------------- results ---- */
-
-/* A result as bytes: two numbers, then the text if there is one, behind a byte that says so. */
-static struct dbki_value pack_result(struct dbki_op *op)
-{
-    size_t text_len = op->result_text.type == DBKI_TEXT ? op->result_text.len : 0;
-    size_t size = NUMBERS_SIZE + (op->result_text.type == DBKI_TEXT ? 1 + text_len : 0);
-    char *packed = dbki_op_take(op, size);
-    if (!packed)
-        return dbki_text(NULL);
-    memcpy(packed, op->result, NUMBERS_SIZE);
-    if (size > NUMBERS_SIZE) {
-        packed[NUMBERS_SIZE] = 't';
-        memcpy(packed + NUMBERS_SIZE + 1, op->result_text.text, text_len);
-    }
-    return dbki_blob(packed, size);
-}
-
-static int unpack_result(struct dbki_op *op, const struct dbki_value *packed)
-{
-    if (packed->type != DBKI_BLOB || packed->len < NUMBERS_SIZE)
-        return dbki_error_set(&op->error, DBK_DAMAGED, "the result kept for the key is damaged");
-    memcpy(op->result, packed->blob, NUMBERS_SIZE);
-    if (packed->len == NUMBERS_SIZE)
-        return DBK_OK;
-    size_t len = packed->len - NUMBERS_SIZE - 1;
-    char *text = dbki_arena_copy(&op->arena, (const char *)packed->blob + NUMBERS_SIZE + 1, len);
-    op->result_text = dbki_text_n(text, len);
-    return text ? DBK_OK : DBK_NO_MEMORY;
-}
+    .sql = "INSERT INTO daybook_operations (key, scope, at, arguments_hash, result, result_number,"
+           " result_text) VALUES (?, ?, ?, ?, ?, ?, ?)"};
 
 /* ------------------------------------------------------------------------------ the passes ---- */
+
+static int give_kept(struct dbki_op *op, const struct dbki_value cells[3])
+{
+    op->result[0] = dbki_value_int(&cells[0]);
+    op->result[1] = dbki_value_int(&cells[1]);
+    if (cells[2].type != DBKI_TEXT)
+        return DBK_OK;
+    const char *text = dbki_arena_copy(&op->arena, cells[2].text, cells[2].len);
+    op->result_text = dbki_text_n(text, cells[2].len);
+    return text ? DBK_OK : DBK_NO_MEMORY;
+}
 
 static void keyed_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct dbki_key *key = op->key;
     key->stage = LOOKING;
     key->is_found = key->is_same = false;
-    DBKI_BIND(binder, &FIND, key->scope, key->key);
+    DBKI_BIND(binder, &FIND, key->key, key->scope);
 }
 
 static int keyed_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
@@ -81,9 +61,9 @@ static int keyed_row(struct dbki_op *op, int index, const struct dbki_value *cel
     struct dbki_key *key = op->key;
     if (key->stage == LOOKING) {
         key->is_found = true;
-        key->is_same = cells[0].type == DBKI_TEXT && !strcmp(cells[0].text, op->kind->action) &&
-                       cells[1].len == HASH_SIZE && !memcmp(cells[1].blob, key->hash, HASH_SIZE);
-        return key->is_same ? unpack_result(op, &cells[2]) : DBK_OK;
+        key->is_same = cells[0].type == DBKI_BLOB && cells[0].len == HASH_SIZE &&
+                       !memcmp(cells[0].blob, key->hash, HASH_SIZE);
+        return key->is_same ? give_kept(op, cells + 1) : DBK_OK;
     }
     if (key->stage != RUNNING || !op->kind->row)
         return DBK_OK;
@@ -124,11 +104,8 @@ static void keyed_read(struct dbki_op *op, const struct dbki_bound *bound, struc
     if (op->error.status != DBK_OK || more->count > before || op->is_turn_over)
         return;
     key->stage = KEEPING;
-    struct dbki_value result = pack_result(op);
-    if (result.type == DBKI_NULL)
-        more->is_out_of_memory = true;
-    DBKI_BIND(more, &KEEP, key->scope, key->key, dbki_int(op->now), dbki_text(op->kind->action),
-              dbki_blob(key->hash, HASH_SIZE), result);
+    DBKI_BIND(more, &KEEP, key->key, key->scope, dbki_int(op->now), dbki_blob(key->hash, HASH_SIZE),
+              dbki_int(op->result[0]), dbki_int(op->result[1]), op->result_text);
 }
 
 static const struct dbki_opkind KEYED = {
@@ -142,29 +119,29 @@ static const struct dbki_opkind KEYED = {
 
 static uint64_t hash_value(uint64_t hash, const struct dbki_value *value)
 {
-    hash = dbki_hash_bytes(hash, &value->type, sizeof value->type);
+    hash = dbki_hash_number(hash, (uint64_t)value->type);
     switch (value->type) {
     case DBKI_NULL:
         return hash;
     case DBKI_INT:
-        return dbki_hash_bytes(hash, &value->number, sizeof value->number);
+        return dbki_hash_number(hash, (uint64_t)value->number);
     case DBKI_SOURCE: /* its bytes are not read twice: where they are and how many must do */
-        hash = dbki_hash_bytes(hash, &value->source->offset, sizeof value->source->offset);
-        return dbki_hash_bytes(hash, &value->len, sizeof value->len);
+        hash = dbki_hash_number(hash, (uint64_t)value->source->offset);
+        return dbki_hash_number(hash, value->len);
     default:
-        hash = dbki_hash_bytes(hash, &value->len, sizeof value->len);
-        return dbki_hash_bytes(hash, value->text, value->len);
+        return dbki_hash_block(hash, value->text, value->len);
     }
 }
 
-/* Two hashes of 64 bits, begun differently, over the statements' parameters. */
+/* Two hashes of 64 bits, begun differently, over the call and its statements' parameters. */
 static bool hash_arguments(struct dbki_op *op, unsigned char out_hash[HASH_SIZE])
 {
     struct dbki_binder binder;
     dbki_binder_init(&binder);
     (op->kind->bind_arguments ? op->kind->bind_arguments : op->kind->bind)(op, &binder);
     for (uint64_t i = 0; i < 2; i++) {
-        uint64_t hash = dbki_hash_bytes(0, &i, sizeof i);
+        const char *call = op->kind->action;
+        uint64_t hash = dbki_hash_block(i + 1, call, strlen(call));
         for (int j = 0; j < binder.count; j++)
             for (int k = 0; k < binder.bound[j].param_count; k++)
                 hash = hash_value(hash, &binder.bound[j].params[k]);

@@ -18,8 +18,8 @@ static const struct dbki_statement FIND_OLD = {
 static const struct dbki_statement DELETE_EVENTS = {
     .sql = "DELETE FROM daybook_events WHERE position <= ?"};
 static const struct dbki_statement DELETE_KEYS = {
-    .sql = "DELETE FROM daybook_operations WHERE (scope, key) IN (SELECT scope, key"
-           " FROM daybook_operations WHERE at < ? ORDER BY at LIMIT 500)"};
+    .sql = "DELETE FROM daybook_operations WHERE id IN (SELECT id FROM (SELECT id, at"
+           " FROM daybook_operations ORDER BY id LIMIT 500) oldest WHERE at < ?)"};
 
 /* Nobody asks for a batch's name but the store that gave it, right after. */
 static const struct dbki_statement DELETE_BATCHES = {

@@ -218,7 +218,7 @@ static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
     expect_found(b, "missing daybook_events -9223372036854775808\n"
                     "missing daybook_events_at -9223372036854775808\n"
                     "missing daybook_operations -9223372036854775808\n"
-                    "missing daybook_operations_at -9223372036854775808\n"
+                    "missing daybook_operations_key -9223372036854775808\n"
                     "missing daybook_lineage -9223372036854775808\n"
                     "missing daybook_lineage_buildid -9223372036854775808\n");
     buildbot_open(b, "?writes=existing");
