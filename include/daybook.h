@@ -1223,8 +1223,8 @@ typedef void dbk_event_fn(void *user, const struct dbk_event *event);
 
 /*
  * Follows the events after a position: `event` runs for each, in their order, those of this store as soon as
- * they are committed, those of other processes within half a second; none is left out and none comes
- * twice. It goes on until it is cancelled (call->out_op), its deadline passes, or the store is closed;
+ * they are committed, those of other processes within half a second (on PostgreSQL at once: it says so);
+ * none is left out and none comes twice. It goes on until it is cancelled (call->out_op), its deadline passes, or the store is closed;
  * then `done` runs once, with DBK_CANCELLED or DBK_TIMEOUT.
  * Args: of filters (may be NULL) only filters are taken. Errors: as dbk_get_events(); with DBK_GONE it ends.
  */

@@ -131,8 +131,12 @@ struct dbki_engine {
     const char *before_tables, *lock_tables;
     int64_t value_max;    /* bytes of the largest value of build data */
     bool sorts_null_high; /* unless it is told otherwise, by NULLS FIRST and NULLS LAST */
-    /* Optional. Wakes others who wait for events, when the transaction is committed. */
+    /* Optional. Wakes others who wait for events, when the transaction is committed: those who listen. */
     const struct dbki_statement *notify;
+    /* With it. Begins to listen on a connection that does nothing else, at its first call; from then on waits for
+     * what notifies, or until there is something to read from stop_fd. Result: 0, perhaps for nothing; or a
+     * status: the connection is to be closed. */
+    int (*listen)(struct dbki_conn *conn, int stop_fd, struct dbk_error *error);
     /* Optional. Gives a bounded part of the unused space within the database back to the file system, in a
      * transaction that writes; and how many bytes are unused, one row with one number. */
     const struct dbki_statement *give_back, *count_unused;

@@ -136,10 +136,10 @@ static void make_name(struct batch *batch)
              (unsigned long long)atomic_fetch_add(&store->batch_count, 1));
 }
 
-/* The statement that keeps a batch's name. */
+/* The statement that keeps a batch's name, and the one that wakes who waits for its events. */
 struct naming {
     struct dbki_value params[2];
-    struct dbki_bound bound;
+    struct dbki_bound bound[2];
     struct dbki_group group;
 };
 
@@ -149,12 +149,13 @@ static void bind_name(const struct batch *batch, struct naming *naming, struct d
     const struct dbki_worker *worker = batch->worker;
     naming->params[0] = dbki_text(batch->name);
     naming->params[1] = dbki_int(batch->count ? batch->ops[batch->count - 1]->now : worker->now);
-    naming->bound = (struct dbki_bound){
+    naming->bound[1] = (struct dbki_bound){.statement = worker->store->engine->notify};
+    naming->bound[0] = (struct dbki_bound){
         .statement = atomic_load_explicit(&worker->store->name_batch, memory_order_relaxed),
         .params = naming->params,
         .param_count = 2};
     naming->group = (struct dbki_group){
-        .bound = &naming->bound, .bound_count = batch->name[0] ? 1 : 0, .error = error};
+        .bound = naming->bound, .bound_count = batch->name[0] ? 1 : 0, .error = error};
 }
 
 /* Keeps the name by itself. Result: the statement's status. */
@@ -212,6 +213,7 @@ static int attempt(struct batch *batch)
     }
     dbki_order_turns(turns, batch->count);
     bind_name(batch, &naming, &batch->error);
+    naming.group.bound_count += batch->name[0] && engine->notify;
     status = dbki_run_rounds(worker, turns, batch->count, &naming.group, &batch->guilty);
     if (status) {
         if (batch->guilty)

@@ -127,6 +127,7 @@ int dbki_enqueue(struct dbk_store *store, struct dbki_op *op, const struct dbk_c
     if (op->kind->is_follower || op->pieces) {
         op->next_follower = store->followers;
         store->followers = op;
+        dbki_listener_wake_locked(store);
     }
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);

@@ -93,5 +93,6 @@ void dbki_forget_follower(struct dbk_store *store, struct dbki_op *op)
         place = &(*place)->next_follower;
     if (*place)
         *place = op->next_follower;
+    dbki_listener_wake_locked(store);
     pthread_mutex_unlock(&store->lock);
 }

@@ -321,6 +321,7 @@ int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
         for (int i = 0; i < store->writer_count; i++)
             pthread_cond_broadcast(&store->writes[i].wake);
         pthread_cond_broadcast(&store->dispatched);
+        dbki_listener_wake_locked(store);
     }
     pthread_mutex_unlock(&store->lock);
     return status;

@@ -57,11 +57,14 @@ static int check_options(const struct dbk_options *options, struct dbk_error *er
 
 static int open_descriptors(struct dbk_store *store, struct dbk_error *error)
 {
+    if (store->engine->listen)
+        store->listener.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     store->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     store->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN};
-    if (store->event_fd < 0 || store->timer_fd < 0 || store->poll_fd < 0 ||
+    if ((store->engine->listen && store->listener.stop_fd < 0) || store->event_fd < 0 ||
+        store->timer_fd < 0 || store->poll_fd < 0 ||
         epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, store->event_fd, &event) ||
         epoll_ctl(store->poll_fd, EPOLL_CTL_ADD, store->timer_fd, &event))
         return dbki_error_set(error, DBK_NO_MEMORY, "no descriptors for the store: %s",
@@ -345,6 +348,8 @@ static int start_threads(struct dbk_store *store, struct dbk_error *error)
             store->live_workers++;
         }
     }
+    if (!failed && store->engine->listen)
+        failed = dbki_listener_start_locked(store);
     if (failed)
         store->is_closing = true;
     pthread_mutex_unlock(&store->lock);
@@ -362,14 +367,15 @@ static void release(struct dbk_store *store)
 {
     dbki_close_snapshots(store);
     disconnect(store);
-    int fds[] = {store->poll_fd, store->timer_fd, store->event_fd};
-    for (int i = 0; i < 3; i++)
+    int fds[] = {store->poll_fd, store->timer_fd, store->event_fd, store->listener.stop_fd};
+    for (int i = 0; i < 4; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     pthread_cond_destroy(&store->reads.wake);
     for (int i = 0; i < DBKI_WRITERS_MAX; i++)
         pthread_cond_destroy(&store->writes[i].wake);
     pthread_cond_destroy(&store->dispatched);
+    pthread_cond_destroy(&store->listener.wake);
     pthread_mutex_destroy(&store->lock);
     dbki_url_fini(&store->url);
     dbki_free(store->path);
@@ -380,6 +386,8 @@ void dbki_store_free(struct dbk_store *store)
 {
     for (int i = 0; i < store->worker_count; i++)
         pthread_join(store->workers[i].thread, NULL);
+    if (store->listener.is_started)
+        pthread_join(store->listener.thread, NULL);
     while (atomic_load(&store->waker_count))
         sched_yield();
     release(store);
@@ -390,7 +398,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     struct dbk_store *store = dbki_calloc(1, sizeof *store);
     if (!store)
         return NULL;
-    store->event_fd = store->timer_fd = store->poll_fd = -1;
+    store->event_fd = store->timer_fd = store->poll_fd = store->listener.stop_fd = -1;
     store->queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
     store->clock = options->clock ? options->clock : system_clock;
     store->clock_user = options->clock_user;
@@ -412,6 +420,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
         init_condition(&store->writes[i].wake);
     }
     init_condition(&store->dispatched);
+    init_condition(&store->listener.wake);
     return store;
 }
 

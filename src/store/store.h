@@ -48,6 +48,14 @@ struct dbki_worker {
     struct dbki_binder binders[2];
 };
 
+/* The thread that is told of commits (listen.c), where the engine can. */
+struct dbki_listener {
+    pthread_t thread;
+    bool is_started;
+    pthread_cond_t wake;
+    int stop_fd; /* readable: it is to stop listening */
+};
+
 struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes[DBKI_WRITERS_MAX];
@@ -84,6 +92,7 @@ struct dbk_store {
     int event_fd, timer_fd, poll_fd; /* poll_fd joins the other two: what dbk_fd() gives */
     struct dbki_worker workers[DBKI_WORKERS_MAX];
     int worker_count;
+    struct dbki_listener listener;
 
     _Atomic int waker_count; /* submitting threads that are about to wake a worker */
     int64_t queue_max;
@@ -122,6 +131,13 @@ struct dbk_store {
 
 /* worker.c: the body of a worker's thread. */
 void *dbki_worker_run(void *worker);
+/* worker.c: the last thing that a thread does. */
+void dbki_thread_ends(struct dbk_store *store);
+
+/* listen.c: starts the listener's thread. Result: pthread_create()'s. */
+int dbki_listener_start_locked(struct dbk_store *store);
+/* listen.c: followers have come or gone, or the store is being closed. The caller has the lock. */
+void dbki_listener_wake_locked(struct dbk_store *store);
 
 /* ready.c: makes the store's descriptor readable. The caller has the lock. */
 void dbki_signal_locked(struct dbk_store *store);

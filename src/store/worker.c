@@ -322,6 +322,16 @@ static void run_single(struct dbki_worker *worker)
     }
 }
 
+void dbki_thread_ends(struct dbk_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    if (--store->live_workers == 0) {
+        store->is_finished = true;
+        dbki_signal_locked(store);
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
 void *dbki_worker_run(void *argument)
 {
     struct dbki_worker *worker = argument;
@@ -337,11 +347,6 @@ void *dbki_worker_run(void *argument)
         atomic_fetch_add_explicit(&store->checkpoint_count, 1, memory_order_relaxed);
     worker->conn->engine->close(worker->conn);
     worker->conn = NULL;
-    pthread_mutex_lock(&store->lock);
-    if (--store->live_workers == 0) {
-        store->is_finished = true;
-        dbki_signal_locked(store);
-    }
-    pthread_mutex_unlock(&store->lock);
+    dbki_thread_ends(store);
     return NULL;
 }

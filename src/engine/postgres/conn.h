@@ -33,6 +33,7 @@ struct conn {
     bool is_begun;      /* a transaction is open, or will be with what is sent next */
     const char *begin;  /* still to be sent; NULL: nothing */
     bool is_unprepared; /* prepare=no: for poolers that hand each transaction another connection */
+    bool is_listening;  /* notifications come on it */
     bool is_forgetting; /* its prepared statements are of no more use */
     bool (*is_stopped)(void *user);
     void *user;
@@ -79,6 +80,10 @@ int dbki_postgres_command(struct conn *conn, const char *sql, struct dbki_wait *
 int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
                       int *out_failed);
 void dbki_postgres_forget_statements(struct conn *conn);
+
+/* listen.c */
+int dbki_postgres_listen(struct dbki_conn *conn, int stop_fd, struct dbk_error *error);
+extern const struct dbki_statement dbki_postgres_notify;
 
 extern const struct dbki_engine dbki_postgres;
 

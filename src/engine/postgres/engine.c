@@ -274,6 +274,8 @@ const struct dbki_engine dbki_postgres = {
     .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
     .table_size = "SELECT pg_relation_size(to_regclass(?))",
     .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
+    .notify = &dbki_postgres_notify,
+    .listen = dbki_postgres_listen,
     .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */
     .sorts_null_high = true,
 };
