@@ -218,8 +218,35 @@ static void take_build(void *user, const struct dbk_error *error, const struct d
     exchange->route->run(exchange);
 }
 
+static void take_chosen(void *user, const struct dbk_error *error,
+                        const struct dbk_build *const *builds, const struct dbk_page *page)
+{
+    take_build(user, error, !error && page->count ? builds[0] : NULL);
+}
+
+/* Finds the builder's last build, or its last one that failed. */
+static void choose_build(struct exchange *exchange)
+{
+    static const int64_t failed[] = {DBK_FAILURE, DBK_EXCEPTION};
+    struct dbk_spec *spec = dbk_spec_new();
+    if (!spec || dbk_spec_order(spec, "-number") || dbk_spec_limit(spec, 1) ||
+        (exchange->choice == EXCHANGE_LAST_FAILED &&
+         dbk_spec_filter_int(spec, "results", DBK_IN, failed, 2)))
+        exchange_fail(exchange, 503, "out of memory");
+    else
+        exchange_submitted(exchange,
+                           dbk_get_builds(exchange->server->store, exchange->ownerid, DBK_NONE,
+                                          DBK_NONE, DBK_NONE, spec, exchange_call(exchange),
+                                          take_chosen, exchange));
+    dbk_spec_free(spec);
+}
+
 void exchange_run(struct exchange *exchange)
 {
+    if (exchange->choice != EXCHANGE_BY_NUMBER) {
+        choose_build(exchange);
+        return;
+    }
     if (!route_needs_build(exchange->route)) {
         exchange->route->run(exchange);
         return;

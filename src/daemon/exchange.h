@@ -15,6 +15,9 @@ struct route;
 /* What all paths begin with. */
 #define EXCHANGE_PREFIX "/api/v2/"
 
+/* Which of a builder's builds a path names. */
+enum exchange_choice { EXCHANGE_BY_NUMBER, EXCHANGE_LAST, EXCHANGE_LAST_FAILED };
+
 struct exchange {
     struct server *server;
     struct connection *connection;
@@ -46,6 +49,7 @@ struct exchange {
     int64_t step_number;
     int64_t buildid;
     int64_t id; /* of anything else */
+    enum exchange_choice choice;
 
     struct stream *stream;   /* of events; NULL: it is none */
     struct dbk_build *build; /* while its properties are read */

@@ -125,6 +125,10 @@ void read_build(struct exchange *exchange)
 
 void read_build_by_number(struct exchange *exchange)
 {
+    if (exchange->buildid != DBK_NONE) { /* a "last" one, that was found */
+        read_build(exchange);
+        return;
+    }
     exchange_submitted(exchange, dbk_get_build_by_number(exchange->server->store, exchange->ownerid,
                                                          exchange->number, exchange_call(exchange),
                                                          give_build, exchange));

@@ -92,8 +92,25 @@ static bool is_hole(const char *pattern, size_t len, const char *name)
     return len == strlen(name) && !memcmp(pattern, name, len);
 }
 
+/*
+ * Takes what names a build of a builder. "last" may mean another one a moment later, so that it is for reads: what
+ * a write meant must not depend on when it comes.
+ */
+static bool take_number(struct exchange *exchange, const struct route *route, const char *part)
+{
+    static const char *const choices[] = {
+        [EXCHANGE_LAST] = "last", [EXCHANGE_LAST_FAILED] = "last-failed"};
+    for (int i = EXCHANGE_LAST; route->method == EVHTTP_REQ_GET && i <= EXCHANGE_LAST_FAILED; i++)
+        if (!strcmp(part, choices[i])) {
+            exchange->choice = (enum exchange_choice)i;
+            return true;
+        }
+    return path_number(part, false, &exchange->number);
+}
+
 /* Takes what a part of the path names. Result: false when it cannot name that. */
-static bool take_part(struct exchange *exchange, const char *hole, size_t len, const char *part)
+static bool take_part(struct exchange *exchange, const struct route *route, const char *hole,
+                      size_t len, const char *part)
 {
     int64_t number;
     bool is_number = path_number(part, false, &number);
@@ -108,8 +125,7 @@ static bool take_part(struct exchange *exchange, const char *hole, size_t len, c
         exchange->buildid = number;
         return is_number;
     } else if (is_hole(hole, len, "{number}")) {
-        exchange->number = number;
-        return is_number;
+        return take_number(exchange, route, part);
     } else if (is_hole(hole, len, "{id}")) {
         exchange->id = number;
         return is_number;
@@ -126,6 +142,7 @@ static void forget_parts(struct exchange *exchange)
     exchange->owner = exchange->step = exchange->name = NULL;
     exchange->ownerid = exchange->number = exchange->step_number = DBK_NONE;
     exchange->buildid = exchange->id = DBK_NONE;
+    exchange->choice = EXCHANGE_BY_NUMBER;
 }
 
 static bool match(struct exchange *exchange, const struct route *route)
@@ -137,7 +154,7 @@ static bool match(struct exchange *exchange, const struct route *route)
         size_t len = strcspn(pattern, "/");
         const char *part = path->parts[i];
         if (*pattern == '{') {
-            if (!take_part(exchange, pattern, len, part))
+            if (!take_part(exchange, route, pattern, len, part))
                 return false;
         } else if (strlen(part) != len || memcmp(part, pattern, len) != 0) {
             return false;

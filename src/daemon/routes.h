@@ -2,7 +2,7 @@
  * Which path means what. A pattern's parts in braces take what stands in the path:
  *     {builder} {worker} {master}   an id, or a name
  *     {build} {id}                  an id
- *     {number}                      a build's number within its builder
+ *     {number}                      a build's number within its builder; in reads also "last", "last-failed"
  *     {step}                        a step's number, or its name
  *     {name}                        a name of build data, of a property
  *     {new builder}                 an id, or a name that need not be there yet

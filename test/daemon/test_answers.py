@@ -146,6 +146,29 @@ class TestForms(DaemonCase):
             self.assertEqual(self.get(f"builders/3/builds/2/{part}").json,
                              self.get(f"builds/{build['buildid']}/{part}").json)
 
+    def test_last_and_last_failed_name_a_build_in_every_read(self):
+        builds = self.records("builders/3/builds?order=-number")
+        failed = [b for b in builds if b["results"] in (2, 4)]
+        self.assertNotEqual(failed[0], builds[0])
+        for name, build in (("last", builds[0]), ("last-failed", failed[0])):
+            for builder in ("3", "hiredis-gcc"):
+                for part in ("", "/steps", "/steps/0", "/steps/git", "/data", "/data/size-report",
+                             "/properties", "/property_list", "/triggered_builds", "?property=*"):
+                    path = f"builders/{builder}/builds/{name}{part}"
+                    self.assertEqual(self.daemon.ask(path).json,
+                                     self.daemon.ask(f"builds/{build['buildid']}{part}").json, path)
+                self.assertEqual(self.records(f"builders/{builder}/builds/{name}"), [build])
+        self.assertEqual(self.daemon.ask("builders/3/builds/last/data/size-report/value").body,
+                         self.daemon.ask(f"builds/{builds[0]['buildid']}/data/size-report/value").body)
+
+    def test_last_of_none_is_404_and_no_name_for_writes(self):
+        for path in ("builders/nosuch/builds/last", "builders/99/builds/last-failed", "builds/last",
+                     "builders/nosuch/builds/last/steps", "builders/3/builds/first"):
+            self.get(path, 404)
+        answer = self.daemon.write("PATCH", "builders/3/builds/last", {"state_string": "x"})
+        self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
+        self.assertEqual(self.daemon.write("POST", "builders/3/builds/last/finish", {}).status, 404)
+
     def test_parents_find_one_another(self):
         request = self.records("buildrequests/7")[0]
         buildset = self.records(f"buildsets/{request['buildsetid']}")[0]
