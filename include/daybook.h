@@ -448,6 +448,15 @@ DBK_API int dbk_spec_filter_int(struct dbk_spec *spec, const char *field, enum d
 DBK_API int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
                                  const char *const *values, size_t count);
 
+/*
+ * Adds a filter by a property, for lists of builds: those that have the property with one of these values, as the
+ * text that is kept. It is looked for in at most 10,000 builds of those that the other filters leave, in the list's
+ * order: a page that is not full and has a next_cursor was stopped there, and is gone on with like any other. Args:
+ * values is an array of count JSON texts, 1 to 1,000; 8 such filters at most. Not together with an offset or a total.
+ */
+DBK_API int dbk_spec_property(struct dbk_spec *spec, const char *name, const char *const *values,
+                              size_t count);
+
 /* Adds a key to the order; a leading "-" reverses it. The id is always the last key. */
 DBK_API int dbk_spec_order(struct dbk_spec *spec, const char *field);
 
@@ -493,7 +502,7 @@ struct dbk_page {
     size_t count;            /* records in this page */
     int64_t total;           /* all that match; DBK_NONE when it was not wanted */
     bool is_total_exact;     /* false: there are at least `total` */
-    const char *next_cursor; /* goes on after this page; NULL when it was not full */
+    const char *next_cursor; /* goes on after this page; NULL: nothing comes after it */
 };
 
 /* ----------------------------------------------------------------------------------- builds ---- */

@@ -75,6 +75,7 @@ static int list_builds(struct dbk_store *store, const struct dbki_opkind *kind,
         .extra_before = dbki_properties_before(store),
         .extra_after = " page ON page.id = p.buildid ORDER BY p.buildid, p.name",
         .extra_row = property_row,
+        .property = dbki_properties_condition(store),
     };
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }

@@ -3,6 +3,7 @@
  * of the filters and the order, so that a cursor cannot be used with others. A value is `n` for NULL,
  * `i` and a decimal number, or `t` and the text's bytes in hexadecimal.
  */
+#include "base/hash.h"
 #include "base/text.h"
 #include "connector/list.h"
 
@@ -11,6 +12,38 @@
 #include <stdlib.h>
 
 static const char DIGITS[] = "0123456789abcdef";
+
+static uint64_t hash_value(uint64_t shape, const struct dbki_value *value)
+{
+    return value->type == DBKI_TEXT ? dbki_hash_bytes(shape, value->text, value->len + 1)
+                                    : dbki_hash_bytes(shape, &value->number, sizeof(int64_t));
+}
+
+static uint64_t hash_text(uint64_t shape, const char *text)
+{
+    return dbki_hash_bytes(shape, text, strlen(text) + 1);
+}
+
+uint64_t dbki_cursor_shape(const struct dbki_list_op *list, const struct dbki_buf *where,
+                           const struct dbki_value *params, int param_count,
+                           const struct dbk_spec *spec)
+{
+    uint64_t shape = dbki_hash_bytes(0, list->record->noun, strlen(list->record->noun));
+    shape = dbki_hash_bytes(shape, where->text, where->len);
+    for (int i = 0; i < param_count; i++)
+        shape = hash_value(shape, &params[i]);
+    for (int i = 0; spec && i < spec->property_count; i++) {
+        const struct dbki_filter *filter = &spec->properties[i];
+        shape = hash_text(shape, filter->field);
+        for (size_t j = 0; j < filter->count; j++)
+            shape = hash_value(shape, &filter->values[j]);
+    }
+    for (int i = 0; i < list->key_count; i++) {
+        shape = dbki_hash_bytes(shape, list->keys[i].is_reversed ? "-" : "+", 1);
+        shape = hash_text(shape, list->keys[i].field->name);
+    }
+    return shape;
+}
 
 char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values,
                         int count)

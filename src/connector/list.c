@@ -58,6 +58,14 @@ bool dbki_list_push(struct dbki_op *op, const void ***items, size_t *count, size
     return true;
 }
 
+/* A page that was filtered by properties and is not full goes on behind the last record that was looked at. */
+static int take_stop(struct dbki_list_op *list, const struct dbki_value *keys)
+{
+    if (!list->page.next_cursor)
+        list->page.next_cursor = dbki_cursor_write(&list->op, list->shape, keys, list->key_count);
+    return list->page.next_cursor ? DBK_OK : DBK_NO_MEMORY;
+}
+
 /* A full page ends with the cursor that goes on after it. */
 static bool write_cursor(struct dbki_list_op *list, const struct dbki_value *cells)
 {
@@ -81,6 +89,8 @@ int dbki_list_row(struct dbki_op *op, int index, const struct dbki_value *cells,
         return DBK_OK;
     case DBKI_LIST_EXTRA:
         return list->extra_row(list, cells, cell_count);
+    case DBKI_LIST_STOP:
+        return take_stop(list, cells);
     default:
         break;
     }

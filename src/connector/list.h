@@ -5,6 +5,7 @@
 #ifndef DBKI_LIST_OP_H
 #define DBKI_LIST_OP_H
 
+#include "base/buf.h"
 #include "connector/record.h"
 #include "connector/spec.h"
 
@@ -16,7 +17,13 @@ struct dbki_condition {
 };
 
 /* Which statement of a list. */
-enum { DBKI_LIST_PAGE, DBKI_LIST_EXTRA, DBKI_LIST_TOTAL, DBKI_LIST_STATEMENTS_MAX };
+enum {
+    DBKI_LIST_PAGE,
+    DBKI_LIST_EXTRA,
+    DBKI_LIST_TOTAL,
+    DBKI_LIST_STOP, /* the keys of the last record whose properties the page looked at */
+    DBKI_LIST_STATEMENTS_MAX
+};
 
 /* One order key. */
 struct dbki_order_key {
@@ -28,11 +35,10 @@ struct dbki_order_key {
 struct dbki_list_op {
     struct dbki_op op;
     const struct dbki_record *record;
-    struct dbki_statement
-        statements[DBKI_LIST_STATEMENTS_MAX]; /* page, extra, total; sql NULL: not there */
+    struct dbki_statement statements[DBKI_LIST_STATEMENTS_MAX]; /* sql NULL: not there */
     struct dbki_value *params[DBKI_LIST_STATEMENTS_MAX];
     int param_counts[DBKI_LIST_STATEMENTS_MAX];
-    int bound_as[DBKI_LIST_STATEMENTS_MAX]; /* which of the three each bound statement is */
+    int bound_as[DBKI_LIST_STATEMENTS_MAX]; /* which of them each bound statement is */
     const struct dbki_field **chosen;       /* of each cell; NULL: all columns */
     int chosen_count;
     struct dbki_order_key keys[DBKI_ORDER_MAX + 1];
@@ -66,6 +72,8 @@ struct dbki_list_call {
     dbki_callback *each; /* of a follower */
     int64_t position;    /* of events: after which they begin; the first condition's value */
     const char *extra_before, *extra_after;
+    const char *
+        property; /* what holds of a property that counts; NULL: this list is not filtered by them */
     int (*extra_row)(struct dbki_list_op *list, const struct dbki_value *cells, int cell_count);
 };
 
@@ -91,6 +99,12 @@ bool dbki_list_push(struct dbki_op *op, const void ***items, size_t *count, size
 /* list_text.c: makes the statements. Result: 0, or the status with which the call is refused. */
 int dbki_list_make(const struct dbk_store *store, struct dbki_list_op *list,
                    const struct dbki_list_call *list_call, const struct dbk_call *call);
+
+/* cursor.c: what a cursor of the list belongs to: the conditions with their values, the spec's properties, the
+ * order. */
+uint64_t dbki_cursor_shape(const struct dbki_list_op *list, const struct dbki_buf *where,
+                           const struct dbki_value *params, int param_count,
+                           const struct dbk_spec *spec);
 
 /* cursor.c: writes the cursor that goes on after a row; reads one. */
 char *dbki_cursor_write(struct dbki_op *op, uint64_t shape, const struct dbki_value *values,

@@ -3,7 +3,6 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "store/store.h"
 
@@ -364,6 +363,50 @@ static void make_total(struct maker *maker, const struct dbk_spec *spec)
     dbki_buf_fini(&sql);
 }
 
+/* Where a page that is filtered by properties stops: the keys of the last record that it looks at. */
+static void make_stop(struct maker *maker, const struct dbki_buf *source)
+{
+    const struct dbki_list_op *list = maker->list;
+    struct dbki_buf sql = {0};
+    int before = maker->param_count;
+    for (int i = 0; i < list->key_count; i++)
+        dbki_buf_addf(&sql, "%s%s", i ? ", " : "SELECT ", list->keys[i].field->column);
+    dbki_buf_add(&sql, source->text);
+    add_order(maker, &sql);
+    dbki_buf_add(&sql, " LIMIT ? OFFSET ?");
+    add_param(maker, dbki_int(1));
+    add_param(maker, dbki_int(DBKI_WINDOW_MAX - 1));
+    set_statement(maker, DBKI_LIST_STOP, &sql);
+    maker->param_count = before;
+    dbki_buf_fini(&sql);
+}
+
+/* Narrows what is listed to the first of them, and these to those that have the properties: an index finds each
+ * property of a build, but none finds the builds that have one. */
+static void add_window(struct maker *maker, const struct dbk_spec *spec, struct dbki_buf *sql)
+{
+    struct dbki_buf source = *sql;
+    *sql = (struct dbki_buf){0};
+    if (!source.is_out_of_memory)
+        make_stop(maker, &source);
+    dbki_buf_addf(sql, " FROM (SELECT t.*%s", source.is_out_of_memory ? "" : source.text);
+    dbki_buf_fini(&source);
+    add_order(maker, sql);
+    dbki_buf_add(sql, " LIMIT ?) t");
+    add_param(maker, dbki_int(DBKI_WINDOW_MAX));
+    for (int i = 0; i < spec->property_count; i++) {
+        const struct dbki_filter *filter = &spec->properties[i];
+        dbki_buf_addf(sql, "%s EXISTS (SELECT 1 FROM build_properties p WHERE %s AND p.name = ?",
+                      i ? " AND" : " WHERE", maker->list_call->property);
+        add_param(maker, dbki_op_text(&maker->list->op, filter->field));
+        for (size_t j = 0; j < filter->count; j++) {
+            dbki_buf_add(sql, j ? ", ?" : " AND p.value IN (?");
+            add_param(maker, own(maker, &filter->values[j]));
+        }
+        dbki_buf_add(sql, "))");
+    }
+}
+
 /* Everything behind the columns. */
 static void add_tail(struct maker *maker, const struct dbk_spec *spec, struct dbki_buf *sql)
 {
@@ -371,6 +414,8 @@ static void add_tail(struct maker *maker, const struct dbk_spec *spec, struct db
     dbki_buf_addf(sql, " FROM %s%s", list->record->from, maker->where.len ? maker->where.text : "");
     if (spec && spec->cursor)
         add_cursor(maker, sql, spec->cursor);
+    if (spec && spec->property_count)
+        add_window(maker, spec, sql);
     add_order(maker, sql);
     int64_t offset = spec && !spec->cursor ? spec->offset : 0;
     if (list->limit != DBK_NONE || offset) {
@@ -427,19 +472,13 @@ static void make(struct maker *maker)
     list->limit = spec ? spec->limit : DBK_NONE;
     if (spec && spec->cursor && spec->offset)
         refuse(maker, "a cursor and an offset do not go together%s%s", "", "");
-    /* A cursor belongs to the conditions, their values, and the order. */
-    list->shape = dbki_hash_bytes(0, list->record->noun, strlen(list->record->noun));
-    list->shape = dbki_hash_bytes(list->shape, maker->where.text, maker->where.len);
-    for (int i = 0; i < maker->param_count; i++)
-        list->shape =
-            maker->params[i].type == DBKI_TEXT
-                ? dbki_hash_bytes(list->shape, maker->params[i].text, maker->params[i].len + 1)
-                : dbki_hash_bytes(list->shape, &maker->params[i].number, sizeof(int64_t));
-    for (int i = 0; i < list->key_count; i++) {
-        const char *name = list->keys[i].field->name;
-        list->shape = dbki_hash_bytes(list->shape, list->keys[i].is_reversed ? "-" : "+", 1);
-        list->shape = dbki_hash_bytes(list->shape, name, strlen(name) + 1);
-    }
+    if (spec && spec->property_count && !maker->list_call->property)
+        refuse(maker, "%s are not filtered by properties%s", list->record->noun, "");
+    if (spec && spec->property_count && (spec->offset || spec->total != DBK_TOTAL_NONE))
+        refuse(maker, "a filter by a property goes with neither an offset nor a total%s%s", "", "");
+    if (maker->status)
+        return;
+    list->shape = dbki_cursor_shape(list, &maker->where, maker->params, maker->param_count, spec);
     make_total(maker, spec);
     make_page(maker, spec);
 }

@@ -19,4 +19,7 @@ int dbki_many_submit(struct dbk_store *store, const struct dbki_many *many, cons
 /* properties.c: what stands in front of a page of builds to read their properties. */
 const char *dbki_properties_before(const struct dbk_store *store);
 
+/* The same: which rows of build_properties p count. */
+const char *dbki_properties_condition(const struct dbk_store *store);
+
 #endif

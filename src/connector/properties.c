@@ -63,6 +63,11 @@ const char *dbki_properties_before(const struct dbk_store *store)
                                   ") p JOIN ";
 }
 
+const char *dbki_properties_condition(const struct dbk_store *store)
+{
+    return store->schema.is_own ? "p.buildid = t.id" : "p.buildid = t.id AND " LATEST;
+}
+
 static void deliver_properties(struct dbki_op *op, const struct dbk_error *error)
 {
     struct dbki_list_op *list = (struct dbki_list_op *)op;

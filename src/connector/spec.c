@@ -44,18 +44,23 @@ static void free_texts(char **texts, int count)
         dbki_free(texts[i]);
 }
 
+static void fini_filter(struct dbki_filter *filter)
+{
+    for (size_t i = 0; i < filter->count; i++)
+        if (filter->values[i].type == DBKI_TEXT)
+            dbki_free((char *)(uintptr_t)filter->values[i].text);
+    dbki_free(filter->values);
+    dbki_free(filter->field);
+}
+
 void dbk_spec_free(struct dbk_spec *spec)
 {
     if (!spec)
         return;
-    for (int i = 0; i < spec->filter_count; i++) {
-        struct dbki_filter *filter = &spec->filters[i];
-        for (size_t j = 0; j < filter->count; j++)
-            if (filter->values[j].type == DBKI_TEXT)
-                dbki_free((char *)(uintptr_t)filter->values[j].text);
-        dbki_free(filter->values);
-        dbki_free(filter->field);
-    }
+    for (int i = 0; i < spec->filter_count; i++)
+        fini_filter(&spec->filters[i]);
+    for (int i = 0; i < spec->property_count; i++)
+        fini_filter(&spec->properties[i]);
     free_texts(spec->order, spec->order_count);
     free_texts(spec->chosen, spec->chosen_count);
     dbki_free(spec->cursor);
@@ -103,12 +108,7 @@ static int add_value(struct dbki_filter *filter, struct dbki_value value)
 /* Takes back the filter that was added last. */
 static void drop_last_filter(struct dbk_spec *spec)
 {
-    struct dbki_filter *filter = &spec->filters[--spec->filter_count];
-    for (size_t i = 0; i < filter->count; i++)
-        if (filter->values[i].type == DBKI_TEXT)
-            dbki_free((char *)(uintptr_t)filter->values[i].text);
-    dbki_free(filter->values);
-    dbki_free(filter->field);
+    fini_filter(&spec->filters[--spec->filter_count]);
 }
 
 static int take_filter_int(struct dbk_spec *spec, const char *field, enum dbk_compare compare,
@@ -153,6 +153,28 @@ int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum dbk_comp
                          const char *const *values, size_t count)
 {
     return note(spec, take_filter_text(spec, field, compare, values, count));
+}
+
+static int take_property(struct dbk_spec *spec, const char *name, const char *const *values,
+                         size_t count)
+{
+    if (!spec || !is_text(name) || !values || !count || spec->property_count == DBKI_PROPERTIES_MAX)
+        return DBK_INVALID;
+    struct dbki_filter filter = {.field = copy_text(name), .compare = DBK_EQ};
+    int status = filter.field ? DBK_OK : DBK_NO_MEMORY;
+    for (size_t i = 0; i < count && !status; i++)
+        status = dbk_is_json(values[i]) ? add_value(&filter, dbki_text(values[i])) : DBK_INVALID;
+    if (status)
+        fini_filter(&filter);
+    else
+        spec->properties[spec->property_count++] = filter;
+    return status;
+}
+
+int dbk_spec_property(struct dbk_spec *spec, const char *name, const char *const *values,
+                      size_t count)
+{
+    return note(spec, take_property(spec, name, values, count));
 }
 
 static int add_text(char **texts, int *count, int max, const char *text)

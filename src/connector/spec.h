@@ -4,7 +4,14 @@
 
 #include "engine/value.h"
 
-enum { DBKI_FILTERS_MAX = 64, DBKI_ORDER_MAX = 8, DBKI_CHOSEN_MAX = 64, DBKI_VALUES_MAX = 1000 };
+enum {
+    DBKI_FILTERS_MAX = 64,
+    DBKI_ORDER_MAX = 8,
+    DBKI_CHOSEN_MAX = 64,
+    DBKI_VALUES_MAX = 1000,
+    DBKI_PROPERTIES_MAX = 8,
+    DBKI_WINDOW_MAX = 10000, /* builds whose properties one page looks at */
+};
 
 struct dbki_filter {
     char *field;
@@ -16,6 +23,8 @@ struct dbki_filter {
 struct dbk_spec {
     struct dbki_filter filters[DBKI_FILTERS_MAX];
     int filter_count;
+    struct dbki_filter properties[DBKI_PROPERTIES_MAX]; /* the field is the property's name */
+    int property_count;
     char *order[DBKI_ORDER_MAX]; /* with its "-" */
     int order_count;
     char *chosen[DBKI_CHOSEN_MAX];

@@ -3,6 +3,7 @@
  */
 #include "ask.h"
 
+#include "ask_property.h"
 #include "path.h"
 #include "server.h"
 
@@ -18,7 +19,9 @@ struct reading {
     bool is_list;
     uint32_t used; /* bits of the fields that filters and orders name */
     bool has_filter;
-    bool has_limit;
+    bool has_offset;
+    bool has_total;
+    int64_t limit; /* DBK_NONE: none */
     char *message;
 };
 
@@ -171,14 +174,24 @@ static enum ask_outcome read_page(struct reading *reading, const char *name, con
     int64_t number;
     if (!path_number(value, true, &number) || number < 0)
         return refuse(reading, "not a number of records", name);
-    if (!is_limit)
+    if (!is_limit) {
+        reading->has_offset = number > 0;
         return outcome_of(reading, dbk_spec_offset(reading->ask->spec, number), name);
-    reading->has_limit = true;
-    if (number > SERVER_ROWS_MAX) {
-        reading->ask->is_capped = true;
-        number = SERVER_ROWS_MAX + 1;
     }
-    return outcome_of(reading, dbk_spec_limit(reading->ask->spec, number), name);
+    reading->limit = number;
+    return ASK_OK;
+}
+
+/* With a cursor a page may be given in part: what is left has a way to be asked for. Without, one more than may be
+ * given tells whether there are too many. */
+static int limit_page(struct reading *reading)
+{
+    struct ask *ask = reading->ask;
+    ask->rows_max = ask->has_steps ? SERVER_INCLUDE_MAX : SERVER_ROWS_MAX;
+    int64_t most = ask->rows_max + !ask->has_cursor;
+    bool is_given = reading->limit != DBK_NONE && reading->limit <= most;
+    ask->limit = is_given ? reading->limit : most;
+    return dbk_spec_limit(ask->spec, ask->limit);
 }
 
 static enum ask_outcome read_cursor(struct reading *reading, const char *value)
@@ -192,8 +205,47 @@ static enum ask_outcome read_total(struct reading *reading, const char *value)
 {
     if (!strcmp(value, "none"))
         return outcome_of(reading, dbk_spec_total(reading->ask->spec, DBK_TOTAL_NONE, 0), "total");
+    reading->has_total = true;
     return strcmp(value, "exact") != 0 ? refuse(reading, "neither none nor exact", "total")
                                        : ASK_OK;
+}
+
+/* property.NAME=JSON, in all its values. */
+static enum ask_outcome read_property(struct reading *reading, const char *name)
+{
+    const char *property = name + strlen(ASK_PROPERTY);
+    reading->has_filter = reading->ask->has_property_filter = true;
+    int status = ask_property_filter(reading->ask->spec, reading->query, name, property);
+    if (status == DBK_NO_MEMORY)
+        return ASK_NO_MEMORY;
+    return status ? refuse(reading, "its value must be JSON, a text in quotes", name) : ASK_OK;
+}
+
+/* A filter by properties looks at some builds and says where to go on: it knows no total, and skips nothing. */
+static enum ask_outcome finish_properties(struct reading *reading)
+{
+    struct ask *ask = reading->ask;
+    if (reading->has_offset || reading->has_total)
+        return refuse(reading, "not together with a filter by a property; use cursor",
+                      reading->has_offset ? "offset" : "total");
+    ask->has_cursor = true;
+    return outcome_of(reading, dbk_spec_total(ask->spec, DBK_TOTAL_NONE, 0), "total");
+}
+
+/* include=steps,properties: one request for builds with what belongs to them. */
+static enum ask_outcome read_include(struct reading *reading, const char *value)
+{
+    struct ask *ask = reading->ask;
+    for (size_t len; *value; value += len + (value[len] == ',')) {
+        len = strcspn(value, ",");
+        if (len == strlen("steps") && !strncmp(value, "steps", len))
+            ask->has_steps = true;
+        else if (len == strlen("properties") && !strncmp(value, "properties", len))
+            ask->has_properties = ask->has_all_properties = true;
+        else
+            return refuse(reading, "neither steps nor properties", "include");
+    }
+    return ASK_OK;
 }
 
 /* Items of which each has its say. */
@@ -201,6 +253,8 @@ static enum ask_outcome read_each(struct reading *reading, const struct query_it
 {
     if (!strcmp(item->name, "order"))
         return read_order(reading, item->value);
+    if (!strcmp(item->name, "include"))
+        return read_include(reading, item->value);
     if (!strcmp(item->name, "property")) {
         reading->ask->has_properties = true;
         return ASK_OK;
@@ -221,6 +275,8 @@ static enum ask_outcome read_first(struct reading *reading, const struct query_i
         return read_page(reading, name, item->value);
     if (index >= 0)
         return read_filter(reading, name, index, DBK_EQ);
+    if (reading->resource == &resource_build && !strncmp(name, ASK_PROPERTY, strlen(ASK_PROPERTY)))
+        return read_property(reading, name);
     if (!strcmp(name, "cursor"))
         return read_cursor(reading, item->value);
     if (!strcmp(name, "total"))
@@ -230,14 +286,19 @@ static enum ask_outcome read_first(struct reading *reading, const struct query_i
     return refuse(reading, "unknown query parameter", name);
 }
 
+static bool has_each_its_say(const struct reading *reading, const char *name)
+{
+    return !strcmp(name, "order") || !strcmp(name, "field") || !strcmp(name, "property") ||
+           (!strcmp(name, "include") && reading->resource->write_included);
+}
+
 static enum ask_outcome read_items(struct reading *reading)
 {
     const struct query *query = reading->query;
     enum ask_outcome outcome = ASK_OK;
     for (size_t i = 0; i < query->count && outcome == ASK_OK; i++) {
         const struct query_item *item = &query->items[i];
-        if (!strcmp(item->name, "order") || !strcmp(item->name, "field") ||
-            !strcmp(item->name, "property"))
+        if (has_each_its_say(reading, item->name))
             outcome = read_each(reading, item);
         else if (!item->is_again)
             outcome = read_first(reading, item);
@@ -246,6 +307,10 @@ static enum ask_outcome read_items(struct reading *reading)
         return outcome;
     if (!reading->is_list && reading->has_filter)
         return refuse(reading, "filters are for lists", "this is one record");
+    if (reading->ask->has_property_filter && (outcome = finish_properties(reading)) != ASK_OK)
+        return outcome;
+    if (reading->ask->fields && reading->ask->has_all_properties)
+        reading->ask->fields |= 1U << resource_find(reading->resource, "properties");
     if (reading->ask->fields && reading->used & ~reading->ask->fields)
         return refuse(reading, "filters and orders need their field selected", "field");
     return ASK_OK;
@@ -272,19 +337,14 @@ enum ask_outcome ask_parse(const struct resource *resource, const struct query *
                               .query = query,
                               .ask = ask,
                               .is_list = is_list,
+                              .limit = DBK_NONE,
                               .message = out_message};
     if (!ask->spec || dbk_spec_total(ask->spec, DBK_TOTAL_EXACT, 0))
         return ASK_NO_MEMORY;
     enum ask_outcome outcome = read_items(&reading);
     if (outcome != ASK_OK)
         return outcome;
-    int status = DBK_OK;
-    /* With a cursor the page may be given in part: what is left has a way to be asked for. */
-    if (ask->has_cursor && ask->is_capped)
-        status = dbk_spec_limit(ask->spec, SERVER_ROWS_MAX);
-    else if (!reading.has_limit)
-        status = dbk_spec_limit(ask->spec, SERVER_ROWS_MAX + !ask->has_cursor);
-    ask->is_capped = !ask->has_cursor;
+    int status = limit_page(&reading);
     if (!status && resource->order && !query_value(query, "order"))
         status = dbk_spec_order(ask->spec, resource->order);
     if (!status && ask->has_properties && resource == &resource_build)
@@ -300,6 +360,8 @@ void ask_fini(struct ask *ask)
 
 bool ask_wants_property(const struct ask *ask, const char *name)
 {
+    if (ask->has_all_properties)
+        return true;
     const struct query *query = ask->query;
     for (size_t i = 0; i < query->count; i++)
         if (!strcmp(query->items[i].name, "property") &&

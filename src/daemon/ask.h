@@ -17,8 +17,15 @@ struct ask {
     struct dbk_spec *spec;
     uint32_t fields;     /* bits of the resource's fields; 0: all */
     bool has_properties; /* some property was asked for */
-    bool has_cursor;     /* the answer gives a cursor to go on with */
-    bool is_capped; /* a page longer than SERVER_ROWS_MAX is refused rather than given in part */
+    bool has_all_properties;
+    bool has_steps;  /* builds come with their steps */
+    bool has_cursor; /* the answer gives a cursor to go on with */
+    bool has_property_filter;
+    int64_t limit;    /* how many records the store is asked for */
+    int64_t rows_max; /* a longer page is refused rather than given in part */
+    /* The steps of all builds of the answer, by build, once they are read. */
+    const struct dbk_step *const *steps;
+    size_t step_count;
 };
 
 enum ask_outcome { ASK_OK, ASK_BAD, ASK_NO_MEMORY };

@@ -9,6 +9,7 @@
 #include "access.h"
 #include "connection.h"
 #include "head.h"
+#include "included.h"
 #include "metrics.h"
 #include "page.h"
 #include "reply.h"
@@ -35,6 +36,7 @@ static void end(struct exchange *exchange, int http_status)
     query_fini(&exchange->query);
     path_fini(&exchange->path);
     dbk_build_free(exchange->build);
+    included_free(exchange->included);
     if (exchange->value.held)
         evbuffer_free(exchange->value.held);
     free(exchange);
@@ -179,6 +181,9 @@ static void write_meta(struct exchange *exchange, const struct dbk_page *page,
         json_member_number(json, "total", page->total);
     if (exchange->ask.has_cursor)
         json_member_text(json, "next_cursor", page->next_cursor);
+    if (exchange->ask.has_property_filter)
+        json_member_bool(json, "stopped",
+                         page->next_cursor && (int64_t)page->count < exchange->ask.limit);
     json_end_object(json);
 }
 
@@ -187,11 +192,11 @@ void exchange_give_list(struct exchange *exchange, const void *const *records,
 {
     const struct resource *resource = exchange->route->resource;
     struct json_writer json;
-    if (exchange->ask.is_capped && page->count > SERVER_ROWS_MAX) {
+    if (page->count > (size_t)exchange->ask.rows_max) {
         exchange_fail(exchange, 413,
                       "more than %d records: ask for fewer with limit, and for the next ones with "
                       "cursor",
-                      SERVER_ROWS_MAX);
+                      (int)exchange->ask.rows_max);
         return;
     }
     reply_begin(exchange, &json);

@@ -10,6 +10,7 @@
 #include "query.h"
 #include "server.h"
 
+struct included;
 struct route;
 
 /* What all paths begin with. */
@@ -51,8 +52,9 @@ struct exchange {
     int64_t id; /* of anything else */
     enum exchange_choice choice;
 
-    struct stream *stream;   /* of events; NULL: it is none */
-    struct dbk_build *build; /* while its properties are read */
+    struct stream *stream;     /* of events; NULL: it is none */
+    struct dbk_build *build;   /* while its properties are read */
+    struct included *included; /* builds while their steps are read */
     struct {
         struct evbuffer *held; /* pieces that have not gone out */
         int64_t length, given; /* bytes; 0 while it is not begun */

@@ -3,6 +3,8 @@
  */
 #include "routes.h"
 
+#include "included.h"
+
 static void put_properties(struct json_writer *json, const void *record, const struct ask *ask)
 {
     const struct dbk_build *build = record;
@@ -22,6 +24,7 @@ static void put_properties(struct json_writer *json, const void *record, const s
 
 const struct resource resource_build = {
     .plural = "builds",
+    .write_included = included_write,
     .fields =
         {
             INT("buildid", id),
@@ -46,7 +49,7 @@ static void give_builds(void *user, const struct dbk_error *error,
                         const struct dbk_build *const *builds, const struct dbk_page *page)
 {
     if (!exchange_is_over(user, error))
-        exchange_give_list(user, (const void *const *)builds, page);
+        included_give(user, builds, page);
 }
 
 static void list(struct exchange *exchange, int64_t builderid, int64_t requestid, int64_t workerid)
@@ -95,7 +98,7 @@ static void give_build_with_properties(void *user, const struct dbk_error *error
     struct dbk_build build = *exchange->build;
     build.properties = properties;
     build.property_count = page->count;
-    exchange_give_record(exchange, &build);
+    included_give(exchange, (const struct dbk_build *const[]){&build}, NULL);
 }
 
 static void give_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
@@ -104,7 +107,7 @@ static void give_build(void *user, const struct dbk_error *error, const struct d
     if (exchange_is_over(exchange, error))
         return;
     if (!build || !exchange->ask.has_properties) {
-        exchange_give_record(exchange, build);
+        included_give(exchange, &build, NULL);
         return;
     }
     exchange->build = dbk_build_dup(build);

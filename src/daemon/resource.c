@@ -50,5 +50,7 @@ void resource_write(const struct resource *resource, const void *record, const s
     for (int i = 0; resource->fields[i].name; i++)
         if (!ask->fields || ask->fields & 1U << i)
             write_field(&resource->fields[i], record, ask, json);
+    if (resource->write_included)
+        resource->write_included(json, record, ask);
     json_end_object(json);
 }

@@ -26,6 +26,7 @@ enum {
     SERVER_JSON_MAX = 8 << 20,   /* bytes: a body that is JSON */
     SERVER_HELD_MAX = 256 << 20, /* bytes that came and are not answered, of all connections */
     SERVER_ROWS_MAX = 10000,     /* records of one answer */
+    SERVER_INCLUDE_MAX = 200,    /* builds of one answer with their steps */
     SERVER_BYTES_MAX = 32 << 20, /* of one answer that is JSON */
 };
 

@@ -24,7 +24,7 @@ OTHER = {"version", "status_name", "status_text", "status_exit_code", "status_ht
          "build_dup", "build_free", "step_dup", "step_free", "build_data_dup", "build_data_free"}
 # Not offered to Python.
 LEFT_OUT = {"read_build_data", "resume", "record_build", "follow_events", "adopt", "release", "upgrade",
-            "check"}
+            "check", "spec_property"}
 
 
 class TestInterface(unittest.TestCase):
