@@ -9,6 +9,7 @@
 #include "connection.h"
 
 #include "exchange.h"
+#include "tls.h"
 
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
@@ -79,6 +80,7 @@ static void ended(struct evhttp_connection *evcon, void *user)
 {
     struct connection *connection = user;
     (void)evcon;
+    tls_say_end(connection->bufferevent);
     if (connection->exchange)
         exchange_lose(connection->exchange, connection->is_ended_here);
     forget(connection);
@@ -109,7 +111,8 @@ struct bufferevent *connection_new(struct event_base *base, void *user)
 {
     struct server *server = user;
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
+    struct bufferevent *bufferevent =
+        server->tls ? tls_bufferevent(server, base) : bufferevent_socket_new(base, -1, 0);
     struct timeval at_once = {0, 0};
     if (!connection || !bufferevent ||
         event_base_once(base, -1, EV_TIMEOUT, made, connection, &at_once)) {

@@ -68,8 +68,8 @@ static void put_text(struct server *server, const struct place *place, char *out
     if (!getsockname(evhttp_bound_socket_get_fd(server->bound), (struct sockaddr *)&name, &len))
         port = ntohs(is_v6 ? ((struct sockaddr_in6 *)&name)->sin6_port
                            : ((struct sockaddr_in *)&name)->sin_port);
-    snprintf(out_text, LISTEN_TEXT_SIZE, is_v6 ? "http://[%s]:%u" : "http://%s:%u", place->host,
-             port);
+    snprintf(out_text, LISTEN_TEXT_SIZE, is_v6 ? "%s://[%s]:%u" : "%s://%s:%u",
+             server->tls ? "https" : "http", place->host, port);
 }
 
 int listen_begin(struct server *server, const char *address, char out_text[LISTEN_TEXT_SIZE],

@@ -10,7 +10,7 @@
 
 /*
  * Binds the address, or the first free port from 8011 on when it is NULL.
- * Result: DBK_OK, server->bound and "http://ADDRESS:PORT" in out_text; else a status and a sentence in
+ * Result: DBK_OK, server->bound and "http://ADDRESS:PORT" or "https://..." in out_text; else a status and a sentence in
  * out_message.
  */
 int listen_begin(struct server *server, const char *address, char out_text[LISTEN_TEXT_SIZE],

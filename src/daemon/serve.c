@@ -11,6 +11,7 @@
 #include "metrics.h"
 #include "reply.h"
 #include "stream.h"
+#include "tls.h"
 
 #include <signal.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static void stop(evutil_socket_t signo, short what, void *user)
     event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
 }
 
-/* The tokens again. Those from before stay when that fails, and stderr says so. */
+/* The tokens and the certificate again. Those from before stay when that fails, and stderr says so. */
 static void reload(evutil_socket_t signo, short what, void *user)
 {
     struct server *server = user;
@@ -61,6 +62,8 @@ static void reload(evutil_socket_t signo, short what, void *user)
     (void)what;
     if (server->tokens_path && !access_load(server, message))
         fprintf(stderr, "daybook: %s\n", message);
+    if (server->tls && !tls_load(server, message))
+        fprintf(stderr, "daybook: %s; the certificate from before stays\n", message);
 }
 
 struct events {
@@ -143,11 +146,20 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Reads the files that it needs. */
+static bool read_files(struct server *server, char *out_message)
+{
+    return (!server->tokens_path || access_load(server, out_message)) &&
+           (!server->options->tls_cert || tls_load(server, out_message));
+}
+
 int serve_run(struct dbk_store *store, const struct serve_options *options,
               char out_message[SERVE_MESSAGE_SIZE])
 {
-    struct server server = {
-        .store = store, .is_read_only = options->is_read_only, .tokens_path = options->tokens};
+    struct server server = {.options = options,
+                            .store = store,
+                            .is_read_only = options->is_read_only,
+                            .tokens_path = options->tokens};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     int status = DBK_NO_MEMORY;
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
@@ -155,7 +167,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     raise_limit();
     server.base = event_base_new();
     server.http = server.base ? evhttp_new(server.base) : NULL;
-    if (server.tokens_path && !access_load(&server, out_message)) {
+    if (!read_files(&server, out_message)) {
         status = DBK_DENIED;
     } else if (server.http && reply_init(&server) && feed_init(&server) && metrics_init(&server)) {
         configure(&server);
@@ -169,6 +181,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     feed_fini(&server);
     metrics_fini(&server);
     tokens_fini(&server.tokens);
+    tls_fini(&server);
     sigaction(SIGPIPE, &before, NULL);
     return status;
 }

@@ -13,7 +13,10 @@ struct serve_options {
     const char *listen; /* "ADDRESS:PORT"; NULL: 127.0.0.1:8011 or the next port that is free */
     const char
         *tokens; /* the file of tokens; NULL: none are needed, and it listens on loopback only */
-    bool is_read_only; /* it takes no writes */
+    const char
+        *tls_cert; /* the file of its certificate and those above it, PEM; NULL: in clear text */
+    const char *tls_key; /* the file of its key; NULL: in the same file */
+    bool is_read_only;   /* it takes no writes */
 };
 
 /* Room for a sentence that says why there is no service. */
@@ -21,10 +24,10 @@ struct serve_options {
 
 /*
  * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. SIGHUP reads the
- * tokens again. Signals and
+ * tokens and the certificate again. Signals and
  * SIGPIPE are its own meanwhile. The store is the caller's, who closes it afterwards.
- * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_DENIED (the file of tokens), DBK_UNREACHABLE (it is taken),
- * DBK_NO_MEMORY, with a sentence in out_message.
+ * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_DENIED (the file of tokens, the certificate),
+ * DBK_UNREACHABLE (the address is taken), DBK_NO_MEMORY, with a sentence in out_message.
  */
 int serve_run(struct dbk_store *store, const struct serve_options *options,
               char out_message[SERVE_MESSAGE_SIZE]);

@@ -4,6 +4,8 @@
 #ifndef DAEMON_SERVER_H
 #define DAEMON_SERVER_H
 
+#include "serve.h"
+
 #include "../share/tokens.h"
 
 #include <daybook.h>
@@ -36,7 +38,10 @@ struct feed;
 struct meter;
 struct stream;
 
+struct ssl_ctx_st;
+
 struct server {
+    const struct serve_options *options;
     struct dbk_store *store;
     struct event_base *base;
     struct evhttp *http;
@@ -53,6 +58,7 @@ struct server {
     bool is_read_only;       /* it takes no writes */
     const char *tokens_path; /* NULL: no tokens, but loopback alone */
     struct tokens tokens;
+    struct ssl_ctx_st *tls; /* NULL: in clear text */
     bool is_stopping;
     bool is_full; /* new connections wait until one ends */
     struct {

@@ -35,12 +35,13 @@ class Answer:
 class Daemon:
     """A running `daybook serve`."""
 
-    def __init__(self, db, *words):
+    def __init__(self, db, *words, tls=None):
+        self.tls = tls
         self.process = subprocess.Popen([PROGRAM, "serve", "--db", db, *words], env=environment(),
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, text=True)
         self.greeting = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/api/v2/", self.greeting)
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)/api/v2/", self.greeting)
         self.port = int(found.group(1)) if found else None
 
     def stop(self, signo=signal.SIGTERM):
@@ -59,7 +60,8 @@ class Daemon:
         """Asks for a path below the API's, or for one that begins with a slash."""
         if not path.startswith("/"):
             path = PREFIX + path
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        connection = (http.client.HTTPSConnection("127.0.0.1", self.port, timeout=DEADLINE_S, context=self.tls)
+                      if self.tls else http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S))
         with contextlib.closing(connection):
             connection.request(method, urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
                                body, headers or {})
@@ -73,7 +75,8 @@ class Daemon:
         return self.ask(path, method, headers, json.dumps(value).encode())
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
+        plain = socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
+        return self.tls.wrap_socket(plain, server_hostname="127.0.0.1") if self.tls else plain
 
     def send(self, request):
         """Sends bytes, and no more. Result: all that comes until the daemon ends the connection, or
