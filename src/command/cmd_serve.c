@@ -6,6 +6,23 @@
 #include "options.h"
 #include "store_open.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#define SOCKET_MODE 0660
+
+/* Reads --socket-mode. Result: 0, or EXIT_USAGE after a message. */
+static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
+{
+    const char *text = arguments_value(arguments, "socket-mode");
+    size_t len = text ? strspn(text, "01234567") : 0;
+    if (text && (text[len] || len < 3 || len > 4 || strtol(text, NULL, 8) > 0777))
+        return usage_error(arguments, "--socket-mode is a mode as in 0660, not \"%s\"",
+                           message_word(text));
+    *out_mode = text ? (mode_t)strtol(text, NULL, 8) : SOCKET_MODE;
+    return 0;
+}
+
 static int cmd_serve(const struct arguments *arguments)
 {
     struct serve_options serve = {.listen = arguments_value(arguments, "listen"),
@@ -15,6 +32,8 @@ static int cmd_serve(const struct arguments *arguments)
                                   .is_read_only = arguments_has(arguments, "read-only")};
     char message[SERVE_MESSAGE_SIZE];
     struct dbk_store *store;
+    if (arguments_mode(arguments, &serve.socket_mode))
+        return EXIT_USAGE;
     if (serve.tls_key && !serve.tls_cert)
         return usage_error(arguments, "--tls-key needs --tls-cert");
     int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
@@ -28,7 +47,9 @@ static int cmd_serve(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-    {"listen", 'l', OPTION_VALUE, "ADDRESS:PORT", "127.0.0.1:8011, or the next port that is free"},
+    {"listen", 'l', OPTION_VALUE, "PLACE",
+     "ADDRESS:PORT or unix:PATH (else 127.0.0.1:8011 or the next free port)"},
+    {"socket-mode", 0, OPTION_VALUE, "MODE", "who may connect to the socket at PATH (0660)"},
     {"tokens", 't', OPTION_VALUE, "FILE", "let in whoever has one of these (see `daybook token`)"},
     {"tls-cert", 0, OPTION_VALUE, "FILE",
      "speak TLS with this certificate (PEM, with those above it)"},

@@ -68,7 +68,7 @@ static void forget(struct connection *connection)
     evbuffer_remove_cb(bufferevent_get_input(connection->bufferevent), received, connection);
     free(connection);
     server->connection_count--;
-    if (server->is_full && !server->is_stopping) {
+    if (server->is_full && server->bound) {
         server->is_full = false;
         evconnlistener_enable(evhttp_bound_socket_get_listener(server->bound));
     }

@@ -5,13 +5,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define DEFAULT_HOST "127.0.0.1"
 #define DEFAULT_PORT 8011
 #define PORTS_TRIED 100
+#define UNIX "unix:"
 
 struct place {
     char host[48];
@@ -72,13 +75,38 @@ static void put_text(struct server *server, const struct place *place, char *out
              server->tls ? "https" : "http", place->host, port);
 }
 
+static int listen_at_socket(struct server *server, const char *path, char *out_text,
+                            char *out_message, size_t message_size)
+{
+    const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
+    int fd = unix_socket_begin(path, server->options->socket_mode, &server->socket, out_message,
+                               message_size);
+    if (fd < 0)
+        return DBK_UNREACHABLE;
+    struct evconnlistener *listener = evconnlistener_new(server->base, NULL, NULL, flags, 0, fd);
+    if (!listener)
+        close(fd);
+    server->bound = listener ? evhttp_bind_listener(server->http, listener) : NULL;
+    if (!server->bound) {
+        if (listener)
+            evconnlistener_free(listener);
+        snprintf(out_message, message_size, "out of memory");
+        return DBK_NO_MEMORY;
+    }
+    snprintf(out_text, LISTEN_TEXT_SIZE, UNIX "%s", path);
+    return DBK_OK;
+}
+
 int listen_begin(struct server *server, const char *address, char out_text[LISTEN_TEXT_SIZE],
                  char *out_message, size_t message_size)
 {
     struct place place = {DEFAULT_HOST, DEFAULT_PORT};
+    if (address && !strncmp(address, UNIX, strlen(UNIX)))
+        return listen_at_socket(server, address + strlen(UNIX), out_text, out_message,
+                                message_size);
     if (address && !read_place(address, &place)) {
         snprintf(out_message, message_size,
-                 "the address to listen at is ADDRESS:PORT, as in 127.0.0.1:8011");
+                 "the address to listen at is ADDRESS:PORT, as in 127.0.0.1:8011, or unix:/PATH");
         return DBK_INVALID;
     }
     if (!is_loopback(&place) && !server->tokens_path) {
@@ -99,4 +127,12 @@ int listen_begin(struct server *server, const char *address, char out_text[LISTE
     }
     put_text(server, &place, out_text);
     return DBK_OK;
+}
+
+void listen_end(struct server *server)
+{
+    if (server->bound)
+        evhttp_del_accept_socket(server->http, server->bound);
+    server->bound = NULL;
+    unix_socket_end(&server->socket);
 }

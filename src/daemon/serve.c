@@ -47,7 +47,7 @@ static void stop(evutil_socket_t signo, short what, void *user)
         return;
     }
     server->is_stopping = true;
-    evhttp_del_accept_socket(server->http, server->bound);
+    listen_end(server);
     stream_end_all(server);
     connection_sweep(server, true);
     event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
@@ -108,6 +108,19 @@ static void configure(struct server *server)
     evhttp_set_gencb(http, exchange_begin, server);
 }
 
+static void greet(const struct server *server, const char *place)
+{
+    const struct dbk_info *info = dbk_get_info(server->store);
+    const char *read_only = server->is_read_only || info->is_read_only ? "read-only; " : "";
+    if (server->socket.path)
+        printf("daybook serves %s at %s (%sstop it with Ctrl-C)\n", info->url, place, read_only);
+    else
+        printf("daybook serves %s at %s" EXCHANGE_PREFIX
+               " and a page at %s/ (%sstop it with Ctrl-C)\n",
+               info->url, place, place, read_only);
+    fflush(stdout);
+}
+
 static int run(struct server *server, const char *address, char *out_message)
 {
     struct events events = {.store = NULL};
@@ -118,14 +131,10 @@ static int run(struct server *server, const char *address, char *out_message)
     if (!events_begin(server, &events)) {
         status = DBK_NO_MEMORY;
     } else {
-        const struct dbk_info *info = dbk_get_info(server->store);
-        bool is_read_only = server->is_read_only || info->is_read_only;
-        printf("daybook serves %s at %s" EXCHANGE_PREFIX
-               " and a page at %s/ (%sstop it with Ctrl-C)\n",
-               info->url, place, place, is_read_only ? "read-only; " : "");
-        fflush(stdout);
+        greet(server, place);
         event_base_dispatch(server->base);
     }
+    listen_end(server);
     events_end(&events);
     connection_end_all(server);
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */

@@ -8,9 +8,12 @@
 #include <daybook.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct serve_options {
-    const char *listen; /* "ADDRESS:PORT"; NULL: 127.0.0.1:8011 or the next port that is free */
+    const char
+        *listen; /* "ADDRESS:PORT", "unix:PATH"; NULL: 127.0.0.1:8011 or the next free port */
+    mode_t socket_mode; /* of the file at PATH */
     const char
         *tokens; /* the file of tokens; NULL: none are needed, and it listens on loopback only */
     const char

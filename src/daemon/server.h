@@ -5,6 +5,7 @@
 #define DAEMON_SERVER_H
 
 #include "serve.h"
+#include "unix_socket.h"
 
 #include "../share/tokens.h"
 
@@ -45,7 +46,8 @@ struct server {
     struct dbk_store *store;
     struct event_base *base;
     struct evhttp *http;
-    struct evhttp_bound_socket *bound;
+    struct evhttp_bound_socket *bound; /* NULL once it stops */
+    struct unix_socket socket;
     struct connection *connections; /* a list; the newest first */
     int connection_count;
     struct stream *streams; /* a list */

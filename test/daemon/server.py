@@ -41,6 +41,7 @@ class Daemon:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, text=True)
         self.greeting = self.process.stdout.readline()
+        self.path = next((word.partition("unix:")[2] for word in words if word.startswith("unix:")), "")
         found = re.search(r"https?://127\.0\.0\.1:(\d+)/api/v2/", self.greeting)
         self.port = int(found.group(1)) if found else None
 
@@ -56,13 +57,20 @@ class Daemon:
             raise
         return self.process.returncode, said
 
+    def channel(self):
+        """What http.client asks over."""
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=DEADLINE_S, context=self.tls)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        if self.path:
+            connection.connect = lambda: setattr(connection, "sock", self.connect())
+        return connection
+
     def ask(self, path, method="GET", headers=None, body=None):
         """Asks for a path below the API's, or for one that begins with a slash."""
         if not path.startswith("/"):
             path = PREFIX + path
-        connection = (http.client.HTTPSConnection("127.0.0.1", self.port, timeout=DEADLINE_S, context=self.tls)
-                      if self.tls else http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S))
-        with contextlib.closing(connection):
+        with contextlib.closing(self.channel()) as connection:
             connection.request(method, urllib.parse.quote(path, safe="/?&=%*-_.+~:,'()"),
                                body, headers or {})
             reply = connection.getresponse()
@@ -75,6 +83,11 @@ class Daemon:
         return self.ask(path, method, headers, json.dumps(value).encode())
 
     def connect(self):
+        if self.path:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(DEADLINE_S)
+            client.connect(self.path)
+            return client
         plain = socket.create_connection(("127.0.0.1", self.port), DEADLINE_S)
         return self.tls.wrap_socket(plain, server_hostname="127.0.0.1") if self.tls else plain
 
