@@ -10,19 +10,6 @@ export class ApiError extends Error {
     }
 }
 
-let token = sessionStorage.getItem("token");
-
-/** Sends a token along from now on, until the tab is closed; null: none. */
-export function signIn(text) {
-    token = text;
-    if (text === null)
-        sessionStorage.removeItem("token");
-    else
-        sessionStorage.setItem("token", text);
-}
-
-export const isSignedIn = () => token !== null;
-
 /** An address below the root: each part is encoded, each parameter too. */
 export function address(parts, parameters = {}) {
     const url = new URL(parts.map(encodeURIComponent).join("/"), ROOT);
@@ -43,12 +30,10 @@ async function refusal(response) {
 }
 
 /** Asks. Rejects with an ApiError for an answer that is an error, status 0 for none at all. */
-export async function ask(url, signal, headers = {}) {
+export async function ask(url, signal, headers = {}, rest = {}) {
     let response;
-    if (token !== null)
-        headers = {...headers, Authorization: `Bearer ${token}`};
     try {
-        response = await fetch(url, {signal, headers, cache: "no-store"});
+        response = await fetch(url, {signal, headers, cache: "no-store", ...rest});
     } catch (error) {
         if (error.name === "AbortError")
             throw error;
@@ -77,4 +62,19 @@ export async function one(parts, signal) {
             return null;
         throw error;
     }
+}
+
+/** Who has signed in: {name, right, takes_tokens, is_public}; the name is null when nobody has. */
+export async function whoAmI() {
+    return (await ask(address(["session"]))).json();
+}
+
+/** Exchanges a token for a cookie that no script sees. */
+export async function signIn(token) {
+    await ask(address(["session"]), undefined, {"Content-Type": "application/json"}, {method: "POST", body: JSON.stringify({token})});
+}
+
+/** Gives the cookie back. */
+export async function signOut() {
+    await ask(address(["session"]), undefined, {}, {method: "DELETE"});
 }

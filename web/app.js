@@ -1,11 +1,12 @@
 // The page: which view an address means, and when it is drawn again.
 
-import {ApiError, isSignedIn, signIn} from "./api.js";
+import {ApiError} from "./api.js";
 import {buildView} from "./build.js";
 import {buildersView} from "./builders.js";
 import {buildsView} from "./builds.js";
 import {el, redraw} from "./dom.js";
 import {watch} from "./live.js";
+import {showPeople, signInForm} from "./people.js";
 
 const GAP_MS = 1000;   // between two readings of a view
 const SOON_MS = 150;   // events come in flocks
@@ -66,23 +67,35 @@ function go(changes) {
     refresh();
 }
 
-function signInForm(message) {
-    return [el("h1", {}, "Sign in"),
-        el("p", {role: "alert"}, isSignedIn() ? message : "Reading these records needs a token."),
-        el("form", {class: "filters", onsubmit: (event) => {
-            event.preventDefault();
-            signIn(event.target.elements.token.value.trim());
-            read();
-        }}, el("label", {}, "Token ", el("input", {type: "password", name: "token", autocomplete: "off", required: true})),
-        el("button", {}, "Sign in"))];
+/** Somebody came or went: the view, the stream and the name at the top begin anew. */
+function begin() {
+    watching.again();
+    sayWho();
+    open();
+}
+
+function sayWho() {
+    showPeople(() => {
+        visit.isWished = true; // the form stays, whatever is read meanwhile
+        askForToken(null);
+    }, begin);
+}
+
+function askForToken(message) {
+    visit.isAsking = visit.isFailed = true;
+    show(signInForm(message, begin, askForToken));
+    sayState();
+    document.title = "daybook";
+    if (message === null)
+        main.querySelector("input").focus();
 }
 
 function fail(error) {
     // What is shown stays while the daemon does not answer: the sign says so.
     visit.isFailed = !visit.data || error.status > 0;
-    if (error.status === 401)
-        show(signInForm(error.message));
-    else if (visit.isFailed)
+    if (error.status === 401 && !visit.isAsking)
+        askForToken(null);
+    else if (visit.isFailed && !visit.isAsking)
         show([el("h1", {}, "It could not be read"), el("p", {class: "notice", role: "alert"}, `${error.message}. `,
             el("button", {type: "button", onclick: () => read()}, "Try again"))]);
     if (visit.isFailed)
@@ -100,8 +113,12 @@ async function read() {
         if (mine !== visit)
             return;
         mine.data = data;
-        mine.isFailed = false;
-        paint();
+        if (mine.isAsking && !mine.isWished) // somebody signed in, in another tab
+            sayWho();
+        mine.isFailed = mine.isAsking = mine.isWished === true;
+        sayState();
+        if (!mine.isWished)
+            paint();
     } catch (error) {
         if (mine !== visit)
             return;
@@ -110,7 +127,7 @@ async function read() {
         fail(error);
     }
     main.removeAttribute("aria-busy");
-    if (isFirst && mine.isMoved)
+    if (isFirst && mine.isMoved && !mine.isAsking)
         main.focus({preventScroll: true});
     setTimeout(() => {
         mine.isReading = false;
@@ -154,6 +171,13 @@ function tick() {
         paint();
 }
 
+let state = null; // of the stream
+function sayState() {
+    const isShown = state !== null && !visit.isAsking;
+    sign.textContent = isShown ? SIGNS[state] : "";
+    sign.className = `stream ${isShown ? state : ""}`;
+}
+
 const SIGNS = {live: "live", lost: "connection lost, trying again", looking: "looks again every 10 s"};
 
 document.querySelector(".skip").addEventListener("click", (event) => {
@@ -164,12 +188,13 @@ window.addEventListener("hashchange", open);
 document.addEventListener("visibilitychange", () => !document.hidden && visit.isStale && !visit.isReading && read());
 open();
 setInterval(tick, TICK_MS);
-watch({
+sayWho();
+const watching = watch({
     // What happens while the first reading is under way may not be in it.
     onEvent: (event) => (!visit.data || visit.view.concerns(event.kind, event, visit.data)) && refresh(),
     onStale: refresh,
-    onState: (state) => {
-        sign.textContent = SIGNS[state];
-        sign.className = `stream ${state}`;
+    onState: (next) => {
+        state = next;
+        sayState();
     },
 });

@@ -5,17 +5,16 @@ import {follow} from "./stream.js";
 const LOOK_MS = 10000;
 const LOOK_ROUNDS_LIVE = 3; // of these: in an adopted database a master's own writes make no events
 
-/** The stream of all tabs, or this tab's own. */
+/** The stream of all tabs, or this tab's own. Result: what begins it anew. */
 function connect(tell) {
     const url = new URL("api/v2/events", document.baseURI).href;
-    if (typeof SharedWorker === "undefined") {
-        follow(url, tell);
-        return;
-    }
+    if (typeof SharedWorker === "undefined")
+        return follow(url, tell).again;
     const script = new URL("stream.js", import.meta.url).href;
     const trusted = window.trustedTypes?.createPolicy("daybook", {createScriptURL: (text) => text}).createScriptURL(script) ?? script;
     const worker = new SharedWorker(trusted, {type: "module", name: url});
-    worker.onerror = () => follow(url, tell);
+    let own = null;
+    worker.onerror = () => own = follow(url, tell);
     worker.port.onmessage = ({data}) => tell(data);
     worker.port.postMessage({url});
     window.addEventListener("pagehide", () => worker.port.postMessage({bye: true}));
@@ -23,11 +22,12 @@ function connect(tell) {
         if (event.persisted)
             worker.port.postMessage({url});
     });
+    return () => own ? own.again() : worker.port.postMessage({again: true});
 }
 
 /**
  * Watches. `onEvent` gets what an event is about; `onStale` is called when anything may have happened;
- * `onState` gets "live", "lost" or "looking".
+ * `onState` gets "live", "lost" or "looking". Result: {again}, which begins the stream anew.
  */
 export function watch({onEvent, onStale, onState}) {
     let state = null;
@@ -39,7 +39,7 @@ export function watch({onEvent, onStale, onState}) {
         if (was !== next && next === "live")
             onStale();
     }
-    connect((message) => {
+    const again = connect((message) => {
         if (message.event)
             onEvent(message.event);
         else if (message.reload)
@@ -53,4 +53,5 @@ export function watch({onEvent, onStale, onState}) {
         if (!document.hidden && (state === "looking" || (state === "live" && rounds % LOOK_ROUNDS_LIVE === 0)))
             onStale();
     }, LOOK_MS);
+    return {again};
 }

@@ -1,6 +1,6 @@
 // What a step printed, and other values of build data: shown from its end, or handed over as a file.
 
-import {address, ask, isSignedIn} from "./api.js";
+import {address, ask} from "./api.js";
 import {el} from "./dom.js";
 
 const TAIL = 64000;        // bytes that are shown at first
@@ -20,19 +20,10 @@ const valueOf = (data) => address(["builds", data.buildid, "data", data.name, "v
 // eslint-disable-next-line no-control-regex
 const plain = (text) => text.replace(/\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\))/g, "").replace(/\r\n/g, "\n");
 
-/** With a token a link would be refused: then it is fetched and saved. */
-async function save(data) {
-    const blob = await (await ask(valueOf(data))).blob();
-    const link = el("a", {href: URL.createObjectURL(blob), download: data.name.replaceAll("/", "_")});
-    link.click();
-    URL.revokeObjectURL(link.href);
-}
-
-/** A link, or a button, that hands a value over as a file. */
+/** A link that hands a value over as a file. */
 export function download(data) {
     const text = `Download ${size(data.length)}`;
-    return isSignedIn() ? el("button", {type: "button", onclick: () => save(data), "aria-label": `${text}: ${data.name}`}, text)
-        : el("a", {href: valueOf(data), download: "", "aria-label": `${text}: ${data.name}`}, text);
+    return el("a", {href: valueOf(data), download: "", "aria-label": `${text}: ${data.name}`}, text);
 }
 
 /** The end of a value. Result: {text, isCut}; text is null when it is too long to be read for its end. */

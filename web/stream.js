@@ -13,7 +13,8 @@ function subject({key, message}) {
 
 /**
  * Follows the events of a daemon. `tell` gets {state: "live"}; "lost" while it tries again by itself; "none"
- * when there is no stream; {event}; and {reload: true} when events were missed. Result: what ends it.
+ * when there is no stream; {event}; and {reload: true} when events were missed. Result: {end, again}: what ends it,
+ * and what begins it anew, as somebody else.
  */
 export function follow(url, tell) {
     let source = null;
@@ -33,17 +34,22 @@ export function follow(url, tell) {
         source.addEventListener("event", ({data}) => tell({event: subject(JSON.parse(data))}));
         source.addEventListener("reload", () => tell({reload: true}));
     }
-    begin();
-    return () => {
+    function end() {
         clearTimeout(timer);
         source.close();
-    };
+    }
+    function again() {
+        end();
+        begin();
+    }
+    begin();
+    return {end, again};
 }
 
 function serveTabs(scope) {
     const tabs = new Set();
     let state = null;
-    let end = null;
+    let following = null;
     const tell = (message) => {
         state = message.state ?? state;
         for (const tab of tabs)
@@ -53,15 +59,19 @@ function serveTabs(scope) {
         tab.onmessage = ({data}) => {
             if (data.url) {
                 tabs.add(tab);
-                end ??= follow(data.url, tell);
+                following ??= follow(data.url, tell);
                 if (state)
                     tab.postMessage({state});
                 return;
             }
+            if (data.again) {
+                following?.again();
+                return;
+            }
             tabs.delete(tab);
             if (!tabs.size) {
-                end?.();
-                end = state = null;
+                following?.end();
+                following = state = null;
             }
         };
     };

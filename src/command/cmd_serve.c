@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define SOCKET_MODE 0660
+#define RATE_MAX 100
+#define QUEUE_MAX 1000
+#define SESSION_S (7 * 86400)
 
 /* Reads --socket-mode. Result: 0, or EXIT_USAGE after a message. */
 static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
@@ -25,18 +28,31 @@ static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
 
 static int cmd_serve(const struct arguments *arguments)
 {
+    const char *access = arguments_value(arguments, "access");
     struct serve_options serve = {.listen = arguments_value(arguments, "listen"),
                                   .tokens = arguments_value(arguments, "tokens"),
                                   .tls_cert = arguments_value(arguments, "tls-cert"),
                                   .tls_key = arguments_value(arguments, "tls-key"),
+                                  .is_public = access && !strcmp(access, "public-read"),
                                   .is_read_only = arguments_has(arguments, "read-only")};
+    struct dbk_options store_options = DBK_OPTIONS_INIT;
+    int64_t rate, queue_max;
     char message[SERVE_MESSAGE_SIZE];
     struct dbk_store *store;
-    if (arguments_mode(arguments, &serve.socket_mode))
+    if (arguments_mode(arguments, &serve.socket_mode) ||
+        arguments_duration(arguments, "session", SESSION_S, 1, 365 * 86400, &serve.session_s) ||
+        arguments_number(arguments, "rate", RATE_MAX, 0, 1000000, &rate) ||
+        arguments_number(arguments, "queue", QUEUE_MAX, 1, 1000000, &queue_max))
         return EXIT_USAGE;
+    if (access && strcmp(access, "token") != 0 && !serve.is_public)
+        return usage_error(arguments, "--access is token or public-read, not \"%s\"",
+                           message_word(access));
     if (serve.tls_key && !serve.tls_cert)
         return usage_error(arguments, "--tls-key needs --tls-cert");
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    store_options.queue_max = (int)queue_max;
+    serve.rate = (int)rate;
+    serve.is_rate_for_others = !arguments_has(arguments, "rate");
+    int exit_code = store_open_with(arguments, STORE_EXISTING, &store_options, &store);
     if (exit_code)
         return exit_code;
     int status = serve_run(store, &serve, message);
@@ -51,6 +67,11 @@ static const struct command_option options[] = {
      "ADDRESS:PORT or unix:PATH (else 127.0.0.1:8011 or the next free port)"},
     {"socket-mode", 0, OPTION_VALUE, "MODE", "who may connect to the socket at PATH (0660)"},
     {"tokens", 't', OPTION_VALUE, "FILE", "let in whoever has one of these (see `daybook token`)"},
+    {"access", 0, OPTION_VALUE, "WHO", "token (the default) or public-read: everybody may read"},
+    {"session", 0, OPTION_VALUE, "DURATION", "how long a sign-in on the page lasts (7d)"},
+    {"rate", 0, OPTION_VALUE, "N",
+     "requests a second that one client may make (100, none on this machine; 0: any)"},
+    {"queue", 0, OPTION_VALUE, "N", "operations that may wait for the database (1000)"},
     {"tls-cert", 0, OPTION_VALUE, "FILE",
      "speak TLS with this certificate (PEM, with those above it)"},
     {"tls-key", 0, OPTION_VALUE, "FILE", "the certificate's key, if it is not in the same file"},

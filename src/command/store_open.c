@@ -207,9 +207,15 @@ int store_open_failed(const struct arguments *arguments, const struct dbk_error 
 int store_open_for(const struct arguments *arguments, enum store_use use,
                    struct dbk_store **out_store)
 {
+    return store_open_with(arguments, use, NULL, out_store);
+}
+
+int store_open_with(const struct arguments *arguments, enum store_use use,
+                    const struct dbk_options *options, struct dbk_store **out_store)
+{
     struct dbk_error error;
     bool is_created;
-    int status = store_try_open(arguments, use, NULL, out_store, &is_created, &error);
+    int status = store_try_open(arguments, use, options, out_store, &is_created, &error);
     if (status == DBK_NOT_FOUND && use == STORE_EXISTING) {
         tell_missing(arguments, &error);
         return dbk_status_exit_code(DBK_NOT_FOUND);

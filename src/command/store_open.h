@@ -29,6 +29,10 @@ char *store_path(const char *url);
 int store_open_for(const struct arguments *arguments, enum store_use use,
                    struct dbk_store **out_store);
 
+/* The same with options; NULL: none. */
+int store_open_with(const struct arguments *arguments, enum store_use use,
+                    const struct dbk_options *options, struct dbk_store **out_store);
+
 /*
  * The same without a message: *out_error says it, *out_is_created (may be NULL) whether it was
  * made. options may be NULL; is_created in it does not count.

@@ -1,6 +1,6 @@
 /*
  * Who may ask what. Without tokens everybody on this machine may do everything, and nobody else can; with
- * them every request needs one with the right that it takes.
+ * them every request needs one with the right that it takes, by itself or by the cookie of whoever signed in.
  */
 #ifndef DAEMON_ACCESS_H
 #define DAEMON_ACCESS_H
@@ -8,8 +8,18 @@
 #include "exchange.h"
 #include "head.h"
 
-/* Checks a request's token, and names the exchange's scope by it. Result: false and *out_refusal. */
+/* Whether it is said who may ask. If not, only this machine may, and it listens nowhere else. */
+bool access_is_guarded(const struct server *server);
+
+/* Checks whether the request may be made, and names the exchange's scope by whoever makes it. Result: false and
+ * *out_refusal. */
 bool access_check(struct exchange *exchange, struct head_refusal *out_refusal);
+
+/* Whose token a request came with. Result: lent until the tokens are read again; NULL: nobody's. */
+const struct token *access_token(struct exchange *exchange);
+
+/* Whether the client's connection is one that nobody listens to. */
+bool access_is_secure(const struct exchange *exchange);
 
 /* Reads the file of tokens, again too: then the ones before stay when that fails. Result: false with a
  * sentence in out_message. */

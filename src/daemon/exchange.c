@@ -12,6 +12,7 @@
 #include "included.h"
 #include "metrics.h"
 #include "page.h"
+#include "rate.h"
 #include "reply.h"
 #include "routes.h"
 #include "stream.h"
@@ -19,6 +20,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define KEY_MAX 128
 
@@ -129,7 +131,7 @@ void exchange_fail(struct exchange *exchange, int http_status, const char *forma
         add_allow(exchange, headers);
     if (http_status == 401)
         evhttp_add_header(headers, "WWW-Authenticate", "Bearer realm=\"daybook\"");
-    if (http_status == 503)
+    if (http_status == 503 || http_status == 429)
         evhttp_add_header(headers, "Retry-After", "1");
     if (!reply_send(exchange, http_status)) {
         exchange->is_sent = true;
@@ -369,6 +371,19 @@ static bool understand(struct exchange *exchange)
            (exchange->route->method == EVHTTP_REQ_GET || understand_write(exchange));
 }
 
+/* Where the request comes from. */
+static const char *peer_of(struct evhttp_request *request)
+{
+    char *address = NULL;
+    uint16_t port;
+    const struct sockaddr *name =
+        evhttp_connection_get_addr(evhttp_request_get_connection(request));
+    if (!name || name->sa_family == AF_UNIX)
+        return "";
+    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
+    return address ? address : "";
+}
+
 void exchange_begin(struct evhttp_request *request, void *user)
 {
     struct server *server = user;
@@ -386,12 +401,17 @@ void exchange_begin(struct evhttp_request *request, void *user)
     exchange->server = server;
     exchange->connection = connection;
     exchange->request = request;
+    exchange->peer = peer_of(request);
     exchange->begun_ms = connection_now_ms();
     exchange->is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
     connection->exchange = exchange;
     server->exchange_count++;
     evhttp_request_set_on_complete_cb(request, sent, exchange);
-    bool is_sound = head_check(request, !server->tokens_path, &refusal);
+    bool is_sound = head_check(request, !access_is_guarded(server), &refusal);
+    if (is_sound && !rate_take(exchange)) {
+        exchange_fail(exchange, 429, "more than %d requests a second", server->options->rate);
+        return;
+    }
     if (is_sound && page_answer(exchange))
         return;
     if (!is_sound || !access_check(exchange, &refusal)) {

@@ -36,6 +36,10 @@ struct exchange {
     unsigned methods;                /* that the path takes, of a request with another one */
 
     int64_t begun_ms;
+    const char *peer; /* the client's address in text; "": over a Unix socket */
+
+    int64_t session_ends_ms; /* of whoever has signed in; 0: by something else than a session */
+    unsigned char session_hash[TOKENS_HASH_SIZE];
 
     struct path path;
     struct query query;

@@ -3,6 +3,8 @@
  */
 #include "listen.h"
 
+#include "access.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/listener.h>
@@ -109,7 +111,7 @@ int listen_begin(struct server *server, const char *address, char out_text[LISTE
                  "the address to listen at is ADDRESS:PORT, as in 127.0.0.1:8011, or unix:/PATH");
         return DBK_INVALID;
     }
-    if (!is_loopback(&place) && !server->tokens_path) {
+    if (!is_loopback(&place) && !access_is_guarded(server)) {
         snprintf(
             out_message, message_size,
             "without --tokens it listens on loopback only (127.0.0.1, [::1]): whoever reaches it "

@@ -4,6 +4,7 @@
 #include "routes.h"
 
 #include "metrics.h"
+#include "sessions.h"
 #include "stream.h"
 
 #include <string.h>
@@ -64,9 +65,12 @@ static const struct route routes[] = {
     READ_ONE("sourcestamps/{id}", read_sourcestamp, &resource_sourcestamp),
     READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
     READ_ONE("events", stream_begin, NULL),
+    READ_ONE("session", session_show, NULL),
     READ_ONE("/healthz", read_health, NULL),
     READ_ONE("/readyz", read_readiness, NULL),
     READ_ONE("/metrics", read_metrics, NULL),
+    WRITE(POST, "session", session_begin, ROUTE_JSON),
+    WRITE(DELETE, "session", session_end, ROUTE_NOTHING),
     WRITE(POST, "builders", write_builder, ROUTE_JSON),
     WRITE(POST, "workers", write_worker, ROUTE_JSON),
     WRITE(POST, "masters", write_master, ROUTE_JSON),
@@ -167,13 +171,19 @@ static bool match(struct exchange *exchange, const struct route *route)
     return true;
 }
 
+/* Whether it changes records. */
+static bool is_write(const struct route *route)
+{
+    return route->method != EVHTTP_REQ_GET && strcmp(route->pattern, "session") != 0;
+}
+
 const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
 {
     enum evhttp_cmd_type method =
         exchange->is_head ? EVHTTP_REQ_GET : evhttp_request_get_command(exchange->request);
     *out_methods = 0;
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-        bool is_taken = routes[i].method == EVHTTP_REQ_GET || !exchange->server->is_read_only;
+        bool is_taken = !is_write(&routes[i]) || !exchange->server->is_read_only;
         if (!is_taken || !match(exchange, &routes[i]))
             continue;
         if (routes[i].method == method)

@@ -9,7 +9,9 @@
 #include "feed.h"
 #include "listen.h"
 #include "metrics.h"
+#include "rate.h"
 #include "reply.h"
+#include "sessions.h"
 #include "stream.h"
 #include "tls.h"
 
@@ -62,6 +64,8 @@ static void reload(evutil_socket_t signo, short what, void *user)
     (void)what;
     if (server->tokens_path && !access_load(server, message))
         fprintf(stderr, "daybook: %s\n", message);
+    else if (server->tokens_path)
+        stream_end_all(server); /* who still may comes again, and goes on */
     if (server->tls && !tls_load(server, message))
         fprintf(stderr, "daybook: %s; the certificate from before stays\n", message);
 }
@@ -178,7 +182,8 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     server.http = server.base ? evhttp_new(server.base) : NULL;
     if (!read_files(&server, out_message)) {
         status = DBK_DENIED;
-    } else if (server.http && reply_init(&server) && feed_init(&server) && metrics_init(&server)) {
+    } else if (server.http && reply_init(&server) && feed_init(&server) && metrics_init(&server) &&
+               rate_init(&server)) {
         configure(&server);
         status = run(&server, options->listen, out_message);
     }
@@ -189,8 +194,10 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     reply_fini(&server);
     feed_fini(&server);
     metrics_fini(&server);
+    rate_fini(&server);
     tokens_fini(&server.tokens);
     tls_fini(&server);
+    sessions_fini(&server.sessions);
     sigaction(SIGPIPE, &before, NULL);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <daybook.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct serve_options {
@@ -18,8 +19,12 @@ struct serve_options {
         *tokens; /* the file of tokens; NULL: none are needed, and it listens on loopback only */
     const char
         *tls_cert; /* the file of its certificate and those above it, PEM; NULL: in clear text */
-    const char *tls_key; /* the file of its key; NULL: in the same file */
-    bool is_read_only;   /* it takes no writes */
+    const char *tls_key;     /* the file of its key; NULL: in the same file */
+    int64_t session_s;       /* how long somebody who signed in need not do so again */
+    int rate;                /* requests a second that one client may make; 0: any number */
+    bool is_rate_for_others; /* not for clients on this machine */
+    bool is_public;          /* everybody may read; tokens are for writes */
+    bool is_read_only;       /* it takes no writes */
 };
 
 /* Room for a sentence that says why there is no service. */

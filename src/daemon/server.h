@@ -37,9 +37,17 @@ struct connection;
 struct exchange;
 struct feed;
 struct meter;
+struct rate;
 struct stream;
 
+struct session;
 struct ssl_ctx_st;
+
+/* Who has signed in (sessions.h). */
+struct sessions {
+    struct session *list;
+    size_t count;
+};
 
 struct server {
     const struct serve_options *options;
@@ -60,6 +68,8 @@ struct server {
     bool is_read_only;       /* it takes no writes */
     const char *tokens_path; /* NULL: no tokens, but loopback alone */
     struct tokens tokens;
+    struct sessions sessions;
+    struct rate *rate;
     struct ssl_ctx_st *tls; /* NULL: in clear text */
     bool is_stopping;
     bool is_full; /* new connections wait until one ends */

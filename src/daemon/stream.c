@@ -174,6 +174,13 @@ void stream_pump_all(struct server *server)
     }
 }
 
+/* The session by which somebody listens is over: he has to sign in again. */
+static bool is_over(const struct stream *stream)
+{
+    int64_t ends_ms = stream->exchange->session_ends_ms;
+    return ends_ms && ends_ms <= connection_now_ms();
+}
+
 static void beat(struct stream *stream)
 {
     if (stream->is_ending || stream->batch || stream->position == DBK_NONE || is_held_up(stream) ||
@@ -190,7 +197,10 @@ void stream_tend_all(struct server *server)
     feed_tend(server);
     for (struct stream *stream = server->streams; stream; stream = next) {
         next = stream->next;
-        beat(stream);
+        if (is_over(stream) && !stream->is_ending)
+            end(stream);
+        else
+            beat(stream);
     }
 }
 
@@ -200,6 +210,17 @@ void stream_end_all(struct server *server)
     for (struct stream *stream = server->streams; stream; stream = next) {
         next = stream->next;
         if (!stream->is_ending)
+            end(stream);
+    }
+}
+
+void stream_end_session(struct server *server, const unsigned char hash[TOKENS_HASH_SIZE])
+{
+    struct stream *next;
+    for (struct stream *stream = server->streams; stream; stream = next) {
+        next = stream->next;
+        if (!stream->is_ending && stream->exchange->session_ends_ms &&
+            !memcmp(stream->exchange->session_hash, hash, TOKENS_HASH_SIZE))
             end(stream);
     }
 }

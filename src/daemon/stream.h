@@ -21,6 +21,9 @@ void stream_pump_all(struct server *server);
 /* Called each second: heartbeats, and what the feed needs. */
 void stream_tend_all(struct server *server);
 
+/* Ends those of whoever signed in with the session of a hash. */
+void stream_end_session(struct server *server, const unsigned char hash[TOKENS_HASH_SIZE]);
+
 /* Ends all, so that the daemon can. */
 void stream_end_all(struct server *server);
 

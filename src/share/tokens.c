@@ -51,7 +51,7 @@ static int fail(char *out_message, int error, const char *what, const char *path
     return error;
 }
 
-static bool hash_of(const char *text, unsigned char out[TOKENS_HASH_SIZE])
+bool tokens_hash(const char *text, unsigned char out[TOKENS_HASH_SIZE])
 {
     return EVP_Digest(text, strlen(text), out, NULL, EVP_sha256(), NULL) == 1;
 }
@@ -192,11 +192,11 @@ static struct token *find_name(const struct tokens *tokens, const char *name)
     return NULL;
 }
 
-static bool make_text(char out_text[TOKENS_TEXT_SIZE])
+bool tokens_draw(char out_text[TOKENS_DRAWN_SIZE])
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     unsigned char bytes[RANDOM_SIZE + 1] = {0};
-    char *out = out_text + sprintf(out_text, PREFIX);
+    char *out = out_text;
     if (getrandom(bytes, RANDOM_SIZE, 0) != RANDOM_SIZE)
         return false;
     for (size_t bit = 0; bit < RANDOM_SIZE * 8; bit += 6) {
@@ -206,6 +206,12 @@ static bool make_text(char out_text[TOKENS_TEXT_SIZE])
     *out = '\0';
     OPENSSL_cleanse(bytes, sizeof(bytes));
     return true;
+}
+
+static bool make_text(char out_text[TOKENS_TEXT_SIZE])
+{
+    strcpy(out_text, PREFIX);
+    return tokens_draw(out_text + strlen(PREFIX));
 }
 
 static int append(const char *path, struct tokens *tokens, const struct token *token,
@@ -233,7 +239,7 @@ int tokens_add(const char *path, const char *name, enum token_right right, int64
     int error = tokens_load(path, &tokens, out_message);
     if (!error && find_name(&tokens, name))
         error = fail(out_message, EEXIST, "a token of that name", path);
-    if (!error && (!make_text(out_text) || !hash_of(out_text, token.hash)))
+    if (!error && (!make_text(out_text) || !tokens_hash(out_text, token.hash)))
         error = fail(out_message, EIO, "no random bits", path);
     if (!error)
         error = append(path, &tokens, &token, out_message);
@@ -264,14 +270,18 @@ int tokens_revoke(const char *path, const char *name, char out_message[TOKENS_ME
     return error;
 }
 
-const struct token *tokens_find(const struct tokens *tokens, const char *text)
+const struct token *tokens_find_hash(const struct tokens *tokens,
+                                     const unsigned char hash[TOKENS_HASH_SIZE])
 {
     const struct token *found = NULL;
-    unsigned char hash[TOKENS_HASH_SIZE];
-    if (!hash_of(text, hash))
-        return NULL;
     for (size_t i = 0; i < tokens->count; i++)
-        if (!CRYPTO_memcmp(tokens->list[i].hash, hash, sizeof(hash)))
+        if (!CRYPTO_memcmp(tokens->list[i].hash, hash, TOKENS_HASH_SIZE))
             found = &tokens->list[i];
     return found;
+}
+
+const struct token *tokens_find(const struct tokens *tokens, const char *text)
+{
+    unsigned char hash[TOKENS_HASH_SIZE];
+    return tokens_hash(text, hash) ? tokens_find_hash(tokens, hash) : NULL;
 }

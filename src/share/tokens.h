@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 #define TOKENS_NAME_MAX 64
-#define TOKENS_HASH_SIZE 32 /* SHA-256 */
-#define TOKENS_TEXT_SIZE 48 /* of a token with its end: "dbk_" and 43 letters of base64url */
+#define TOKENS_HASH_SIZE 32  /* SHA-256 */
+#define TOKENS_TEXT_SIZE 48  /* of a token with its end: "dbk_" and 43 letters of base64url */
+#define TOKENS_DRAWN_SIZE 44 /* of 256 random bits in base64url with its end */
 #define TOKENS_MESSAGE_SIZE 256
 
 /* Each one allows what those before it do. */
@@ -45,6 +46,16 @@ int tokens_revoke(const char *path, const char *name, char out_message[TOKENS_ME
 
 /* Finds the token that a text is. The time it takes tells nothing of it. Result: lent; NULL: none. */
 const struct token *tokens_find(const struct tokens *tokens, const char *text);
+
+/* Finds the token of a hash. Result: as tokens_find(). */
+const struct token *tokens_find_hash(const struct tokens *tokens,
+                                     const unsigned char hash[TOKENS_HASH_SIZE]);
+
+/* Draws 256 random bits. Result: false when there are none. */
+bool tokens_draw(char out_text[TOKENS_DRAWN_SIZE]);
+
+/* The hash of a text, SHA-256. Result: false when out of memory. */
+bool tokens_hash(const char *text, unsigned char out[TOKENS_HASH_SIZE]);
 
 /* Whether a name may be a token's: 1 to 64 of A-Z a-z 0-9 . _ - */
 bool tokens_is_name(const char *name);

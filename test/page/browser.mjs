@@ -55,7 +55,7 @@ export class Daemon {
         const daemon = new Daemon();
         daemon.process = spawn(PROGRAM, ["serve", "--db", db, "--listen", listen, ...words], {stdio: ["ignore", "pipe", "inherit"]});
         for await (const line of readline.createInterface({input: daemon.process.stdout})) {
-            daemon.url = / a page at (http:\S+\/) /.exec(line)[1];
+            daemon.url = / a page at (https?:\S+\/) /.exec(line)[1];
             break;
         }
         assert.ok(daemon.url, "the daemon did not start");

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import {after, afterEach, before, test} from "node:test";
-import fs from "node:fs";
 import {Browser, Daemon, daybook, mastersDatabase, newDatabase} from "./browser.mjs";
 
 let browser, db, daemon;
@@ -107,23 +106,5 @@ test("live__a_database_without_events_is_looked_at_again", async () => {
         assert.ok(page.requests.length > before);
     } finally {
         await masters.stop();
-    }
-});
-
-test("live__with_tokens_one_is_asked_for", async () => {
-    const file = `${db}.tokens`;
-    const token = String(daybook(db, "token", "add", "me", "--right", "read", "--tokens", file)).trim();
-    const guarded = await Daemon.start(db, "127.0.0.1:0", "--tokens", file);
-    try {
-        const page = await browser.open(guarded, "#/");
-        await page.getByLabel("Token").fill("dbk_wrong");
-        await page.getByRole("button", {name: "Sign in"}).click();
-        await page.getByText("this token is not known").waitFor();
-        await page.getByLabel("Token").fill(token);
-        await page.getByRole("button", {name: "Sign in"}).click();
-        await page.locator(".card").first().waitFor();
-    } finally {
-        await guarded.stop();
-        fs.rmSync(file);
     }
 });

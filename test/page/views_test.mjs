@@ -35,8 +35,8 @@ after(async () => {
 
 const apiRequests = (page) => page.requests.filter((url) => url.includes("/api/v2/"));
 
-/** What a view asks for, each once: it is read again when the stream has begun. */
-const questions = (page) => new Set(apiRequests(page).filter((url) => !url.includes("events")));
+/** What a view asks for, each once: it is read again when the stream has begun. The page itself asks who looks. */
+const questions = (page) => new Set(apiRequests(page).filter((url) => !/events|session/.test(url)));
 
 /** Nothing in the console, nothing asked elsewhere, and no total. */
 function quiet(page) {
