@@ -5,6 +5,7 @@ import {el} from "./dom.js";
 
 const TAIL = 64000;        // bytes that are shown at first
 const WHOLE_MAX = 8 << 20; // bytes that a browser can show without trouble
+const PART = 1 << 20;      // bytes that are added in front of a longer one at a time
 
 /** "512 bytes", "1.4 MB". */
 export function size(bytes) {
@@ -26,38 +27,54 @@ export function download(data) {
     return el("a", {href: valueOf(data), download: "", "aria-label": `${text}: ${data.name}`}, text);
 }
 
-/** The end of a value. Result: {text, isCut}; text is null when it is too long to be read for its end. */
-async function tail(data) {
-    const isLong = data.length > TAIL;
-    const response = await ask(valueOf(data), undefined, isLong ? {Range: `bytes=-${TAIL}`} : {});
-    if (isLong && response.status !== 206 && data.length > WHOLE_MAX) {
-        await response.body.cancel();
-        return {text: null, isCut: true};
-    }
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    const shown = bytes.subarray(Math.max(0, bytes.length - TAIL));
-    const text = plain(new TextDecoder().decode(shown));
-    return {text: isLong ? text.slice(text.indexOf("\n") + 1) : text, isCut: isLong};
+/** The part of a value that ends before a byte, from the beginning of a line on. Result: {text, begin}. */
+async function part(data, end, length) {
+    const from = Math.max(0, end - length);
+    const response = await ask(valueOf(data), undefined, end ? {Range: `bytes=${from}-${end - 1}`} : {});
+    let bytes = new Uint8Array(await response.arrayBuffer());
+    if (response.status !== 206) // a proxy that knows no ranges
+        bytes = bytes.subarray(from, end);
+    const line = from > 0 ? bytes.indexOf(10) + 1 : 0; // a line that is longer than the part is cut
+    return {text: plain(new TextDecoder().decode(bytes.subarray(line))), begin: from + line};
 }
 
-async function showAll(data, pre, note) {
-    const bytes = await (await ask(valueOf(data))).arrayBuffer();
-    pre.textContent = plain(new TextDecoder().decode(bytes));
-    note.remove();
+/** Puts the part before what is shown in front of it; what was in sight stays there. */
+async function showMore(data, pre, state, length) {
+    const {text, begin} = await part(data, state.begin, length);
+    const below = pre.scrollHeight - pre.scrollTop;
+    pre.prepend(text);
+    pre.scrollTop = pre.scrollHeight - below;
+    state.begin = begin;
 }
+
+/** What is shown of a long value, and how to see what comes before. */
+function noteOf(data, pre, state, place) {
+    const more = (length, text) => el("button", {type: "button", onclick: async (event) => {
+        event.target.disabled = true;
+        try {
+            await showMore(data, pre, state, length);
+            note.replaceWith(...state.begin > 0 ? [noteOf(data, pre, state, place)] : []);
+        } catch (error) {
+            complain(place, error);
+        }
+    }}, text);
+    const note = el("p", {class: "facts"}, `The last ${size(data.length - state.begin)} of ${size(data.length)}. `,
+        data.length <= WHOLE_MAX ? more(data.length, "Show all") : more(PART, `Show ${size(Math.min(PART, state.begin))} before`));
+    return note;
+}
+
+const complain = (place, error) => place.replaceChildren(el("p", {class: "notice", role: "alert"}, `It could not be read: ${error.message}`));
 
 async function fillIn(data, place) {
     const pre = el("pre", {class: "output", tabindex: 0, role: "region", "aria-label": data.name});
     place.replaceChildren(el("p", {class: "facts"}, "Reading ..."));
     try {
-        const {text, isCut} = await tail(data);
-        const note = el("p", {class: "facts"}, text === null ? "Too long to be shown here. " : `The last ${size(TAIL)} of ${size(data.length)}. `,
-            data.length <= WHOLE_MAX ? el("button", {type: "button", onclick: () => showAll(data, pre, note)}, "Show all") : null);
-        pre.textContent = text ?? "";
-        place.replaceChildren(...[isCut ? note : null, text === null ? null : pre].filter(Boolean));
+        const state = await part(data, data.length, TAIL);
+        pre.textContent = state.text;
+        place.replaceChildren(...[state.begin > 0 ? noteOf(data, pre, state, place) : null, pre].filter(Boolean));
         pre.scrollTop = pre.scrollHeight;
     } catch (error) {
-        place.replaceChildren(el("p", {class: "notice", role: "alert"}, `It could not be read: ${error.message}`));
+        complain(place, error);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "reply.h"
 #include "routes.h"
 #include "stream.h"
+#include "values.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -39,8 +40,7 @@ static void end(struct exchange *exchange, int http_status)
     path_fini(&exchange->path);
     dbk_build_free(exchange->build);
     included_free(exchange->included);
-    if (exchange->value.held)
-        evbuffer_free(exchange->value.held);
+    value_free(exchange->value);
     free(exchange);
 }
 

@@ -12,6 +12,7 @@
 
 struct included;
 struct route;
+struct value;
 
 /* What all paths begin with. */
 #define EXCHANGE_PREFIX "/api/v2/"
@@ -59,11 +60,7 @@ struct exchange {
     struct stream *stream;     /* of events; NULL: it is none */
     struct dbk_build *build;   /* while its properties are read */
     struct included *included; /* builds while their steps are read */
-    struct {
-        struct evbuffer *held; /* pieces that have not gone out */
-        int64_t length, given; /* bytes; 0 while it is not begun */
-        bool is_failed;        /* no memory for a piece */
-    } value;                   /* of build data that goes out in pieces */
+    struct value *value;       /* of build data; NULL: no value is given */
 };
 
 /* evhttp's handler: begins an exchange. user is the server. */

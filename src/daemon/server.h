@@ -30,6 +30,7 @@ enum {
     SERVER_HELD_MAX = 256 << 20, /* bytes that came and are not answered, of all connections */
     SERVER_ROWS_MAX = 10000,     /* records of one answer */
     SERVER_INCLUDE_MAX = 200,    /* builds of one answer with their steps */
+    SERVER_TAG_MAX = 16 << 20,   /* bytes: a value that is read and hashed before it is given */
     SERVER_BYTES_MAX = 32 << 20, /* of one answer that is JSON */
 };
 

@@ -121,6 +121,27 @@ test("build__the_failed_steps_output_is_open_at_its_end", async () => {
     quiet(page);
 });
 
+test("build__an_output_over_8_mib_is_shown_in_pieces_from_its_end", async () => {
+    const text = Array.from({length: 900000}, (_, i) => `lïne ${i}\n`).join("");
+    await own.write("builders/long/builds", {results: "failure", started_at: 1000, complete_at: 1100,
+        steps: [{name: "check", started_at: 1000, locks_acquired_at: 1000, complete_at: 1100, results: "failure"}]});
+    const put = await fetch(new URL("api/v2/builders/long/builds/1/data/log%2Fcheck/value", own.url), {method: "PUT",
+        headers: {"Content-Type": "application/octet-stream"}, body: text});
+    assert.equal(put.status, 200);
+    const page = await browser.open(own, "#/builders/long/builds/1");
+    const output = page.locator("details[open] pre");
+    await page.getByText("The last 64.0 kB of ").waitFor();
+    const first = await output.textContent();
+    assert.ok(first.startsWith("lïne ") && text.endsWith(first) && first.length < 64000);
+    await page.getByRole("button", {name: "Show 1.05 MB before"}).click();
+    await page.waitForFunction(() => document.querySelector("details[open] pre").textContent.length > 1000000);
+    await page.getByRole("button", {name: "Show 1.05 MB before"}).click();
+    await page.waitForFunction(() => document.querySelector("details[open] pre").textContent.length > 1900000);
+    const shown = await output.textContent();
+    assert.ok(shown.startsWith("lïne ") && text.endsWith(shown) && shown.length < 2200000);
+    quiet(page);
+});
+
 test("build__only_addresses_of_the_web_are_links", async () => {
     const page = await browser.open(own, "#/builders/1/builds/2");
     const report = page.getByRole("link", {name: "report"});
