@@ -23,6 +23,13 @@ async function neighbours(build, signal, before) {
     return {previous, successful, next};
 }
 
+/** What a token that is limited to builders may not see is left out. */
+const allowed = (promise, otherwise) => promise.catch((error) => {
+    if (error.status === 403)
+        return otherwise;
+    throw error;
+});
+
 async function load({builder, number, id}, signal, before) {
     const path = id === undefined ? ["builders", builder, "builds", number] : ["builds", id];
     const build = await one(path, signal);
@@ -31,8 +38,8 @@ async function load({builder, number, id}, signal, before) {
     const part = (name) => list(["builds", build.buildid, name], {limit: PAGE}, signal);
     const [owner, worker, steps, properties, data, triggered, beside] = await Promise.all([
         before?.owner ?? one(["builders", build.builderid], signal),
-        before?.worker ?? (build.workerid === null ? null : one(["workers", build.workerid], signal)),
-        part("steps"), part("property_list"), part("data"), part("triggered_builds"),
+        before?.worker ?? (build.workerid === null ? null : allowed(one(["workers", build.workerid], signal), null)),
+        part("steps"), part("property_list"), part("data"), allowed(part("triggered_builds"), {records: [], next: null}),
         neighbours(build, signal, before?.beside),
     ]);
     return {build, owner, worker, steps, properties, data, triggered, beside};

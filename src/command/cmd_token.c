@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,6 +28,20 @@ static int tell(int error, const char *message)
     return dbk_status_exit_code(DBK_INTERNAL);
 }
 
+/* The patterns of --builder, joined. Result: 0, *out is NULL without any; or an exit code after a message. */
+static int read_builders(const struct arguments *arguments, char **out_builders)
+{
+    const struct given_option *given = NULL;
+    *out_builders = NULL;
+    while ((given = arguments_next(arguments, "builder", given))) {
+        *out_builders = tokens_join(*out_builders, given->value);
+        if (!*out_builders)
+            return usage_error(arguments, "--builder is a pattern of 1 to %d bytes, up to %d times",
+                               TOKENS_PATTERN_MAX, TOKENS_PATTERNS_MAX);
+    }
+    return 0;
+}
+
 static int add(const struct arguments *arguments, const char *path, const char *name)
 {
     const char *word = arguments_value(arguments, "right");
@@ -34,7 +49,12 @@ static int add(const struct arguments *arguments, const char *path, const char *
     char token[TOKENS_TEXT_SIZE], message[TOKENS_MESSAGE_SIZE];
     if (right == TOKEN_RIGHT_COUNT)
         return usage_error(arguments, "a right is read, write or admin");
-    int error = tokens_add(path, name, right, time(NULL), token, message);
+    char *builders;
+    int exit_code = read_builders(arguments, &builders);
+    if (exit_code)
+        return exit_code;
+    int error = tokens_add(path, name, right, builders, time(NULL), token, message);
+    free(builders);
     if (error)
         return tell(error, message);
     puts(token);
@@ -53,6 +73,30 @@ static int revoke(const struct arguments *arguments, const char *path, const cha
     return 0;
 }
 
+static void print_builders(struct json_writer *json, const char *builders)
+{
+    char pattern[TOKENS_PATTERN_MAX + 1];
+    json_name(json, "builders");
+    if (!builders) {
+        json_none(json);
+        return;
+    }
+    json_begin_array(json);
+    while ((builders = tokens_pattern(builders, pattern)))
+        json_text(json, pattern);
+    json_end_array(json);
+}
+
+/* The patterns as people read them. */
+static void show_builders(const char *builders, char *out, size_t size)
+{
+    char pattern[TOKENS_PATTERN_MAX + 1];
+    size_t len = 0;
+    *out = '\0';
+    while ((builders = tokens_pattern(builders, pattern)) && len < size)
+        len += (size_t)snprintf(out + len, size - len, "%s%s", len ? ", " : "", pattern);
+}
+
 static void print_json(const struct tokens *tokens)
 {
     struct json_writer json;
@@ -63,6 +107,7 @@ static void print_json(const struct tokens *tokens)
         json_member_text(&json, "name", tokens->list[i].name);
         json_member_text(&json, "right", tokens_right_word(tokens->list[i].right));
         json_member_number(&json, "created_at", tokens->list[i].created_at);
+        print_builders(&json, tokens->list[i].builders);
         json_end_object(&json);
     }
     json_end_array(&json);
@@ -75,12 +120,15 @@ static void print_table(const struct tokens *tokens, bool is_coloured)
     table_column(table, "NAME", TABLE_NAME);
     table_column(table, "RIGHT", TABLE_LEFT);
     table_column(table, "CREATED", TABLE_LEFT);
+    table_column(table, "BUILDERS", TABLE_LEFT);
     for (size_t i = 0; i < tokens->count; i++) {
-        char time[TEXT_SHORT_SIZE];
+        char time[TEXT_SHORT_SIZE], builders[1024];
+        show_builders(tokens->list[i].builders, builders, sizeof(builders));
         table_row(table);
         table_cell(table, tokens->list[i].name, NULL);
         table_cell(table, tokens_right_word(tokens->list[i].right), NULL);
         table_cell(table, text_time(tokens->list[i].created_at, time), NULL);
+        table_cell(table, *builders ? builders : "all", NULL);
     }
     table_print(table);
     table_free(table);
@@ -118,10 +166,12 @@ static int cmd_token(const struct arguments *arguments)
 static const struct command_option options[] = {
     {"tokens", 't', OPTION_VALUE, "FILE", "the file that `daybook serve --tokens` is given"},
     {"right", 'r', OPTION_VALUE, "RIGHT", "of add: read (the default), write or admin"},
+    {"builder", 'b', OPTION_LIST, "PATTERN",
+     "of add: limit it to builders like \"nightly-*\" (several)"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"add NAME --tokens FILE [--right RIGHT]",
+static const char *const usage[] = {"add NAME --tokens FILE [--right RIGHT] [--builder PATTERN]...",
                                     "list --tokens FILE [--json]", "revoke NAME --tokens FILE",
                                     NULL};
 

@@ -133,6 +133,9 @@ bool access_check(struct exchange *exchange, struct head_refusal *out_refusal)
         return false;
     if (caller.token)
         strcpy(exchange->scope, caller.token->name);
+    if (caller.token && caller.token->builders &&
+        !(exchange->builders = strdup(caller.token->builders)))
+        return refuse(out_refusal, 503, "out of memory");
     if (caller.session) {
         exchange->session_ends_ms = caller.session->ends_ms;
         memcpy(exchange->session_hash, caller.session->hash, sizeof(exchange->session_hash));

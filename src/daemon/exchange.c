@@ -7,6 +7,7 @@
 #include "exchange.h"
 
 #include "access.h"
+#include "bounds.h"
 #include "connection.h"
 #include "head.h"
 #include "included.h"
@@ -41,6 +42,8 @@ static void end(struct exchange *exchange, int http_status)
     dbk_build_free(exchange->build);
     included_free(exchange->included);
     value_free(exchange->value);
+    free(exchange->builders);
+    free(exchange->bounds);
     free(exchange);
 }
 
@@ -250,6 +253,10 @@ static void choose_build(struct exchange *exchange)
 
 void exchange_run(struct exchange *exchange)
 {
+    if (exchange->builders && !exchange->is_within) {
+        bounds_check(exchange);
+        return;
+    }
     if (exchange->choice != EXCHANGE_BY_NUMBER) {
         choose_build(exchange);
         return;

@@ -10,6 +10,7 @@
 #include "query.h"
 #include "server.h"
 
+struct bounds;
 struct included;
 struct route;
 struct value;
@@ -38,6 +39,10 @@ struct exchange {
 
     int64_t begun_ms;
     const char *peer; /* the client's address in text; "": over a Unix socket */
+
+    char *builders;        /* patterns of those that the token is limited to; NULL: all */
+    bool is_within;        /* it stays within them */
+    struct bounds *bounds; /* of a list or a stream of such a token */
 
     int64_t session_ends_ms; /* of whoever has signed in; 0: by something else than a session */
     unsigned char session_hash[TOKENS_HASH_SIZE];

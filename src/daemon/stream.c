@@ -7,6 +7,7 @@
  */
 #include "stream.h"
 
+#include "bounds.h"
 #include "connection.h"
 #include "feed.h"
 #include "reply.h"
@@ -30,6 +31,7 @@ struct stream {
     struct evbuffer *out;
     int64_t sent_ms; /* when it was sent something */
     bool is_ending;
+    bool must_end; /* as soon as what was given is on its way */
 };
 
 static void pump(struct stream *stream);
@@ -62,6 +64,8 @@ static void flush(struct stream *stream)
 static bool is_wanted(const struct stream *stream, const struct notice *notice, FILE *file)
 {
     const struct query *query = &stream->exchange->query;
+    if (!bounds_have(stream->exchange->bounds, notice->builderid))
+        return false;
     if (!query->count)
         return notice_matches(notice, "*/*/*", file) || notice_matches(notice, "*/*/*/*/*", file);
     for (size_t i = 0; i < query->count; i++)
@@ -70,10 +74,21 @@ static bool is_wanted(const struct stream *stream, const struct notice *notice, 
     return false;
 }
 
+/* Whether a limited token may be for a builder that was not there when the stream began. Its client comes again,
+ * behind the last event that it was given, and is looked at anew. */
+static bool is_to_look_again(const struct stream *stream, const struct notice *notice)
+{
+    const struct bounds *bounds = stream->exchange->bounds;
+    return bounds && notice->kind != NOTICE_NONE && notice->builderid > bounds->newest_id;
+}
+
 static void give(struct stream *stream, const struct notice *notice)
 {
     char *key = NULL;
     size_t size;
+    stream->must_end = is_to_look_again(stream, notice);
+    if (stream->must_end)
+        return;
     stream->position = notice->position;
     if (notice->kind == NOTICE_NONE)
         return;
@@ -108,10 +123,12 @@ static void end(struct stream *stream)
 static void give_batch(struct stream *stream, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        if (is_held_up(stream))
+        if (is_held_up(stream) || stream->must_end)
             return;
         give(stream, &batch->notices[i]);
     }
+    if (stream->must_end)
+        return;
     stream->position = batch->position;
     /* What the feed had when this was read for is in the log, or nowhere. */
     if (!batch->is_full && stream->position < stream->known)
@@ -147,9 +164,14 @@ static void pump(struct stream *stream)
     else if (stream->position > feed->position)
         tell_reload(
             stream); /* it comes from another database, or from this one before it was restored */
-    while (!is_held_up(stream) && stream->position >= feed->base &&
+    while (!is_held_up(stream) && !stream->must_end && stream->position >= feed->base &&
            (notice = feed_after(feed, stream->position)))
         give(stream, notice);
+    if (stream->must_end) {
+        flush(stream);
+        end(stream);
+        return;
+    }
     bool is_behind = stream->position < feed->base;
     if (!is_held_up(stream) && !is_behind)
         stream->position = feed->position;

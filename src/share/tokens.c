@@ -1,11 +1,14 @@
 /*
- * Tokens: see tokens.h. A line is NAME RIGHT CREATED-AT HASH. Who changes the file holds a lock on it, writes
+ * Tokens: see tokens.h. A line is NAME RIGHT CREATED-AT HASH [PATTERN,...], where patterns have %XX for what would
+ * end them. Who changes the file holds a lock on it, writes
  * another one beside it and puts that in its place, so that a reader always sees one of the two whole.
  */
 #include "tokens.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -19,7 +22,7 @@
 
 #define PREFIX "dbk_"
 #define RANDOM_SIZE 32 /* 256 bits */
-#define LINE_SIZE 256
+#define RESERVED " ,%\t\r\n\f\v"
 
 static const char *const words[TOKEN_RIGHT_COUNT] = {"read", "write", "admin"};
 
@@ -73,9 +76,18 @@ static bool read_line(const char *line, struct token *out)
 {
     char name[TOKENS_NAME_MAX + 1], right[8], hex[2 * TOKENS_HASH_SIZE + 1];
     int end = 0;
+    *out = (struct token){.builders = NULL};
     if (sscanf(line, "%64s %7s %" SCNd64 " %64s %n", name, right, &out->created_at, hex, &end) !=
             4 ||
-        line[end] || !tokens_is_name(name))
+        !tokens_is_name(name))
+        return false;
+    const char *rest = line + end;
+    size_t len = strcspn(rest, " \n");
+    if (rest[len] && strcmp(rest + len, "\n") != 0)
+        return false;
+    if (len && line[end - 1] != ' ')
+        return false;
+    if (len && !(out->builders = strndup(rest, len)))
         return false;
     strcpy(out->name, name);
     out->right = tokens_right(right);
@@ -84,17 +96,21 @@ static bool read_line(const char *line, struct token *out)
 
 static int read_all(FILE *file, struct tokens *tokens)
 {
-    char line[LINE_SIZE];
-    while (fgets(line, sizeof(line), file)) {
+    char *line = NULL;
+    size_t size = 0;
+    int error = 0;
+    while (!error && getline(&line, &size, file) >= 0) {
         struct token *list = realloc(tokens->list, (tokens->count + 1) * sizeof(*list));
-        if (!list)
-            return ENOMEM;
+        if (!list) {
+            error = ENOMEM;
+            break;
+        }
         tokens->list = list;
-        if (!read_line(line, &list[tokens->count]))
-            return EBADMSG;
-        tokens->count++;
+        if (!read_line(line, &list[tokens->count++]))
+            error = EBADMSG;
     }
-    return ferror(file) ? EIO : 0;
+    free(line);
+    return error ? error : ferror(file) ? EIO : 0;
 }
 
 /* Reads from a descriptor, which it closes. */
@@ -129,6 +145,8 @@ int tokens_load(const char *path, struct tokens *out_tokens, char out_message[TO
 
 void tokens_fini(struct tokens *tokens)
 {
+    for (size_t i = 0; i < tokens->count; i++)
+        free(tokens->list[i].builders);
     free(tokens->list);
     *tokens = (struct tokens){NULL, 0};
 }
@@ -159,7 +177,7 @@ static bool put_all(FILE *file, const struct tokens *tokens)
         fprintf(file, "%s %s %" PRId64 " ", token->name, words[token->right], token->created_at);
         for (size_t k = 0; k < TOKENS_HASH_SIZE; k++)
             fprintf(file, "%02x", token->hash[k]);
-        fputc('\n', file);
+        fprintf(file, "%s%s\n", token->builders ? " " : "", token->builders ? token->builders : "");
     }
     return !fflush(file) && !fsync(fileno(file));
 }
@@ -221,14 +239,17 @@ static int append(const char *path, struct tokens *tokens, const struct token *t
     if (!list)
         return fail(out_message, ENOMEM, "", path);
     tokens->list = list;
-    list[tokens->count++] = *token;
+    list[tokens->count] = *token;
+    if (token->builders && !(list[tokens->count].builders = strdup(token->builders)))
+        return fail(out_message, ENOMEM, "", path);
+    tokens->count++;
     return save(path, tokens, out_message);
 }
 
-int tokens_add(const char *path, const char *name, enum token_right right, int64_t now,
-               char out_text[TOKENS_TEXT_SIZE], char out_message[TOKENS_MESSAGE_SIZE])
+int tokens_add(const char *path, const char *name, enum token_right right, const char *builders,
+               int64_t now, char out_text[TOKENS_TEXT_SIZE], char out_message[TOKENS_MESSAGE_SIZE])
 {
-    struct token token = {.right = right, .created_at = now};
+    struct token token = {.right = right, .created_at = now, .builders = (char *)builders};
     struct tokens tokens = {NULL, 0};
     if (!tokens_is_name(name))
         return fail(out_message, EINVAL, "a name has 1 to 64 of A-Z a-z 0-9 . _ -", path);
@@ -262,6 +283,7 @@ int tokens_revoke(const char *path, const char *name, char out_message[TOKENS_ME
     }
     if (token) {
         size_t index = (size_t)(token - tokens.list);
+        free(token->builders);
         memmove(token, token + 1, (--tokens.count - index) * sizeof(*token));
         error = save(path, &tokens, out_message);
     }
@@ -284,4 +306,57 @@ const struct token *tokens_find(const struct tokens *tokens, const char *text)
 {
     unsigned char hash[TOKENS_HASH_SIZE];
     return tokens_hash(text, hash) ? tokens_find_hash(tokens, hash) : NULL;
+}
+
+char *tokens_join(char *builders, const char *pattern)
+{
+    size_t before = builders ? strlen(builders) : 0, count = builders != NULL;
+    for (size_t i = 0; i < before; i++)
+        count += builders[i] == ',';
+    char *joined = NULL;
+    if (!*pattern || strlen(pattern) > TOKENS_PATTERN_MAX || count == TOKENS_PATTERNS_MAX)
+        errno = EINVAL;
+    else
+        joined = malloc(before + 1 + 3 * strlen(pattern) + 1);
+    if (joined) {
+        char *out = joined + sprintf(joined, "%s%s", builders ? builders : "", builders ? "," : "");
+        for (; *pattern; pattern++)
+            if (strchr(RESERVED, *pattern))
+                out += sprintf(out, "%%%02X", (unsigned char)*pattern);
+            else
+                *out++ = *pattern;
+        *out = '\0';
+    }
+    free(builders);
+    return joined;
+}
+
+const char *tokens_pattern(const char *builders, char out_pattern[TOKENS_PATTERN_MAX + 1])
+{
+    size_t len = 0;
+    if (!builders || !*builders)
+        return NULL;
+    while (*builders && *builders != ',') {
+        unsigned byte = (unsigned char)*builders;
+        bool is_escape = byte == '%' && isxdigit((unsigned char)builders[1]) &&
+                         isxdigit((unsigned char)builders[2]);
+        if (is_escape)
+            sscanf(builders + 1, "%2x", &byte);
+        builders += is_escape ? 3 : 1;
+        if (len < TOKENS_PATTERN_MAX)
+            out_pattern[len++] = (char)byte;
+    }
+    out_pattern[len] = '\0';
+    return builders + (*builders == ',');
+}
+
+bool tokens_has_builder(const char *builders, const char *name)
+{
+    char pattern[TOKENS_PATTERN_MAX + 1];
+    if (!builders)
+        return true;
+    while ((builders = tokens_pattern(builders, pattern)))
+        if (!fnmatch(pattern, name, 0))
+            return true;
+    return false;
 }
