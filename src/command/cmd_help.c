@@ -2,6 +2,7 @@
  * `daybook help [SUBCOMMAND]`.
  */
 #include "help.h"
+#include "manual.h"
 #include "options.h"
 
 static int cmd_help(const struct arguments *arguments)
@@ -11,9 +12,17 @@ static int cmd_help(const struct arguments *arguments)
         command = subcommand_find(arguments->operands[0]);
     if (!command)
         return subcommand_unknown(arguments->operands[0]);
-    help_print(command);
+    if (arguments_has(arguments, "man"))
+        manual_print(command);
+    else
+        help_print(command);
     return 0;
 }
+
+static const struct command_option options[] = {
+    {"man", 0, OPTION_FLAG, NULL, "as a man page: `daybook help --man serve | man -l -`"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
 
 static const char *const usage[] = {"[SUBCOMMAND]", NULL};
 
@@ -21,6 +30,7 @@ const struct subcommand subcommand_help = {
     .name = "help",
     .summary = "say how daybook or one of its subcommands is used",
     .usage = usage,
+    .options = options,
     .operand_max = 1,
     .run = cmd_help,
 };

@@ -2,6 +2,7 @@
  * `daybook serve`: answers over HTTP until it is told to stop. What it answers stands in src/daemon.
  */
 #include "../daemon/serve.h"
+#include "config_file.h"
 #include "message.h"
 #include "options.h"
 #include "store_open.h"
@@ -26,48 +27,64 @@ static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
     return 0;
 }
 
-static int cmd_serve(const struct arguments *arguments)
+static int serve(const struct arguments *arguments)
 {
     const char *access = arguments_value(arguments, "access");
-    struct serve_options serve = {.listen = arguments_value(arguments, "listen"),
-                                  .tokens = arguments_value(arguments, "tokens"),
-                                  .tls_cert = arguments_value(arguments, "tls-cert"),
-                                  .tls_key = arguments_value(arguments, "tls-key"),
-                                  .is_public = access && !strcmp(access, "public-read"),
-                                  .is_read_only = arguments_has(arguments, "read-only")};
+    struct serve_options set = {.listen = arguments_value(arguments, "listen"),
+                                .tokens = arguments_value(arguments, "tokens"),
+                                .tls_cert = arguments_value(arguments, "tls-cert"),
+                                .tls_key = arguments_value(arguments, "tls-key"),
+                                .is_public = access && !strcmp(access, "public-read"),
+                                .is_read_only = arguments_has(arguments, "read-only")};
     struct dbk_options store_options = DBK_OPTIONS_INIT;
     int64_t rate, queue_max;
     char message[SERVE_MESSAGE_SIZE];
     struct dbk_store *store;
-    if (arguments_mode(arguments, &serve.socket_mode) ||
-        arguments_duration(arguments, "session", SESSION_S, 1, 365 * 86400, &serve.session_s) ||
+    if (arguments_mode(arguments, &set.socket_mode) ||
+        arguments_duration(arguments, "session", SESSION_S, 1, 365 * 86400, &set.session_s) ||
         arguments_number(arguments, "rate", RATE_MAX, 0, 1000000, &rate) ||
         arguments_number(arguments, "queue", QUEUE_MAX, 1, 1000000, &queue_max))
         return EXIT_USAGE;
-    if (access && strcmp(access, "token") != 0 && !serve.is_public)
+    if (access && strcmp(access, "token") != 0 && !set.is_public)
         return usage_error(arguments, "--access is token or public-read, not \"%s\"",
                            message_word(access));
-    if (serve.tls_key && !serve.tls_cert)
+    if (set.tls_key && !set.tls_cert)
         return usage_error(arguments, "--tls-key needs --tls-cert");
     store_options.queue_max = (int)queue_max;
-    serve.rate = (int)rate;
-    serve.is_rate_for_others = !arguments_has(arguments, "rate");
+    set.rate = (int)rate;
+    set.is_rate_for_others = !arguments_has(arguments, "rate");
     int exit_code = store_open_with(arguments, STORE_EXISTING, &store_options, &store);
     if (exit_code)
         return exit_code;
-    int status = serve_run(store, &serve, message);
+    int status = serve_run(store, &set, message);
     if (status)
         message_print("%s", message);
     dbk_close_wait(store);
     return dbk_status_exit_code(status);
 }
 
+static int cmd_serve(const struct arguments *arguments)
+{
+    const char *path = arguments_value(arguments, "config");
+    struct arguments all;
+    struct config_file file;
+    if (!path)
+        return serve(arguments);
+    int exit_code = config_file_read(path, arguments, &file, &all);
+    if (!exit_code)
+        exit_code = serve(&all);
+    config_file_fini(&file);
+    return exit_code;
+}
+
 static const struct command_option options[] = {
+    {"config", 'c', OPTION_VALUE, "FILE", "read settings from a file"},
     {"listen", 'l', OPTION_VALUE, "PLACE",
      "ADDRESS:PORT or unix:PATH (else 127.0.0.1:8011 or the next free port)"},
     {"socket-mode", 0, OPTION_VALUE, "MODE", "who may connect to the socket at PATH (0660)"},
     {"tokens", 't', OPTION_VALUE, "FILE", "let in whoever has one of these (see `daybook token`)"},
-    {"access", 0, OPTION_VALUE, "WHO", "token (the default) or public-read: everybody may read"},
+    {"access", 0, OPTION_VALUE, "WHO",
+     "who may read: token (the default), or public-read for everybody"},
     {"session", 0, OPTION_VALUE, "DURATION", "how long a sign-in on the page lasts (7d)"},
     {"rate", 0, OPTION_VALUE, "N",
      "requests a second that one client may make (100, none on this machine; 0: any)"},
@@ -90,7 +107,14 @@ const struct subcommand subcommand_serve = {
         "SIGTERM. A browser finds a page at /. Without --tokens programs on this machine alone\n"
         "can ask, and all of them may. With it every request for records needs a token, and it "
         "may\n"
-        "listen elsewhere: in clear text, unless it is given a certificate.",
+        "listen elsewhere: in clear text, unless it is given a certificate.\n"
+        "\n"
+        "A file of settings has lines `NAME = VALUE`, where NAME is one of the options without\n"
+        "its dashes, also db; yes or no stands for an option that takes no value. Lines that\n"
+        "begin with # say something to people. What the command line says counts more.\n"
+        "\n"
+        "SIGHUP reads the tokens and the certificate again. SIGTERM ends it, after the answers\n"
+        "that are under way.",
     .options = options,
     .common = COMMON_DB,
     .operand_max = 0,

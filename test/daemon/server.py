@@ -36,8 +36,9 @@ class Daemon:
     """A running `daybook serve`."""
 
     def __init__(self, db, *words, tls=None):
+        """db: None: the words say which."""
         self.tls = tls
-        self.process = subprocess.Popen([PROGRAM, "serve", "--db", db, *words], env=environment(),
+        self.process = subprocess.Popen([PROGRAM, "serve", *(("--db", db) if db else ()), *words], env=environment(),
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         stdin=subprocess.DEVNULL, text=True)
         self.greeting = self.process.stdout.readline()

@@ -80,6 +80,7 @@ class Install(unittest.TestCase):
             f"{lib}/libdaybook.so.0",
             f"{lib}/libdaybook.so.0.1.0",
             f"{lib}/pkgconfig/daybook.pc",
+            "share/man/man8/daybook-serve.8",
         ]))
         self.assertTrue(os.path.islink(f"{self.libdir}/libdaybook.so"))
         self.assertTrue(os.access(f"{self.prefix}/bin/daybook", os.X_OK))

@@ -1,0 +1,12 @@
+/*
+ * Man pages, made from the tables that make the help.
+ */
+#ifndef MANUAL_H
+#define MANUAL_H
+
+#include "command.h"
+
+/* Prints a subcommand's man page to stdout, in the man macros of roff. */
+void manual_print(const struct subcommand *command);
+
+#endif
