@@ -1,6 +1,6 @@
 /*
  * Builders with their last builds: see builder_list.h. One list of builders, and one bounded list
- * of builds for each: their number is bounded by the spec's limit, and none waits for another.
+ * of builds for each: their number is bounded by the list's limit, and none waits for another.
  */
 #include "builder_list.h"
 
@@ -55,32 +55,33 @@ static void take_builds(void *user, const struct dbk_error *error,
     waiting_note(entry->list->waiting, error);
 }
 
-static int read_builds(struct dbk_store *store, struct builder_list *list, struct waiting *waiting)
+static int read_builds(struct archive *archive, struct builder_list *list, struct waiting *waiting)
 {
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    if (dbk_spec_order(spec, "-number") || dbk_spec_limit(spec, LAST_BUILDS_MAX))
-        memory_need(NULL);
+    struct selection *selection = selection_new();
+    selection_order(selection, "-number");
+    selection_limit(selection, LAST_BUILDS_MAX);
     for (size_t i = 0; i < list->page.count; i++) {
         struct builder_entry *entry = &list->entries[i];
-        waiting_add(waiting, dbk_get_builds(store, entry->builder.id, DBK_NONE, DBK_NONE, DBK_NONE,
-                                            spec, &waiting->call, take_builds, entry));
+        waiting_add(waiting, archive_get_builds(archive, entry->builder.id, DBK_NONE, selection,
+                                                &waiting->call, take_builds, entry));
         if (waiting->pending_count >= OUTSTANDING_MAX && waiting_wait(waiting) != DBK_OK)
             break;
     }
-    dbk_spec_free(spec);
+    selection_free(selection);
     return waiting_finish(waiting);
 }
 
-int builder_list_read(struct dbk_store *store, const struct dbk_spec *spec,
+int builder_list_read(struct archive *archive, const struct selection *selection,
                       struct builder_list *out_list)
 {
     struct waiting waiting;
-    waiting_init(&waiting, store);
+    waiting_init(&waiting, archive);
     *out_list = (struct builder_list){.waiting = &waiting};
-    waiting_add(&waiting, dbk_get_builders(store, spec, &waiting.call, take_builders, out_list));
+    waiting_add(&waiting,
+                archive_get_builders(archive, selection, &waiting.call, take_builders, out_list));
     int exit_code = waiting_finish(&waiting);
     if (!exit_code)
-        exit_code = read_builds(store, out_list, &waiting);
+        exit_code = read_builds(archive, out_list, &waiting);
     out_list->waiting = NULL;
     return exit_code;
 }

@@ -4,6 +4,7 @@
 #ifndef BUILDER_LIST_H
 #define BUILDER_LIST_H
 
+#include "archive.h"
 #include "command.h"
 #include "../share/json_writer.h"
 
@@ -27,10 +28,10 @@ struct builder_list {
 };
 
 /*
- * Reads the builders that a spec asks for, then the last builds of all of them at once.
+ * Reads the builders that a selection asks for, then the last builds of all of them at once.
  * Result: 0, or an exit code after a message; builder_list_fini() either way.
  */
-int builder_list_read(struct dbk_store *store, const struct dbk_spec *spec,
+int builder_list_read(struct archive *archive, const struct selection *selection,
                       struct builder_list *out_list);
 void builder_list_fini(struct builder_list *list);
 

@@ -60,22 +60,21 @@ static void take_names(void *user, const struct dbk_error *error,
     waiting_note(&read->waiting, error);
 }
 
-int builder_names_read(struct builder_names *names, struct dbk_store *store)
+int builder_names_read(struct builder_names *names, struct archive *archive)
 {
     struct names_read read = {.names = names};
-    waiting_init(&read.waiting, store);
+    waiting_init(&read.waiting, archive);
     if (names->count)
         names->names = memory_need(calloc(names->count, sizeof(*names->names)));
     for (size_t begin = 0; begin < names->count; begin += FILTER_VALUES_MAX) {
         size_t count = names->count - begin;
         if (count > FILTER_VALUES_MAX)
             count = FILTER_VALUES_MAX;
-        struct dbk_spec *spec = memory_need(dbk_spec_new());
-        if (dbk_spec_filter_int(spec, "id", DBK_IN, names->ids + begin, count))
-            memory_need(NULL);
-        waiting_add(&read.waiting,
-                    dbk_get_builders(store, spec, &read.waiting.call, take_names, &read));
-        dbk_spec_free(spec);
+        struct selection *selection = selection_new();
+        selection_any(selection, "id", names->ids + begin, count);
+        waiting_add(&read.waiting, archive_get_builders(archive, selection, &read.waiting.call,
+                                                        take_names, &read));
+        selection_free(selection);
     }
     return waiting_finish(&read.waiting);
 }

@@ -6,6 +6,8 @@
 
 #include "text.h"
 
+#include "archive.h"
+
 #include <daybook.h>
 
 struct builder_names {
@@ -17,7 +19,7 @@ struct builder_names {
 /* Takes note of the builders whose names will be wanted, then reads them. Result: 0, or an exit
  * code after a message. */
 void builder_names_want(struct builder_names *names, int64_t builderid);
-int builder_names_read(struct builder_names *names, struct dbk_store *store);
+int builder_names_read(struct builder_names *names, struct archive *archive);
 
 /* Gives a name; of a builder that is not there its id in decimal, which is kept in out. */
 #define BUILDER_NAME_SIZE TEXT_SHORT_SIZE

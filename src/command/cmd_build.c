@@ -20,7 +20,7 @@
  * turn. */
 struct build_view {
     struct waiting waiting;
-    struct dbk_store *store;
+    struct archive *archive;
     const struct named_build *named;
     const struct dbk_build *build;
     struct json_writer *json;
@@ -240,8 +240,8 @@ static int find_buildset(struct build_view *view)
     struct waiting *waiting = &view->waiting;
     if (view->build->buildrequestid == DBK_NONE)
         return 0;
-    waiting_add(waiting, dbk_get_buildrequest(view->store, view->build->buildrequestid,
-                                              &waiting->call, take_request, view));
+    waiting_add(waiting, archive_get_buildrequest(view->archive, view->build->buildrequestid,
+                                                  &waiting->call, take_request, view));
     return waiting_finish(waiting);
 }
 
@@ -251,8 +251,8 @@ static int show_parents(struct build_view *view)
 {
     struct waiting *waiting = &view->waiting;
     if (view->build->workerid != DBK_NONE)
-        waiting_add(waiting, dbk_get_worker(view->store, view->build->workerid, &waiting->call,
-                                            show_worker, view));
+        waiting_add(waiting, archive_get_worker(view->archive, view->build->workerid,
+                                                &waiting->call, show_worker, view));
     else if (view->json)
         json_member_text(view->json, "worker", NULL);
     int exit_code = waiting_finish(waiting);
@@ -269,13 +269,13 @@ static int show_parents(struct build_view *view)
         }
         return 0;
     }
-    waiting_add(waiting, dbk_get_buildset(view->store, view->buildsetid, &waiting->call,
-                                          show_buildset, view));
+    waiting_add(waiting, archive_get_buildset(view->archive, view->buildsetid, &waiting->call,
+                                              show_buildset, view));
     exit_code = waiting_finish(waiting);
     if (exit_code)
         return exit_code;
-    waiting_add(waiting, dbk_get_sourcestamps(view->store, view->buildsetid, NULL, &waiting->call,
-                                              show_sourcestamps, view));
+    waiting_add(waiting, archive_get_sourcestamps(view->archive, view->buildsetid, &waiting->call,
+                                                  show_sourcestamps, view));
     return waiting_finish(waiting);
 }
 
@@ -283,32 +283,32 @@ static int show_parts(struct build_view *view)
 {
     struct waiting *waiting = &view->waiting;
     int64_t id = view->build->id;
-    struct dbk_store *store = view->store;
-    waiting_add(waiting,
-                dbk_get_build_properties(store, id, NULL, &waiting->call, show_properties, view));
+    struct archive *archive = view->archive;
+    waiting_add(waiting, archive_get_build_properties(archive, id, NULL, &waiting->call,
+                                                      show_properties, view));
     int exit_code = waiting_finish(waiting);
     if (exit_code)
         return exit_code;
-    waiting_add(waiting, dbk_get_steps(store, id, NULL, &waiting->call, show_steps, view));
+    waiting_add(waiting, archive_get_steps(archive, id, NULL, &waiting->call, show_steps, view));
     exit_code = waiting_finish(waiting);
     if (exit_code)
         return exit_code;
-    waiting_add(waiting, dbk_get_all_build_data_no_values(store, id, NULL, NULL, &waiting->call,
-                                                          show_data, view));
+    waiting_add(waiting, archive_get_all_build_data_no_values(archive, id, NULL, &waiting->call,
+                                                              show_data, view));
     return waiting_finish(waiting);
 }
 
-static int show_build(const struct arguments *arguments, struct dbk_store *store,
+static int show_build(const struct arguments *arguments, struct archive *archive,
                       const struct named_build *named)
 {
     struct json_writer json;
-    struct build_view view = {.store = store,
+    struct build_view view = {.archive = archive,
                               .named = named,
                               .build = named->build,
                               .json = arguments->is_json ? &json : NULL,
                               .is_coloured = arguments->is_coloured,
                               .buildsetid = DBK_NONE};
-    waiting_init(&view.waiting, store);
+    waiting_init(&view.waiting, archive);
     if (view.json) {
         json_init(&json, stdout);
         json_begin_object(&json);
@@ -328,16 +328,16 @@ static int show_build(const struct arguments *arguments, struct dbk_store *store
 
 static int cmd_build(const struct arguments *arguments)
 {
-    struct dbk_store *store;
+    struct archive archive;
     struct named_build build = {0};
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    int exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_build(store, arguments->operands[0], &build);
+    exit_code = name_find_build(&archive, arguments->operands[0], &build);
     if (!exit_code)
-        exit_code = show_build(arguments, store, &build);
+        exit_code = show_build(arguments, &archive, &build);
     named_build_fini(&build);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }
 

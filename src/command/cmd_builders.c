@@ -8,19 +8,19 @@
 
 static int cmd_builders(const struct arguments *arguments)
 {
-    struct dbk_spec *spec;
-    struct dbk_store *store;
+    struct selection *selection;
+    struct archive archive;
     struct builder_list list;
-    int exit_code = listing_spec(arguments, "name", 100, &spec);
+    int exit_code = listing_spec(arguments, "name", 100, &selection);
     if (exit_code)
         return exit_code;
-    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code) {
-        dbk_spec_free(spec);
+        selection_free(selection);
         return exit_code;
     }
-    exit_code = builder_list_read(store, spec, &list);
-    dbk_spec_free(spec);
+    exit_code = builder_list_read(&archive, selection, &list);
+    selection_free(selection);
     if (!exit_code && arguments->is_json) {
         struct json_writer json;
         listing_json_begin(arguments, "builders", &json);
@@ -31,7 +31,7 @@ static int cmd_builders(const struct arguments *arguments)
         listing_footer(arguments, &list.page, "builders");
     }
     builder_list_fini(&list);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }
 

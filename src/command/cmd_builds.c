@@ -44,7 +44,7 @@ static int read_results(const struct arguments *arguments, const char *text, int
 }
 
 /* Adds the filter that --results and --failed ask for. */
-static int add_results(const struct arguments *arguments, struct dbk_spec *spec)
+static int add_results(const struct arguments *arguments, struct selection *selection)
 {
     int64_t results[RESULTS_MAX + 2];
     size_t count = 0;
@@ -55,8 +55,8 @@ static int add_results(const struct arguments *arguments, struct dbk_spec *spec)
         results[count++] = DBK_FAILURE;
         results[count++] = DBK_EXCEPTION;
     }
-    if (count && dbk_spec_filter_int(spec, "results", DBK_IN, results, count))
-        memory_need(NULL);
+    if (count)
+        selection_any(selection, "results", results, count);
     return 0;
 }
 
@@ -124,25 +124,26 @@ static void print_page(const struct arguments *arguments, const struct build_pag
 }
 
 /* Lists the builds of a builder, or of all (DBK_NONE). */
-static int list_builds(const struct arguments *arguments, struct dbk_store *store,
+static int list_builds(const struct arguments *arguments, struct archive *archive,
                        int64_t builderid)
 {
     struct build_page kept = {.builds = NULL};
-    struct dbk_spec *spec;
-    int exit_code = listing_spec(arguments, builderid == DBK_NONE ? "-id" : "-number", 20, &spec);
+    struct selection *selection;
+    int exit_code =
+        listing_spec(arguments, builderid == DBK_NONE ? "-id" : "-number", 20, &selection);
     if (exit_code)
         return exit_code;
-    exit_code = add_results(arguments, spec);
+    exit_code = add_results(arguments, selection);
     if (!exit_code) {
         int64_t complete = arguments_has(arguments, "running") ? 0 : DBK_NONE;
-        waiting_init(&kept.waiting, store);
-        waiting_add(&kept.waiting, dbk_get_builds(store, builderid, DBK_NONE, DBK_NONE, complete,
-                                                  spec, &kept.waiting.call, take_builds, &kept));
+        waiting_init(&kept.waiting, archive);
+        waiting_add(&kept.waiting, archive_get_builds(archive, builderid, complete, selection,
+                                                      &kept.waiting.call, take_builds, &kept));
         exit_code = waiting_finish(&kept.waiting);
     }
-    dbk_spec_free(spec);
+    selection_free(selection);
     if (!exit_code)
-        exit_code = builder_names_read(&kept.names, store);
+        exit_code = builder_names_read(&kept.names, archive);
     if (!exit_code)
         print_page(arguments, &kept);
     build_page_fini(&kept);
@@ -151,17 +152,17 @@ static int list_builds(const struct arguments *arguments, struct dbk_store *stor
 
 static int cmd_builds(const struct arguments *arguments)
 {
-    struct dbk_store *store;
+    struct archive archive;
     struct named_builder builder = {DBK_NONE, NULL};
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    int exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code)
         return exit_code;
     if (arguments->operand_count)
-        exit_code = name_find_builder(store, arguments->operands[0], &builder);
+        exit_code = name_find_builder(&archive, arguments->operands[0], &builder);
     if (!exit_code)
-        exit_code = list_builds(arguments, store, builder.id);
+        exit_code = list_builds(arguments, &archive, builder.id);
     named_builder_fini(&builder);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }
 

@@ -103,7 +103,7 @@ static int cmd_check(const struct arguments *arguments)
 {
     struct check check = {.arguments = arguments, .prints_all = arguments_has(arguments, "all")};
     struct dbk_store *store;
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    int exit_code = store_open_here(arguments, STORE_EXISTING, NULL, &store);
     if (exit_code)
         return exit_code;
     exit_code = run_check(&check, store);

@@ -50,20 +50,20 @@ static void print_list(void *user, const struct dbk_error *error,
     waiting_note(&listing->waiting, error);
 }
 
-static int list_data(const struct arguments *arguments, struct dbk_store *store,
+static int list_data(const struct arguments *arguments, struct archive *archive,
                      const struct named_build *build, char **operands)
 {
     struct data_listing listing = {.arguments = arguments};
-    struct dbk_spec *spec;
+    struct selection *selection;
     (void)operands;
-    int exit_code = listing_spec(arguments, "name", -1, &spec);
+    int exit_code = listing_spec(arguments, "name", -1, &selection);
     if (exit_code)
         return exit_code;
-    waiting_init(&listing.waiting, store);
+    waiting_init(&listing.waiting, archive);
     waiting_add(&listing.waiting,
-                dbk_get_all_build_data_no_values(store, build->build->id, NULL, spec,
-                                                 &listing.waiting.call, print_list, &listing));
-    dbk_spec_free(spec);
+                archive_get_all_build_data_no_values(archive, build->build->id, selection,
+                                                     &listing.waiting.call, print_list, &listing));
+    selection_free(selection);
     return waiting_finish(&listing.waiting);
 }
 
@@ -82,14 +82,14 @@ static void take_near(void *user, const struct dbk_error *error,
 }
 
 /* Says that a build has no value of that name. Result: DBK_NOT_FOUND's exit code. */
-static int tell_no_data(struct dbk_store *store, const struct named_build *build, const char *name)
+static int tell_no_data(struct archive *archive, const struct named_build *build, const char *name)
 {
     struct near_data near;
     nearest_init(&near.nearest, name, strlen(name));
-    waiting_init(&near.waiting, store);
+    waiting_init(&near.waiting, archive);
     waiting_add(&near.waiting,
-                dbk_get_all_build_data_no_values(store, build->build->id, NULL, NULL,
-                                                 &near.waiting.call, take_near, &near));
+                archive_get_all_build_data_no_values(archive, build->build->id, NULL,
+                                                     &near.waiting.call, take_near, &near));
     waiting_wait(&near.waiting);
     const char *a = nearest_get(&near.nearest, 0), *b = nearest_get(&near.nearest, 1);
     message_print("%s has no data \"%s\"%s%s%s%s", named_build_text(build), message_word(name),
@@ -141,7 +141,7 @@ static int write_piece(void *user, const char *bytes, size_t len, int64_t length
     return 0;
 }
 
-static int get_data(const struct arguments *arguments, struct dbk_store *store,
+static int get_data(const struct arguments *arguments, struct archive *archive,
                     const struct named_build *build, char **operands)
 {
     const char *path = arguments_value(arguments, "output");
@@ -152,11 +152,11 @@ static int get_data(const struct arguments *arguments, struct dbk_store *store,
     struct data_target target = {path && strcmp(path, "-") != 0 ? path : NULL, NULL};
     bool is_found = false;
     int exit_code =
-        data_read(store, build->build->id, operands[0], write_piece, &target, &is_found);
+        data_read(archive, build->build->id, operands[0], write_piece, &target, &is_found);
     if (target.file && target.path && fclose(target.file) && !exit_code)
         exit_code = file_failed("written", target.path);
     if (!exit_code && !is_found)
-        exit_code = tell_no_data(store, build, operands[0]);
+        exit_code = tell_no_data(archive, build, operands[0]);
     return exit_code;
 }
 
@@ -224,7 +224,7 @@ static int open_input(const char *path, struct data_input *out_input)
     return exit_code;
 }
 
-static int put_data(const struct arguments *arguments, struct dbk_store *store,
+static int put_data(const struct arguments *arguments, struct archive *archive,
                     const struct named_build *build, char **operands)
 {
     const char *source = arguments_value(arguments, "source");
@@ -233,26 +233,26 @@ static int put_data(const struct arguments *arguments, struct dbk_store *store,
     if (exit_code)
         return exit_code;
     struct waiting waiting;
-    waiting_init(&waiting, store);
-    waiting_add(&waiting,
-                dbk_set_build_data_from_fd(store, build->build->id, operands[0], input.fd,
-                                           input.offset, input.length, source ? source : "daybook",
-                                           &waiting.call, waiting_done, &waiting));
+    waiting_init(&waiting, archive);
+    waiting_add(&waiting, archive_set_build_data_from_fd(archive, build->build->id, operands[0],
+                                                         input.fd, input.offset, input.length,
+                                                         source ? source : "daybook", &waiting.call,
+                                                         waiting_done, &waiting));
     exit_code = waiting_finish(&waiting);
     close(input.fd);
     return exit_code;
 }
 
-static int remove_data(const struct arguments *arguments, struct dbk_store *store,
+static int remove_data(const struct arguments *arguments, struct archive *archive,
                        const struct named_build *build, char **operands)
 {
     struct waiting waiting;
     (void)arguments;
-    waiting_init(&waiting, store);
-    waiting_add(&waiting, dbk_delete_build_data(store, build->build->id, operands[0], &waiting.call,
-                                                waiting_done, &waiting));
+    waiting_init(&waiting, archive);
+    waiting_add(&waiting, archive_delete_build_data(archive, build->build->id, operands[0],
+                                                    &waiting.call, waiting_done, &waiting));
     if (waiting_wait(&waiting) == DBK_NOT_FOUND)
-        return tell_no_data(store, build, operands[0]);
+        return tell_no_data(archive, build, operands[0]);
     return waiting_finish(&waiting);
 }
 

@@ -84,8 +84,8 @@ static void print_events(void *user, const struct dbk_error *error,
 static int follow(const struct arguments *arguments, int64_t after)
 {
     const char *limit_text = arguments_value(arguments, "limit");
-    struct dbk_store *store;
-    struct dbk_spec *filters;
+    struct archive archive;
+    struct selection *filters;
     int64_t limit = -1;
     if ((!limit_text || strcmp(limit_text, "all") != 0) &&
         arguments_number(arguments, "limit", -1, 0, INT64_MAX, &limit))
@@ -93,37 +93,38 @@ static int follow(const struct arguments *arguments, int64_t after)
     int exit_code = listing_filters(arguments, &filters);
     if (exit_code)
         return exit_code;
-    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (!exit_code) {
-        exit_code = follower_run(arguments, store, after, filters, limit);
-        dbk_close_wait(store);
+        exit_code = follower_run(arguments, &archive, after, filters, limit);
+        archive_close_wait(&archive);
     }
-    dbk_spec_free(filters);
+    selection_free(filters);
     return exit_code;
 }
 
 static int cmd_events(const struct arguments *arguments)
 {
     struct events_listing listing = {.arguments = arguments};
-    struct dbk_store *store;
-    struct dbk_spec *spec;
+    struct archive archive;
+    struct selection *selection;
     int64_t after;
     if (arguments_number(arguments, "after", 0, 0, INT64_MAX, &after))
         return EXIT_USAGE;
     if (arguments_has(arguments, "follow"))
         return follow(arguments, after);
-    int exit_code = listing_spec(arguments, NULL, EVENTS_LIMIT, &spec);
+    int exit_code = listing_spec(arguments, NULL, EVENTS_LIMIT, &selection);
     if (exit_code)
         return exit_code;
-    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (!exit_code) {
-        waiting_init(&listing.waiting, store);
-        waiting_add(&listing.waiting, dbk_get_events(store, after, spec, &listing.waiting.call,
-                                                     print_events, &listing));
+        waiting_init(&listing.waiting, &archive);
+        waiting_add(&listing.waiting,
+                    archive_get_events(&archive, after, selection, &listing.waiting.call,
+                                       print_events, &listing));
         exit_code = waiting_finish(&listing.waiting);
-        dbk_close_wait(store);
+        archive_close_wait(&archive);
     }
-    dbk_spec_free(spec);
+    selection_free(selection);
     return exit_code;
 }
 

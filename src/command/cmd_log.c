@@ -81,13 +81,13 @@ static void take_recorded(void *user, const struct dbk_error *error,
     waiting_note(&list->waiting, error);
 }
 
-static int read_steps(struct dbk_store *store, int64_t buildid, struct log_steps *list)
+static int read_steps(struct archive *archive, int64_t buildid, struct log_steps *list)
 {
     const struct dbk_call *call = &list->waiting.call;
-    waiting_init(&list->waiting, store);
-    waiting_add(&list->waiting, dbk_get_steps(store, buildid, NULL, call, take_steps, list));
-    waiting_add(&list->waiting, dbk_get_all_build_data_no_values(store, buildid, NULL, NULL, call,
-                                                                 take_recorded, list));
+    waiting_init(&list->waiting, archive);
+    waiting_add(&list->waiting, archive_get_steps(archive, buildid, NULL, call, take_steps, list));
+    waiting_add(&list->waiting, archive_get_all_build_data_no_values(archive, buildid, NULL, call,
+                                                                     take_recorded, list));
     return waiting_finish(&list->waiting);
 }
 
@@ -190,7 +190,7 @@ static void print_header(struct log_output *output, const struct dbk_step *step)
 
 /* Prints the output of one step. The database is asked only for what it is known to have: a build may
  * have very many steps. */
-static int print_step(struct dbk_store *store, struct log_output *output,
+static int print_step(struct archive *archive, struct log_output *output,
                       const struct log_steps *list, const struct dbk_step *step, bool *out_is_found)
 {
     char *name = NULL;
@@ -203,7 +203,7 @@ static int print_step(struct dbk_store *store, struct log_output *output,
     if (is_recorded(list, name)) {
         log_filter_init(&output->filter, stdout, output->arguments->is_coloured);
         exit_code =
-            data_read(store, output->build->build->id, name, write_piece, output, out_is_found);
+            data_read(archive, output->build->build->id, name, write_piece, output, out_is_found);
         log_filter_finish(&output->filter);
     }
     if (output->has_headers && output->last_byte != '\n')
@@ -213,30 +213,30 @@ static int print_step(struct dbk_store *store, struct log_output *output,
 }
 
 /* Says that there is no output. Result: DBK_NOT_FOUND's exit code. */
-static int tell_no_output(const struct dbk_store *store, const struct named_build *build,
+static int tell_no_output(const struct archive *archive, const struct named_build *build,
                           const struct log_steps *list)
 {
     bool is_one = list->count == 1;
     message_print("no output is recorded of %s%s%s%s", named_build_text(build),
                   is_one ? ", step " : "", is_one ? message_word(list->steps[0]->name) : "",
-                  dbk_get_info(store)->is_own ? "" : " (Buildbot's own logs are not read)");
+                  archive_info(archive)->is_own ? "" : " (Buildbot's own logs are not read)");
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
 
 /* Prints the output of the steps. */
-static int print_steps(struct dbk_store *store, struct log_output *output,
+static int print_steps(struct archive *archive, struct log_output *output,
                        const struct log_steps *list)
 {
     bool is_any_found = false;
     output->has_headers = list->count > 1;
     for (size_t i = 0; list->recorded_count && i < list->count; i++) {
         bool is_found = false;
-        int exit_code = print_step(store, output, list, list->steps[i], &is_found);
+        int exit_code = print_step(archive, output, list, list->steps[i], &is_found);
         if (exit_code)
             return exit_code;
         is_any_found |= is_found;
     }
-    return is_any_found ? 0 : tell_no_output(store, output->build, list);
+    return is_any_found ? 0 : tell_no_output(archive, output->build, list);
 }
 
 /* Says on stderr which build it is, to a person who left that to us. */
@@ -249,13 +249,13 @@ static void tell_build(const struct named_build *build)
     message_print("%s, %s, %s", named_build_text(build), result, when);
 }
 
-static int print_build(const struct arguments *arguments, struct dbk_store *store,
+static int print_build(const struct arguments *arguments, struct archive *archive,
                        const struct named_build *build)
 {
     struct log_steps list = {.steps = NULL};
     struct log_output output = {.arguments = arguments, .build = build};
     output.is_raw = arguments_has(arguments, "raw") || !isatty(STDOUT_FILENO);
-    int exit_code = read_steps(store, build->build->id, &list);
+    int exit_code = read_steps(archive, build->build->id, &list);
     if (!exit_code && arguments->operand_count > 1)
         exit_code = choose_step(&list, build, arguments->operands[1]);
     if (!exit_code && arguments_has(arguments, "failed")) {
@@ -266,27 +266,27 @@ static int print_build(const struct arguments *arguments, struct dbk_store *stor
         }
     }
     if (!exit_code)
-        exit_code = print_steps(store, &output, &list);
+        exit_code = print_steps(archive, &output, &list);
     log_steps_fini(&list);
     return exit_code;
 }
 
 static int cmd_log(const struct arguments *arguments)
 {
-    struct dbk_store *store;
+    struct archive archive;
     struct named_build build = {0};
     const char *name = arguments->operands[0];
     enum build_choice choice = arguments_has(arguments, "failed") ? BUILD_LAST_FAILED : BUILD_LAST;
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    int exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_chosen_build(store, name, choice, &build);
+    exit_code = name_find_chosen_build(&archive, name, choice, &build);
     if (!exit_code && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO))
         tell_build(&build);
     if (!exit_code)
-        exit_code = print_build(arguments, store, &build);
+        exit_code = print_build(arguments, &archive, &build);
     named_build_fini(&build);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }
 

@@ -11,18 +11,18 @@
 
 #define OVERVIEW_LIMIT 100
 
-/* Makes the spec of the overview: by name, and how many there are, so that none is hidden silently.
+/* Makes the selection of the overview: by name, and how many there are, so that none is hidden silently.
  */
-static int make_spec(const struct arguments *arguments, struct dbk_spec **out_spec)
+static int make_selection(const struct arguments *arguments, struct selection **out_selection)
 {
     int64_t limit;
     if (arguments_number(arguments, "limit", OVERVIEW_LIMIT, 1, INT64_MAX, &limit))
         return EXIT_USAGE;
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    if (dbk_spec_order(spec, "name") || dbk_spec_limit(spec, limit) ||
-        dbk_spec_total(spec, DBK_TOTAL_EXACT, 0))
-        memory_need(NULL);
-    *out_spec = spec;
+    struct selection *selection = selection_new();
+    selection_order(selection, "name");
+    selection_limit(selection, limit);
+    selection_total(selection);
+    *out_selection = selection;
     return 0;
 }
 
@@ -50,21 +50,21 @@ static void print_list(const struct arguments *arguments, const struct builder_l
 
 static int cmd_overview(const struct arguments *arguments)
 {
-    struct dbk_spec *spec;
-    struct dbk_store *store;
+    struct selection *selection;
+    struct archive archive;
     struct builder_list list;
-    int exit_code = make_spec(arguments, &spec);
+    int exit_code = make_selection(arguments, &selection);
     if (exit_code)
         return exit_code;
-    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (!exit_code) {
-        exit_code = builder_list_read(store, spec, &list);
+        exit_code = builder_list_read(&archive, selection, &list);
         if (!exit_code)
             print_list(arguments, &list);
         builder_list_fini(&list);
-        dbk_close_wait(store);
+        archive_close_wait(&archive);
     }
-    dbk_spec_free(spec);
+    selection_free(selection);
     return exit_code;
 }
 

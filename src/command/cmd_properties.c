@@ -50,20 +50,20 @@ static void print_properties(void *user, const struct dbk_error *error,
     waiting_note(&listing->waiting, error);
 }
 
-static int list_properties(const struct arguments *arguments, struct dbk_store *store,
+static int list_properties(const struct arguments *arguments, struct archive *archive,
                            const struct named_build *build, char **operands)
 {
     struct properties_listing listing = {.arguments = arguments};
-    struct dbk_spec *spec;
+    struct selection *selection;
     (void)operands;
-    int exit_code = listing_spec(arguments, NULL, -1, &spec);
+    int exit_code = listing_spec(arguments, NULL, -1, &selection);
     if (exit_code)
         return exit_code;
-    waiting_init(&listing.waiting, store);
+    waiting_init(&listing.waiting, archive);
     waiting_add(&listing.waiting,
-                dbk_get_build_properties(store, build->build->id, spec, &listing.waiting.call,
-                                         print_properties, &listing));
-    dbk_spec_free(spec);
+                archive_get_build_properties(archive, build->build->id, selection,
+                                             &listing.waiting.call, print_properties, &listing));
+    selection_free(selection);
     return waiting_finish(&listing.waiting);
 }
 
@@ -99,15 +99,15 @@ static void print_property(void *user, const struct dbk_error *error,
     waiting_note(&lookup->waiting, error);
 }
 
-static int get_property(const struct arguments *arguments, struct dbk_store *store,
+static int get_property(const struct arguments *arguments, struct archive *archive,
                         const struct named_build *build, char **operands)
 {
     struct property_lookup lookup = {.arguments = arguments, .name = operands[0]};
     nearest_init(&lookup.nearest, lookup.name, strlen(lookup.name));
-    waiting_init(&lookup.waiting, store);
+    waiting_init(&lookup.waiting, archive);
     waiting_add(&lookup.waiting,
-                dbk_get_build_properties(store, build->build->id, NULL, &lookup.waiting.call,
-                                         print_property, &lookup));
+                archive_get_build_properties(archive, build->build->id, NULL, &lookup.waiting.call,
+                                             print_property, &lookup));
     int exit_code = waiting_finish(&lookup.waiting);
     if (!exit_code && !lookup.is_found) {
         const char *near = nearest_get(&lookup.nearest, 0);
@@ -119,7 +119,7 @@ static int get_property(const struct arguments *arguments, struct dbk_store *sto
     return exit_code;
 }
 
-static int set_property(const struct arguments *arguments, struct dbk_store *store,
+static int set_property(const struct arguments *arguments, struct archive *archive,
                         const struct named_build *build, char **operands)
 {
     const char *source = arguments_value(arguments, "source");
@@ -128,10 +128,10 @@ static int set_property(const struct arguments *arguments, struct dbk_store *sto
         return usage_error(arguments, "\"%s\" is not JSON; text stands in double quotes: '\"...\"'",
                            message_word(operands[1]));
     }
-    waiting_init(&waiting, store);
-    waiting_add(&waiting, dbk_set_build_property(store, build->build->id, operands[0], operands[1],
-                                                 source ? source : "daybook", &waiting.call,
-                                                 waiting_done, &waiting));
+    waiting_init(&waiting, archive);
+    waiting_add(&waiting, archive_set_build_property(archive, build->build->id, operands[0],
+                                                     operands[1], source ? source : "daybook",
+                                                     &waiting.call, waiting_done, &waiting));
     return waiting_finish(&waiting);
 }
 

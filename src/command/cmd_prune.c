@@ -180,7 +180,7 @@ static int prune_store(struct prune *prune)
     const char *path = dbk_get_info(prune->store)->path;
     char *kept_path = path ? memory_need(strdup(path)) : NULL;
     int64_t before = file_size(kept_path);
-    waiting_init(&prune->waiting, prune->store);
+    waiting_init(&prune->waiting, &(struct archive){.store = prune->store});
     prune->waiting.call.timeout_ms = 0; /* however long it takes, it takes it in short turns */
     int exit_code = count_old(prune);
     if (!exit_code && !is_dry)
@@ -214,7 +214,7 @@ static int cmd_prune(const struct arguments *arguments)
     if (read_age(arguments, &age))
         return EXIT_USAGE;
     prune.older_than = clock_now() - age;
-    int exit_code = store_open_for(arguments, STORE_EXISTING, &prune.store);
+    int exit_code = store_open_here(arguments, STORE_EXISTING, NULL, &prune.store);
     return exit_code ? exit_code : prune_store(&prune);
 }
 

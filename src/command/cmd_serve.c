@@ -50,10 +50,11 @@ static int serve(const struct arguments *arguments)
                            message_word(access));
     if (set.tls_key && !set.tls_cert)
         return usage_error(arguments, "--tls-key needs --tls-cert");
+    store_options.clock = serve_clock;
     store_options.queue_max = (int)queue_max;
     set.rate = (int)rate;
     set.is_rate_for_others = !arguments_has(arguments, "rate");
-    int exit_code = store_open_with(arguments, STORE_EXISTING, &store_options, &store);
+    int exit_code = store_open_here(arguments, STORE_EXISTING, &store_options, &store);
     if (exit_code)
         return exit_code;
     int status = serve_run(store, &set, message);

@@ -41,22 +41,22 @@ static void print_steps(void *user, const struct dbk_error *error,
     waiting_note(&listing->waiting, error);
 }
 
-static int list_steps(const struct arguments *arguments, struct dbk_store *store,
+static int list_steps(const struct arguments *arguments, struct archive *archive,
                       const struct named_build *build, char **operands)
 {
     (void)operands;
     struct steps_listing listing = {.arguments = arguments};
-    struct dbk_spec *spec;
-    int exit_code = listing_spec(arguments, NULL, -1, &spec);
+    struct selection *selection;
+    int exit_code = listing_spec(arguments, NULL, -1, &selection);
     if (exit_code)
         return exit_code;
     const int64_t shown = 0;
-    if (!arguments_has(arguments, "all") && dbk_spec_filter_int(spec, "hidden", DBK_EQ, &shown, 1))
-        memory_need(NULL);
-    waiting_init(&listing.waiting, store);
-    waiting_add(&listing.waiting, dbk_get_steps(store, build->build->id, spec,
-                                                &listing.waiting.call, print_steps, &listing));
-    dbk_spec_free(spec);
+    if (!arguments_has(arguments, "all"))
+        selection_any(selection, "hidden", &shown, 1);
+    waiting_init(&listing.waiting, archive);
+    waiting_add(&listing.waiting, archive_get_steps(archive, build->build->id, selection,
+                                                    &listing.waiting.call, print_steps, &listing));
+    selection_free(selection);
     return waiting_finish(&listing.waiting);
 }
 
@@ -86,7 +86,7 @@ static int64_t running_step(void)
 
 /* Finds a step of a build by its name, its number, or as the one that runs ("."). Result: 0, or an exit code
  * after a message. */
-static int find_step(struct dbk_store *store, const struct named_build *build, const char *text,
+static int find_step(struct archive *archive, const struct named_build *build, const char *text,
                      int64_t *out_stepid)
 {
     struct step_lookup lookup = {.buildid = build->build->id, .stepid = DBK_NONE};
@@ -97,11 +97,11 @@ static int find_step(struct dbk_store *store, const struct named_build *build, c
         message_print("no step runs here that . could name: DAYBOOK_STEP is not set");
         return dbk_status_exit_code(DBK_NOT_FOUND);
     }
-    waiting_init(&lookup.waiting, store);
-    waiting_add(&lookup.waiting, dbk_get_step(store, id, build->build->id,
-                                              is_number ? strtoll(text, NULL, 10) : DBK_NONE,
-                                              is_running || is_number ? NULL : text,
-                                              &lookup.waiting.call, take_step, &lookup));
+    waiting_init(&lookup.waiting, archive);
+    waiting_add(&lookup.waiting, archive_get_step(archive, id, build->build->id,
+                                                  is_number ? strtoll(text, NULL, 10) : DBK_NONE,
+                                                  is_running || is_number ? NULL : text,
+                                                  &lookup.waiting.call, take_step, &lookup));
     int exit_code = waiting_finish(&lookup.waiting);
     if (!exit_code && lookup.stepid == DBK_NONE) {
         message_print("%s has no step %s", named_build_text(build), message_word(text));
@@ -112,20 +112,20 @@ static int find_step(struct dbk_store *store, const struct named_build *build, c
 }
 
 /* Operands: [STEP] NAME URL. */
-static int add_url(const struct arguments *arguments, struct dbk_store *store,
+static int add_url(const struct arguments *arguments, struct archive *archive,
                    const struct named_build *build, char **operands)
 {
     bool is_named = operands[2];
     int64_t stepid = DBK_NONE;
     struct waiting waiting;
     (void)arguments;
-    int exit_code = find_step(store, build, is_named ? operands[0] : ".", &stepid);
+    int exit_code = find_step(archive, build, is_named ? operands[0] : ".", &stepid);
     if (exit_code)
         return exit_code;
     operands += is_named;
-    waiting_init(&waiting, store);
-    waiting_add(&waiting, dbk_add_url(store, stepid, operands[0], operands[1], &waiting.call,
-                                      waiting_done, &waiting));
+    waiting_init(&waiting, archive);
+    waiting_add(&waiting, archive_add_url(archive, stepid, operands[0], operands[1], &waiting.call,
+                                          waiting_done, &waiting));
     return waiting_finish(&waiting);
 }
 

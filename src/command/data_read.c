@@ -23,7 +23,7 @@ static bool take_piece(void *user, const struct dbk_build_data *piece, int64_t o
     reading->exit_code =
         reading->sink(reading->user, piece->value, piece->value_len, piece->length);
     if (reading->exit_code)
-        dbk_cancel(reading->waiting.store, reading->op);
+        archive_cancel(&reading->waiting.archive, reading->op);
     return true;
 }
 
@@ -37,16 +37,16 @@ static void reading_done(void *user, const struct dbk_error *error,
     waiting_note(&reading->waiting, reading->exit_code ? NULL : error);
 }
 
-int data_read(struct dbk_store *store, int64_t buildid, const char *name, data_sink_fn *sink,
+int data_read(struct archive *archive, int64_t buildid, const char *name, data_sink_fn *sink,
               void *user, bool *out_is_found)
 {
     struct data_reading reading = {.sink = sink, .user = user};
-    waiting_init(&reading.waiting, store);
+    waiting_init(&reading.waiting, archive);
     reading.waiting.call.out_op = &reading.op;
     reading.waiting.call.timeout_ms = 0; /* whoever reads from us may take his time */
     waiting_add(&reading.waiting,
-                dbk_read_build_data(store, buildid, name, 0, INT64_MAX, &reading.waiting.call,
-                                    take_piece, reading_done, &reading));
+                archive_read_build_data(archive, buildid, name, &reading.waiting.call, take_piece,
+                                        reading_done, &reading));
     int exit_code = waiting_finish(&reading.waiting);
     *out_is_found = reading.is_found;
     return reading.exit_code ? reading.exit_code : exit_code;

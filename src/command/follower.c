@@ -18,7 +18,7 @@
 
 struct follower {
     const struct arguments *arguments;
-    struct dbk_store *store;
+    struct archive *archive;
     struct dbk_op op;
     int64_t left;     /* events to print; negative: no limit */
     bool is_over;     /* nothing more is to be printed */
@@ -108,7 +108,7 @@ static bool flush(struct follower *follower)
 static void stop(struct follower *follower)
 {
     if (!follower->is_over && !follower->is_done)
-        dbk_cancel(follower->store, follower->op);
+        archive_cancel(follower->archive, follower->op);
     follower->is_over = true;
 }
 
@@ -139,13 +139,13 @@ static void take_end(void *user, const struct dbk_error *error)
 static void wait_for_more(struct follower *follower)
 {
     struct pollfd fds[] = {
-        {dbk_fd(follower->store), POLLIN, 0}, {wake_fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
+        {archive_fd(follower->archive), POLLIN, 0}, {wake_fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}};
     if (poll(fds, sizeof(fds) / sizeof(*fds), -1) < 0)
         return;
     if (fds[2].revents & (POLLERR | POLLHUP))
         stop(follower);
     if (fds[0].revents)
-        dbk_dispatch(follower->store);
+        archive_dispatch(follower->archive);
 }
 
 static int give_exit_code(struct follower *follower)
@@ -162,10 +162,10 @@ static int give_exit_code(struct follower *follower)
     return message_error(&follower->error);
 }
 
-int follower_run(const struct arguments *arguments, struct dbk_store *store, int64_t after,
-                 const struct dbk_spec *filters, int64_t limit)
+int follower_run(const struct arguments *arguments, struct archive *archive, int64_t after,
+                 const struct selection *filters, int64_t limit)
 {
-    struct follower follower = {.arguments = arguments, .store = store, .left = limit};
+    struct follower follower = {.arguments = arguments, .archive = archive, .left = limit};
     struct dbk_call call = DBK_CALL_INIT;
     call.out_op = &follower.op;
     call.out_refusal = &follower.error;
@@ -173,7 +173,8 @@ int follower_run(const struct arguments *arguments, struct dbk_store *store, int
         message_print("out of file descriptors");
         return dbk_status_exit_code(DBK_NO_MEMORY);
     }
-    if (dbk_follow_events(store, after, filters, &call, take_event, take_end, &follower) != DBK_OK)
+    if (archive_follow_events(archive, after, filters, &call, take_event, take_end, &follower) !=
+        DBK_OK)
         return message_error(&follower.error);
     print_title(arguments);
     if (!limit || !flush(&follower))
@@ -184,7 +185,7 @@ int follower_run(const struct arguments *arguments, struct dbk_store *store, int
             stop(&follower);
     }
     while (!follower.is_done)
-        dbk_wait(store, -1);
+        archive_wait(archive, -1);
     close(wake_fd);
     wake_fd = -1;
     return give_exit_code(&follower);

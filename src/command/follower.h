@@ -5,6 +5,7 @@
 #ifndef FOLLOWER_H
 #define FOLLOWER_H
 
+#include "archive.h"
 #include "command.h"
 
 /*
@@ -12,7 +13,7 @@
  * signal (SIGINT, SIGTERM, SIGHUP), when nobody reads the output any more, or after `limit` events (-1: no limit).
  * Result: 0 in all these cases, else an exit code after a message.
  */
-int follower_run(const struct arguments *arguments, struct dbk_store *store, int64_t after,
-                 const struct dbk_spec *filters, int64_t limit);
+int follower_run(const struct arguments *arguments, struct archive *archive, int64_t after,
+                 const struct selection *filters, int64_t limit);
 
 #endif

@@ -163,7 +163,7 @@ static void try_writing(struct look *look)
 {
     struct waiting waiting;
     struct health *health = &look->health;
-    waiting_init(&waiting, look->store);
+    waiting_init(&waiting, &(struct archive){.store = look->store});
     waiting.call.timeout_ms = WRITE_WAIT_MS;
     int submitted = dbk_set_build_state_string(look->store, INT64_MAX, "", &waiting.call,
                                                waiting_done, &waiting);
@@ -228,7 +228,7 @@ static void read_builds(struct look *look, int64_t complete, const char *text, d
     struct dbk_spec *spec;
     if (dbk_spec_parse(text, &spec, NULL) != DBK_OK)
         return;
-    waiting_init(&reading.waiting, look->store);
+    waiting_init(&reading.waiting, &(struct archive){.store = look->store});
     reading.waiting.call.timeout_ms = timeout_ms;
     waiting_add(&reading.waiting,
                 dbk_get_builds(look->store, DBK_NONE, DBK_NONE, DBK_NONE, complete, spec,
@@ -241,7 +241,7 @@ static void read_builds(struct look *look, int64_t complete, const char *text, d
 static void read_builder(struct look *look)
 {
     struct reading reading = {.health = &look->health};
-    waiting_init(&reading.waiting, look->store);
+    waiting_init(&reading.waiting, &(struct archive){.store = look->store});
     reading.waiting.call.timeout_ms = READ_WAIT_MS;
     waiting_add(&reading.waiting, dbk_get_builder(look->store, look->health.open_builderid,
                                                   &reading.waiting.call, take_builder, &reading));

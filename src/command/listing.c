@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 /* Adds one item of a spec's text form. Result: 0, or an exit code after a message. */
-static int add_item(struct dbk_spec *spec, const char *name, const char *value)
+static int add_item(struct selection *selection, const char *name, const char *value)
 {
     struct dbk_error error;
-    return dbk_spec_add(spec, name, value, &error) == DBK_OK ? 0 : message_error(&error);
+    return selection_add(selection, name, value, &error) == DBK_OK ? 0 : message_error(&error);
 }
 
 /* Whether it says something else in a spec's text form than what is filtered. */
@@ -30,14 +30,14 @@ static bool is_spec_word(const char *name)
     return false;
 }
 
-static int add_filters(const struct arguments *arguments, struct dbk_spec *spec)
+static int add_filters(const struct arguments *arguments, struct selection *selection)
 {
     for (const struct given_option *g = NULL; (g = arguments_next(arguments, "filter", g));) {
         size_t name_len = strcspn(g->value, "=");
         const char *value = g->value[name_len] ? g->value + name_len + 1 : NULL;
         char *name = memory_need(strndup(g->value, name_len));
         int exit_code = is_spec_word(name) ? usage_error(arguments, "%s is no field", name)
-                                           : add_item(spec, name, value);
+                                           : add_item(selection, name, value);
         free(name);
         if (exit_code)
             return exit_code;
@@ -45,19 +45,20 @@ static int add_filters(const struct arguments *arguments, struct dbk_spec *spec)
     return 0;
 }
 
-static int add_order(const struct arguments *arguments, const char *order, struct dbk_spec *spec)
+static int add_order(const struct arguments *arguments, const char *order,
+                     struct selection *selection)
 {
     if (!arguments_has(arguments, "order"))
-        return order ? add_item(spec, "order", order) : 0;
+        return order ? add_item(selection, "order", order) : 0;
     for (const struct given_option *g = NULL; (g = arguments_next(arguments, "order", g));) {
-        int exit_code = add_item(spec, "order", g->value);
+        int exit_code = add_item(selection, "order", g->value);
         if (exit_code)
             return exit_code;
     }
     return 0;
 }
 
-static int add_bounds(const struct arguments *arguments, int64_t limit, struct dbk_spec *spec)
+static int add_bounds(const struct arguments *arguments, int64_t limit, struct selection *selection)
 {
     int64_t offset;
     const char *limit_text = arguments_value(arguments, "limit");
@@ -70,11 +71,13 @@ static int add_bounds(const struct arguments *arguments, int64_t limit, struct d
         return EXIT_USAGE;
     if (cursor && offset)
         return usage_error(arguments, "--cursor and --offset exclude each other");
-    if ((limit >= 0 && dbk_spec_limit(spec, limit)) || (offset && dbk_spec_offset(spec, offset)))
-        memory_need(NULL);
-    if (arguments_has(arguments, "total") && dbk_spec_total(spec, DBK_TOTAL_EXACT, 0))
-        memory_need(NULL);
-    return cursor ? add_item(spec, "cursor", cursor) : 0;
+    if (limit >= 0)
+        selection_limit(selection, limit);
+    if (offset)
+        selection_offset(selection, offset);
+    if (arguments_has(arguments, "total"))
+        selection_total(selection);
+    return cursor ? add_item(selection, "cursor", cursor) : 0;
 }
 
 /* Refuses what would be left aside silently. Result: 0, or EXIT_USAGE after a message. */
@@ -93,32 +96,32 @@ static int check_options(const struct arguments *arguments)
 }
 
 int listing_spec(const struct arguments *arguments, const char *order, int64_t limit,
-                 struct dbk_spec **out_spec)
+                 struct selection **out_selection)
 {
     int exit_code = check_options(arguments);
     if (exit_code)
         return exit_code;
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    exit_code = add_filters(arguments, spec);
+    struct selection *selection = selection_new();
+    exit_code = add_filters(arguments, selection);
     if (!exit_code)
-        exit_code = add_order(arguments, order, spec);
+        exit_code = add_order(arguments, order, selection);
     if (!exit_code)
-        exit_code = add_bounds(arguments, limit, spec);
+        exit_code = add_bounds(arguments, limit, selection);
     if (exit_code)
-        dbk_spec_free(spec);
+        selection_free(selection);
     else
-        *out_spec = spec;
+        *out_selection = selection;
     return exit_code;
 }
 
-int listing_filters(const struct arguments *arguments, struct dbk_spec **out_spec)
+int listing_filters(const struct arguments *arguments, struct selection **out_selection)
 {
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    int exit_code = add_filters(arguments, spec);
+    struct selection *selection = selection_new();
+    int exit_code = add_filters(arguments, selection);
     if (exit_code)
-        dbk_spec_free(spec);
+        selection_free(selection);
     else
-        *out_spec = spec;
+        *out_selection = selection;
     return exit_code;
 }
 

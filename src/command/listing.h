@@ -1,12 +1,14 @@
 /*
- * What all subcommands that list records share: the options that make a spec, and what is said of
+ * What all subcommands that list records share: the options that make a selection, and what is said of
  * the page. Not for single records.
  */
 #ifndef LISTING_H
 #define LISTING_H
 
+#include "archive.h"
 #include "command.h"
 #include "../share/json_writer.h"
+#include "selection.h"
 
 /* The options of every list, for a subcommand's table. */
 /* clang-format off */
@@ -28,15 +30,15 @@
     "a FIELD__OP without =VALUE asks for records without a value there."
 
 /*
- * Makes the spec that the options ask for. Args: order is used when there is no --order; NULL:
- * none. limit when there is no --limit; -1: none. Result: 0 and *out_spec (dbk_spec_free()); else
+ * Makes the selection that the options ask for. Args: order is used when there is no --order; NULL:
+ * none. limit when there is no --limit; -1: none. Result: 0 and *out_selection (selection_free()); else
  * an exit code after a message.
  */
 int listing_spec(const struct arguments *arguments, const char *order, int64_t limit,
-                 struct dbk_spec **out_spec);
+                 struct selection **out_selection);
 
 /* The same of --filter alone, for what is no list. */
-int listing_filters(const struct arguments *arguments, struct dbk_spec **out_spec);
+int listing_filters(const struct arguments *arguments, struct selection **out_selection);
 
 /* Begins and ends the JSON of a list of records, called `name` in the object of --page. */
 void listing_json_begin(const struct arguments *arguments, const char *name,

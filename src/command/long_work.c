@@ -40,7 +40,7 @@ void progress_clear(void)
 
 void long_work_init(struct waiting *waiting, struct dbk_store *store)
 {
-    waiting_init(waiting, store);
+    waiting_init(waiting, &(struct archive){.store = store});
     waiting->call.timeout_ms = 0;
 }
 

@@ -75,12 +75,12 @@ static void take_builder(void *user, const struct dbk_error *error,
 }
 
 /* Gets a builder by id. Result: 0, *builder without a name if it is not there; or an exit code. */
-static int get_builder(struct dbk_store *store, int64_t id, struct named_builder *builder)
+static int get_builder(struct archive *archive, int64_t id, struct named_builder *builder)
 {
     struct builder_lookup lookup = {.builder = builder};
-    waiting_init(&lookup.waiting, store);
+    waiting_init(&lookup.waiting, archive);
     waiting_add(&lookup.waiting,
-                dbk_get_builder(store, id, &lookup.waiting.call, take_builder, &lookup));
+                archive_get_builder(archive, id, &lookup.waiting.call, take_builder, &lookup));
     return waiting_finish(&lookup.waiting);
 }
 
@@ -88,15 +88,15 @@ enum look_up { LOOK_UP_NAME, LOOK_UP_ANY };
 
 /* Looks for a builder by name, then also by id. Result: 0, *builder without a name if there is
  * none. */
-static int look_up_builder(struct dbk_store *store, const char *text, enum look_up how,
+static int look_up_builder(struct archive *archive, const char *text, enum look_up how,
                            struct named_builder *builder)
 {
     struct waiting waiting;
     struct waiting_id found = {&waiting, DBK_NONE};
     *builder = (struct named_builder){DBK_NONE, NULL};
-    waiting_init(&waiting, store);
+    waiting_init(&waiting, archive);
     waiting_add(&waiting,
-                dbk_find_builder_id(store, text, false, &waiting.call, waiting_id_done, &found));
+                archive_find_builder_id(archive, text, &waiting.call, waiting_id_done, &found));
     enum dbk_status status = waiting_wait(&waiting);
     if (status == DBK_OK) {
         builder->id = found.id;
@@ -106,7 +106,7 @@ static int look_up_builder(struct dbk_store *store, const char *text, enum look_
     if (status != DBK_NOT_FOUND)
         return message_error(&waiting.error);
     int64_t id = how == LOOK_UP_ANY ? read_digits(text) : DBK_NONE;
-    return id == DBK_NONE ? 0 : get_builder(store, id, builder);
+    return id == DBK_NONE ? 0 : get_builder(archive, id, builder);
 }
 
 struct near_lookup {
@@ -128,17 +128,17 @@ static void take_near(void *user, const struct dbk_error *error,
 }
 
 /* Says that a builder is not there. Result: DBK_NOT_FOUND's exit code. */
-static int tell_no_builder(struct dbk_store *store, const char *text)
+static int tell_no_builder(struct archive *archive, const char *text)
 {
     struct near_lookup lookup = {.seen_count = 0};
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    dbk_spec_limit(spec, NEAR_BUILDERS_MAX);
+    struct selection *selection = selection_new();
+    selection_limit(selection, NEAR_BUILDERS_MAX);
     nearest_init(&lookup.nearest, text, strlen(text));
-    waiting_init(&lookup.waiting, store);
+    waiting_init(&lookup.waiting, archive);
     waiting_add(&lookup.waiting,
-                dbk_get_builders(store, spec, &lookup.waiting.call, take_near, &lookup));
+                archive_get_builders(archive, selection, &lookup.waiting.call, take_near, &lookup));
     waiting_wait(&lookup.waiting);
-    dbk_spec_free(spec);
+    selection_free(selection);
     const char *a = nearest_get(&lookup.nearest, 0);
     const char *b = nearest_get(&lookup.nearest, 1);
     const char *c = nearest_get(&lookup.nearest, 2);
@@ -155,11 +155,11 @@ static int tell_no_builder(struct dbk_store *store, const char *text)
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
 
-int name_find_builder(struct dbk_store *store, const char *text, struct named_builder *out_builder)
+int name_find_builder(struct archive *archive, const char *text, struct named_builder *out_builder)
 {
-    int exit_code = look_up_builder(store, text, LOOK_UP_ANY, out_builder);
+    int exit_code = look_up_builder(archive, text, LOOK_UP_ANY, out_builder);
     if (!exit_code && !out_builder->name)
-        exit_code = tell_no_builder(store, text);
+        exit_code = tell_no_builder(archive, text);
     return exit_code;
 }
 
@@ -183,21 +183,20 @@ static void take_first_build(void *user, const struct dbk_error *error,
 }
 
 /* Gets the last build of a builder, or of all (DBK_NONE); none gives NULL. */
-static int get_last_build(struct dbk_store *store, int64_t builderid, enum build_choice choice,
+static int get_last_build(struct archive *archive, int64_t builderid, enum build_choice choice,
                           struct dbk_build **out_build)
 {
     struct build_lookup lookup = {.build = NULL};
-    struct dbk_spec *spec = memory_need(dbk_spec_new());
-    if (dbk_spec_order(spec, builderid == DBK_NONE ? "-id" : "-number") ||
-        dbk_spec_limit(spec, 1) ||
-        (choice == BUILD_LAST_FAILED &&
-         dbk_spec_filter_int(spec, "results", DBK_IN, failed_results, 2)))
-        memory_need(NULL);
-    waiting_init(&lookup.waiting, store);
+    struct selection *selection = selection_new();
+    selection_order(selection, builderid == DBK_NONE ? "-id" : "-number");
+    selection_limit(selection, 1);
+    if (choice == BUILD_LAST_FAILED)
+        selection_any(selection, "results", failed_results, 2);
+    waiting_init(&lookup.waiting, archive);
     waiting_add(&lookup.waiting,
-                dbk_get_builds(store, builderid, DBK_NONE, DBK_NONE, DBK_NONE, spec,
-                               &lookup.waiting.call, take_first_build, &lookup));
-    dbk_spec_free(spec);
+                archive_get_builds(archive, builderid, DBK_NONE, selection, &lookup.waiting.call,
+                                   take_first_build, &lookup));
+    selection_free(selection);
     *out_build = NULL;
     int exit_code = waiting_finish(&lookup.waiting);
     *out_build = lookup.build;
@@ -205,16 +204,16 @@ static int get_last_build(struct dbk_store *store, int64_t builderid, enum build
 }
 
 /* Gets a build by its number (builderid given) or its id (DBK_NONE); none gives NULL. */
-static int get_build(struct dbk_store *store, int64_t builderid, int64_t number,
+static int get_build(struct archive *archive, int64_t builderid, int64_t number,
                      struct dbk_build **out_build)
 {
     struct build_lookup lookup = {.build = NULL};
-    waiting_init(&lookup.waiting, store);
+    waiting_init(&lookup.waiting, archive);
     const struct dbk_call *call = &lookup.waiting.call;
-    waiting_add(&lookup.waiting,
-                builderid == DBK_NONE
-                    ? dbk_get_build(store, number, call, take_build, &lookup)
-                    : dbk_get_build_by_number(store, builderid, number, call, take_build, &lookup));
+    waiting_add(&lookup.waiting, builderid == DBK_NONE
+                                     ? archive_get_build(archive, number, call, take_build, &lookup)
+                                     : archive_get_build_by_number(archive, builderid, number, call,
+                                                                   take_build, &lookup));
     int exit_code = waiting_finish(&lookup.waiting);
     *out_build = lookup.build;
     return exit_code;
@@ -242,11 +241,11 @@ static struct selector read_selector(const char *text)
 }
 
 /* Says that a builder does not have the build that was asked for. Result: an exit code. */
-static int tell_no_build(struct dbk_store *store, const struct named_builder *builder,
+static int tell_no_build(struct archive *archive, const struct named_builder *builder,
                          struct selector selector)
 {
     struct dbk_build *last;
-    int exit_code = get_last_build(store, builder->id, BUILD_LAST, &last);
+    int exit_code = get_last_build(archive, builder->id, BUILD_LAST, &last);
     if (exit_code)
         return exit_code;
     exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
@@ -265,15 +264,15 @@ static int tell_no_build(struct dbk_store *store, const struct named_builder *bu
 }
 
 /* Gets a builder's build. Takes over the builder's name. */
-static int select_build(struct dbk_store *store, struct named_builder *builder,
+static int select_build(struct archive *archive, struct named_builder *builder,
                         struct selector selector, struct named_build *out_build)
 {
     struct dbk_build *build;
     int exit_code = selector.number == DBK_NONE
-                        ? get_last_build(store, builder->id, selector.choice, &build)
-                        : get_build(store, builder->id, selector.number, &build);
+                        ? get_last_build(archive, builder->id, selector.choice, &build)
+                        : get_build(archive, builder->id, selector.number, &build);
     if (!exit_code && !build)
-        exit_code = tell_no_build(store, builder, selector);
+        exit_code = tell_no_build(archive, builder, selector);
     if (exit_code) {
         named_builder_fini(builder);
         return exit_code;
@@ -283,11 +282,11 @@ static int select_build(struct dbk_store *store, struct named_builder *builder,
 }
 
 /* Completes a build that was found without its builder. Takes over the build. */
-static int add_builder_name(struct dbk_store *store, struct dbk_build *build,
+static int add_builder_name(struct archive *archive, struct dbk_build *build,
                             struct named_build *out_build)
 {
     struct named_builder builder = {0};
-    int exit_code = get_builder(store, build->builderid, &builder);
+    int exit_code = get_builder(archive, build->builderid, &builder);
     if (exit_code) {
         dbk_build_free(build);
         return exit_code;
@@ -301,15 +300,15 @@ static int add_builder_name(struct dbk_store *store, struct dbk_build *build,
 }
 
 /* Finds the last build of all builders. */
-static int find_last_of_all(struct dbk_store *store, enum build_choice choice,
+static int find_last_of_all(struct archive *archive, enum build_choice choice,
                             struct named_build *out_build)
 {
     struct dbk_build *build;
-    int exit_code = get_last_build(store, DBK_NONE, choice, &build);
+    int exit_code = get_last_build(archive, DBK_NONE, choice, &build);
     if (exit_code)
         return exit_code;
     if (build)
-        return add_builder_name(store, build, out_build);
+        return add_builder_name(archive, build, out_build);
     if (choice == BUILD_LAST_FAILED) {
         message_print("no build has failed");
         return EXIT_NO;
@@ -319,20 +318,20 @@ static int find_last_of_all(struct dbk_store *store, enum build_choice choice,
 }
 
 /* Says that no builder matches a name that may be one with a selector. Result: an exit code. */
-static int tell_no_match(struct dbk_store *store, const char *text)
+static int tell_no_match(struct archive *archive, const char *text)
 {
     const char *slash = strrchr(text, '/');
     if (!slash)
-        return tell_no_builder(store, text);
+        return tell_no_builder(archive, text);
     char *prefix = memory_need(strndup(text, (size_t)(slash - text)));
     struct named_builder builder;
-    int exit_code = look_up_builder(store, prefix, LOOK_UP_ANY, &builder);
+    int exit_code = look_up_builder(archive, prefix, LOOK_UP_ANY, &builder);
     if (!exit_code && builder.name) {
         message_print("%s has no build \"%s\": a build is a number, last or last-failed",
                       message_word(prefix), message_word(slash + 1));
         exit_code = dbk_status_exit_code(DBK_NOT_FOUND);
     } else if (!exit_code) {
-        exit_code = tell_no_builder(store, read_selector(slash + 1).is_valid ? prefix : text);
+        exit_code = tell_no_builder(archive, read_selector(slash + 1).is_valid ? prefix : text);
     }
     named_builder_fini(&builder);
     free(prefix);
@@ -341,36 +340,36 @@ static int tell_no_match(struct dbk_store *store, const char *text)
 
 /* Looks for the builder of "BUILDER/SELECTOR", or of "BUILDER", whose selector is choice. Result:
  * 0, *builder without a name if there is none. */
-static int split_name(struct dbk_store *store, const char *text, enum build_choice choice,
+static int split_name(struct archive *archive, const char *text, enum build_choice choice,
                       struct named_builder *builder, struct selector *selector)
 {
     const char *slash = strrchr(text, '/');
     *selector = slash ? read_selector(slash + 1) : (struct selector){.is_valid = false};
     if (selector->is_valid && slash > text) {
         char *prefix = memory_need(strndup(text, (size_t)(slash - text)));
-        int exit_code = look_up_builder(store, prefix, LOOK_UP_ANY, builder);
+        int exit_code = look_up_builder(archive, prefix, LOOK_UP_ANY, builder);
         free(prefix);
         if (exit_code || builder->name)
             return exit_code;
     }
     /* Perhaps the whole is a builder's name. */
     *selector = (struct selector){true, DBK_NONE, choice};
-    return look_up_builder(store, text, LOOK_UP_ANY, builder);
+    return look_up_builder(archive, text, LOOK_UP_ANY, builder);
 }
 
 /* Finds a build by its id. Digits alone never mean the last build of a builder that is called so: what
  * they name would change once there is a build of that id. */
-static int find_by_id(struct dbk_store *store, const char *text, int64_t id,
+static int find_by_id(struct archive *archive, const char *text, int64_t id,
                       struct named_build *out_build)
 {
     struct dbk_build *build;
     struct named_builder builder = {0};
-    int exit_code = get_build(store, DBK_NONE, id, &build);
+    int exit_code = get_build(archive, DBK_NONE, id, &build);
     if (exit_code)
         return exit_code;
     if (build)
-        return add_builder_name(store, build, out_build);
-    exit_code = look_up_builder(store, text, LOOK_UP_NAME, &builder);
+        return add_builder_name(archive, build, out_build);
+    exit_code = look_up_builder(archive, text, LOOK_UP_NAME, &builder);
     if (exit_code)
         return exit_code;
     if (builder.name)
@@ -383,29 +382,29 @@ static int find_by_id(struct dbk_store *store, const char *text, int64_t id,
     return dbk_status_exit_code(DBK_NOT_FOUND);
 }
 
-int name_find_chosen_build(struct dbk_store *store, const char *text, enum build_choice choice,
+int name_find_chosen_build(struct archive *archive, const char *text, enum build_choice choice,
                            struct named_build *out_build)
 {
     if (!text)
-        return find_last_of_all(store, choice, out_build);
+        return find_last_of_all(archive, choice, out_build);
     if (!strcmp(text, ".") && !(text = getenv("DAYBOOK_BUILD"))) {
         message_print("no build runs here that . could name: DAYBOOK_BUILD is not set");
         return dbk_status_exit_code(DBK_NOT_FOUND);
     }
     int64_t id = read_digits(*text == '#' ? text + 1 : text);
     if (id != DBK_NONE)
-        return find_by_id(store, text, id, out_build);
+        return find_by_id(archive, text, id, out_build);
     struct named_builder builder = {0};
     struct selector selector;
-    int exit_code = split_name(store, text, choice, &builder, &selector);
+    int exit_code = split_name(archive, text, choice, &builder, &selector);
     if (exit_code)
         return exit_code;
     if (builder.name)
-        return select_build(store, &builder, selector, out_build);
-    return tell_no_match(store, text);
+        return select_build(archive, &builder, selector, out_build);
+    return tell_no_match(archive, text);
 }
 
-int name_find_build(struct dbk_store *store, const char *text, struct named_build *out_build)
+int name_find_build(struct archive *archive, const char *text, struct named_build *out_build)
 {
-    return name_find_chosen_build(store, text, BUILD_LAST, out_build);
+    return name_find_chosen_build(archive, text, BUILD_LAST, out_build);
 }

@@ -11,6 +11,8 @@
 #ifndef NAME_H
 #define NAME_H
 
+#include "archive.h"
+
 #include <daybook.h>
 
 struct named_builder {
@@ -30,15 +32,15 @@ const char *named_build_text(const struct named_build *build);
 enum build_choice { BUILD_LAST, BUILD_LAST_FAILED };
 
 /* Finds a builder. Result: 0 and *out_builder; else an exit code after a message. */
-int name_find_builder(struct dbk_store *store, const char *text, struct named_builder *out_builder);
+int name_find_builder(struct archive *archive, const char *text, struct named_builder *out_builder);
 void named_builder_fini(struct named_builder *builder);
 
 /* Finds a build. Result: 0 and *out_build; else an exit code after a message: EXIT_NO when a
  * builder has no failed build. */
-int name_find_build(struct dbk_store *store, const char *text, struct named_build *out_build);
+int name_find_build(struct archive *archive, const char *text, struct named_build *out_build);
 
 /* The same; a bare name means choice, and text may be NULL: among all builders. */
-int name_find_chosen_build(struct dbk_store *store, const char *text, enum build_choice choice,
+int name_find_chosen_build(struct archive *archive, const char *text, enum build_choice choice,
                            struct named_build *out_build);
 void named_build_fini(struct named_build *build);
 

@@ -27,7 +27,7 @@
 
 const struct command_option common_options[] = {
     {"db", 0, OPTION_VALUE, "URL",
-     "the database: a URL or a path (else DAYBOOK_DB, else daybook.sqlite)"},
+     "the database, or a daemon: a URL or path (else DAYBOOK_DB, else daybook.sqlite)"},
     {"json", 0, OPTION_FLAG, NULL, "print JSON; times are seconds since 1970"},
     {"color", 0, OPTION_VALUE, "WHEN", "auto (the default), always or never"},
     {"help", 'h', OPTION_FLAG, NULL, "this text"},

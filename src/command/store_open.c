@@ -3,7 +3,9 @@
  */
 #include "store_open.h"
 
+#include "daemon_url.h"
 #include "message.h"
+#include "remote.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -130,11 +132,31 @@ static int refuse_memory(struct dbk_store **store, struct dbk_error *out_error)
     return DBK_INVALID;
 }
 
+/* Refuses the URL of a daemon, to whoever wants the database. Result: whether it was one. */
+static bool refuse_daemon(const char *url, struct dbk_error *out_error)
+{
+    if (!daemon_url_is(url))
+        return false;
+    *out_error = (struct dbk_error){
+        .status = DBK_UNSUPPORTED,
+        .message = "this is for a database itself, and not for a daemon: do it where the daemon "
+                   "runs, with the URL or path that it serves"};
+    return true;
+}
+
 int store_try_open_url(const char *url, enum store_use use, const struct dbk_options *wanted,
                        struct dbk_store **out_store, bool *out_is_created,
                        struct dbk_error *out_error)
 {
     struct dbk_options options = DBK_OPTIONS_INIT;
+    if (daemon_url_is(url)) {
+        *out_error = (struct dbk_error){
+            .status = DBK_UNSUPPORTED,
+            .message =
+                "this is for a database itself, and not for a daemon: do it where the daemon "
+                "runs, with the URL or path that it serves"};
+        return DBK_UNSUPPORTED;
+    }
     if (wanted)
         options = *wanted;
     options.is_created = false;
@@ -159,6 +181,24 @@ int store_try_open_url(const char *url, enum store_use use, const struct dbk_opt
         hide_password_in(out_error, url);
     if (out_is_created)
         *out_is_created = is_created;
+    return status;
+}
+
+int store_try_open_archive(const char *url, enum store_use use, const struct dbk_options *options,
+                           struct archive *out_archive, bool *out_is_created,
+                           struct dbk_error *out_error)
+{
+    struct archive archive = {NULL, NULL};
+    int status = DBK_OK;
+    if (daemon_url_is(url)) {
+        if (out_is_created)
+            *out_is_created = false;
+        status = remote_open(url, options, &archive.remote, out_error);
+    } else {
+        status = store_try_open_url(url, use, options, &archive.store, out_is_created, out_error);
+    }
+    if (status == DBK_OK)
+        *out_archive = archive;
     return status;
 }
 
@@ -204,18 +244,13 @@ int store_open_failed(const struct arguments *arguments, const struct dbk_error 
     return dbk_status_exit_code(error->status);
 }
 
-int store_open_for(const struct arguments *arguments, enum store_use use,
-                   struct dbk_store **out_store)
-{
-    return store_open_with(arguments, use, NULL, out_store);
-}
-
-int store_open_with(const struct arguments *arguments, enum store_use use,
-                    const struct dbk_options *options, struct dbk_store **out_store)
+static int open_for(const struct arguments *arguments, enum store_use use,
+                    const struct dbk_options *options, struct archive *out_archive)
 {
     struct dbk_error error;
     bool is_created;
-    int status = store_try_open(arguments, use, options, out_store, &is_created, &error);
+    const char *url = store_url(arguments);
+    int status = store_try_open_archive(url, use, options, out_archive, &is_created, &error);
     if (status == DBK_NOT_FOUND && use == STORE_EXISTING) {
         tell_missing(arguments, &error);
         return dbk_status_exit_code(DBK_NOT_FOUND);
@@ -224,8 +259,27 @@ int store_open_with(const struct arguments *arguments, enum store_use use,
         return store_open_failed(arguments, &error);
     if (is_created)
         store_tell_created(arguments);
-    const char *warning = dbk_get_info(*out_store)->warning;
+    const char *warning = archive_info(out_archive)->warning;
     if (warning)
         message_print("warning: %s", warning);
     return 0;
+}
+
+int store_open_for(const struct arguments *arguments, enum store_use use,
+                   struct archive *out_archive)
+{
+    return open_for(arguments, use, NULL, out_archive);
+}
+
+int store_open_here(const struct arguments *arguments, enum store_use use,
+                    const struct dbk_options *options, struct dbk_store **out_store)
+{
+    struct archive archive;
+    struct dbk_error error;
+    if (refuse_daemon(store_url(arguments), &error))
+        return store_open_failed(arguments, &error);
+    int exit_code = open_for(arguments, use, options, &archive);
+    if (!exit_code)
+        *out_store = archive.store;
+    return exit_code;
 }

@@ -91,15 +91,15 @@ int verbs_run(const struct arguments *arguments, const struct verb *verbs)
         exit_code = check_options(arguments, verbs, verb);
     if (exit_code)
         return exit_code;
-    struct dbk_store *store;
+    struct archive archive;
     struct named_build build = {0};
-    exit_code = store_open_for(arguments, STORE_EXISTING, &store);
+    exit_code = store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_build(store, build_name, &build);
+    exit_code = name_find_build(&archive, build_name, &build);
     if (!exit_code)
-        exit_code = verb->run(arguments, store, &build, operands);
+        exit_code = verb->run(arguments, &archive, &build, operands);
     named_build_fini(&build);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }

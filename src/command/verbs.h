@@ -5,6 +5,7 @@
 #ifndef VERBS_H
 #define VERBS_H
 
+#include "archive.h"
 #include "command.h"
 #include "name.h"
 
@@ -16,7 +17,7 @@ struct verb {
     bool has_json; /* takes --json */
     const char
         *option; /* the one that is its own; NULL: none. What is no verb's own is the first's */
-    int (*run)(const struct arguments *arguments, struct dbk_store *store,
+    int (*run)(const struct arguments *arguments, struct archive *archive,
                const struct named_build *build, char **operands);
     int current_count; /* so many operands without a build mean the one that runs; 0: it must be named */
 };

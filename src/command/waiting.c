@@ -1,5 +1,5 @@
 /*
- * Blocking use of the store: see waiting.h.
+ * Blocking use of an archive: see waiting.h.
  */
 #include "waiting.h"
 
@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-void waiting_init(struct waiting *waiting, struct dbk_store *store)
+void waiting_init(struct waiting *waiting, const struct archive *archive)
 {
-    *waiting = (struct waiting){.store = store, .call = DBK_CALL_INIT};
+    *waiting = (struct waiting){.archive = *archive, .call = DBK_CALL_INIT};
     waiting->call.timeout_ms = WAITING_DEADLINE_MS;
     waiting->call.out_refusal = &waiting->refusal;
 }
@@ -41,7 +41,7 @@ void waiting_note(struct waiting *waiting, const struct dbk_error *error)
 enum dbk_status waiting_wait(struct waiting *waiting)
 {
     while (waiting->pending_count)
-        dbk_wait(waiting->store, -1);
+        archive_wait(&waiting->archive, -1);
     return waiting->error.status;
 }
 

@@ -1,16 +1,18 @@
 /*
- * Blocking use of the store: a `struct waiting` is a set of operations that were submitted, and
+ * Blocking use of an archive: a `struct waiting` is a set of operations that were submitted, and
  * waits for all of them. Not for programs with an event loop.
  *
  *     struct waiting waiting;
- *     waiting_init(&waiting, store);
- *     waiting_add(&waiting, dbk_finish_build(store, id, 0, &waiting.call, waiting_done, &waiting));
+ *     waiting_init(&waiting, archive);
+ *     waiting_add(&waiting, archive_add_url(archive, id, name, url, &waiting.call, waiting_done, &waiting));
  *     exit_code = waiting_finish(&waiting);
  *
  * A callback of another type calls waiting_note() itself, as its last act.
  */
 #ifndef WAITING_H
 #define WAITING_H
+
+#include "archive.h"
 
 #include <daybook.h>
 #include <stdbool.h>
@@ -20,7 +22,7 @@
 #define WAITING_DEADLINE_MS 60000
 
 struct waiting {
-    struct dbk_store *store;
+    struct archive archive;
     struct dbk_call call;     /* give &waiting.call to every operation */
     struct dbk_error refusal; /* where call.out_refusal points */
     size_t pending_count;
@@ -29,7 +31,7 @@ struct waiting {
 
 /* Begins with no operation and a deadline of WAITING_DEADLINE_MS for each
  * (waiting.call.timeout_ms). */
-void waiting_init(struct waiting *waiting, struct dbk_store *store);
+void waiting_init(struct waiting *waiting, const struct archive *archive);
 
 /* Takes note of what submitting returned. */
 void waiting_add(struct waiting *waiting, int submitted);

@@ -115,9 +115,10 @@ static enum ask_outcome read_filter(struct reading *reading, const char *name, i
         if (strcmp(query->items[i].name, name) != 0)
             continue;
         texts[count] = value;
-        bool is_good = field->kind == RESOURCE_TEXT  ? true
-                       : field->kind == RESOURCE_INT ? path_number(value, true, &numbers[count])
-                                                     : read_bool(value, &numbers[count]);
+        bool is_number = field->kind == RESOURCE_INT || field->kind == RESOURCE_INT_ASKED;
+        bool is_good = field->kind == RESOURCE_TEXT ? true
+                       : is_number                  ? path_number(value, true, &numbers[count])
+                                                    : read_bool(value, &numbers[count]);
         if (!is_good)
             outcome = refuse(reading, "not a value for this filter", name);
         count++;

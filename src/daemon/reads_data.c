@@ -25,6 +25,7 @@ const struct resource resource_build_data = {
             FIELD(length, RESOURCE_INT),
             FIELD(source, RESOURCE_TEXT),
             {"value", NULL, RESOURCE_OTHER, 0, write_no_value},
+            {"dataid", "id", RESOURCE_INT_ASKED, offsetof(struct dbk_build_data, id), NULL},
         },
 };
 

@@ -21,11 +21,11 @@ static void write_field(const struct resource_field *field, const void *record,
     const void *member = (const char *)record + field->offset;
     int64_t number = DBK_NONE;
     json_name(json, field->name);
-    if (field->kind == RESOURCE_INT || field->kind == RESOURCE_BOOL ||
-        field->kind == RESOURCE_IS_SET)
+    if (field->kind != RESOURCE_TEXT && field->kind != RESOURCE_OTHER)
         number = *(const int64_t *)member;
     switch (field->kind) {
     case RESOURCE_INT:
+    case RESOURCE_INT_ASKED:
         json_number(json, number);
         break;
     case RESOURCE_BOOL:
@@ -48,7 +48,7 @@ void resource_write(const struct resource *resource, const void *record, const s
 {
     json_begin_object(json);
     for (int i = 0; resource->fields[i].name; i++)
-        if (!ask->fields || ask->fields & 1U << i)
+        if (ask->fields ? ask->fields & 1U << i : resource->fields[i].kind != RESOURCE_INT_ASKED)
             write_field(&resource->fields[i], record, ask, json);
     if (resource->write_included)
         resource->write_included(json, record, ask);

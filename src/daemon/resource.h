@@ -12,8 +12,9 @@
 struct ask;
 
 enum resource_kind {
-    RESOURCE_INT,  /* an int64_t; DBK_NONE is null */
-    RESOURCE_BOOL, /* an int64_t of 0 and 1 */
+    RESOURCE_INT,       /* an int64_t; DBK_NONE is null */
+    RESOURCE_INT_ASKED, /* the same, given only when `field` names it: Buildbot has it not */
+    RESOURCE_BOOL,      /* an int64_t of 0 and 1 */
     RESOURCE_IS_SET, /* whether an int64_t is not DBK_NONE; `filter` names it or a field of that meaning */
     RESOURCE_TEXT,  /* a const char *; NULL is null */
     RESOURCE_OTHER, /* what `write` writes; neither filtered nor ordered by */
@@ -50,6 +51,7 @@ extern const struct resource resource_buildrequest;
 extern const struct resource resource_buildset;
 extern const struct resource resource_change;
 extern const struct resource resource_sourcestamp;
+extern const struct resource resource_event; /* reads_events.c */
 
 struct dbk_property;
 

@@ -66,6 +66,7 @@ static const struct route routes[] = {
     READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
     READ_ONE("events", stream_begin, NULL),
     READ_ONE("session", session_show, NULL),
+    READ_LIST("event_list", read_events, &resource_event),
     READ_ONE("/healthz", read_health, NULL),
     READ_ONE("/readyz", read_readiness, NULL),
     READ_ONE("/metrics", read_metrics, NULL),

@@ -88,6 +88,7 @@ void read_property_list(struct exchange *exchange);
 void read_data_list(struct exchange *exchange);
 void read_data(struct exchange *exchange);
 void read_data_value(struct exchange *exchange);
+void read_events(struct exchange *exchange);
 void read_builders(struct exchange *exchange);
 void read_builder(struct exchange *exchange);
 void read_workers(struct exchange *exchange);

@@ -30,6 +30,9 @@ struct serve_options {
 /* Room for a sentence that says why there is no service. */
 #define SERVE_MESSAGE_SIZE 256
 
+/* The clock to open that store with: what a request says of when something ended goes by it. user: NULL. */
+int64_t serve_clock(void *user);
+
 /*
  * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. SIGHUP reads the
  * tokens and the certificate again. Signals and

@@ -33,12 +33,20 @@ void write_build_locks(struct exchange *exchange)
 
 void write_build_finish(struct exchange *exchange)
 {
-    static const struct body_field fields[] = {{"results", BODY_RESULTS, true, 0}, {.name = NULL}};
+    struct finish {
+        int64_t results, complete_at;
+    } finish = {DBK_NONE, DBK_NONE};
+    static const struct body_field fields[] = {
+        {"results", BODY_RESULTS, true, offsetof(struct finish, results)},
+        {"complete_at", BODY_NUMBER, false, offsetof(struct finish, complete_at)},
+        {.name = NULL}};
     struct body body;
-    int64_t results;
-    if (writing_read(exchange, &body, fields, &results))
-        exchange_submitted(exchange,
-                           dbk_finish_build(exchange->server->store, exchange->buildid, results,
-                                            writing_call(exchange), writing_done, exchange));
+    if (writing_read(exchange, &body, fields, &finish)) {
+        writing_set_time(finish.complete_at);
+        exchange_submitted(exchange, dbk_finish_build(exchange->server->store, exchange->buildid,
+                                                      finish.results, writing_call(exchange),
+                                                      writing_done, exchange));
+        writing_set_time(DBK_NONE);
+    }
     body_fini(&body);
 }

@@ -84,19 +84,23 @@ void write_step_locks(struct exchange *exchange)
 void write_step_finish(struct exchange *exchange)
 {
     struct finish {
-        int64_t results;
+        int64_t results, complete_at;
         bool hidden;
-    } finish = {DBK_NONE, false};
+    } finish = {DBK_NONE, DBK_NONE, false};
     static const struct body_field fields[] = {
         {"results", BODY_RESULTS, true, offsetof(struct finish, results)},
         {"hidden", BODY_BOOL, false, offsetof(struct finish, hidden)},
+        {"complete_at", BODY_NUMBER, false, offsetof(struct finish, complete_at)},
         {.name = NULL}};
     struct body body;
-    if (writing_read(exchange, &body, fields, &finish))
+    if (writing_read(exchange, &body, fields, &finish)) {
+        writing_set_time(finish.complete_at);
         exchange_submitted(exchange,
                            dbk_finish_step(exchange->server->store, exchange->id, finish.results,
                                            finish.hidden, writing_call(exchange), writing_done,
                                            exchange));
+        writing_set_time(DBK_NONE);
+    }
     body_fini(&body);
 }
 

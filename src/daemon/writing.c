@@ -4,6 +4,23 @@
 #include "writing.h"
 
 #include "reply.h"
+#include "serve.h"
+
+#include <time.h>
+
+/* When what is submitted now happened; DBK_NONE: now. The store asks for it while it is submitted. */
+static int64_t happened_at = DBK_NONE;
+
+void writing_set_time(int64_t at)
+{
+    happened_at = at;
+}
+
+int64_t serve_clock(void *user)
+{
+    (void)user;
+    return happened_at != DBK_NONE ? happened_at : (int64_t)time(NULL);
+}
 
 const struct dbk_call *writing_call(struct exchange *exchange)
 {

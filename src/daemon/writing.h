@@ -10,6 +10,9 @@
 /* What a write is to carry: as exchange_call(), with the request's operation key. */
 const struct dbk_call *writing_call(struct exchange *exchange);
 
+/* Says when what is submitted next happened, DBK_NONE: now. Take it back when it is submitted. */
+void writing_set_time(int64_t at);
+
 /*
  * Parses the request's body and reads its members into *out. Result: false when it answered with a refusal
  * already. The body is to be ended with body_fini() in any case, after submitting.

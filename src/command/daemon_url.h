@@ -1,0 +1,21 @@
+/*
+ * URLs of a running `daybook serve`: which texts are such, and what may be asked where. Not for those of
+ * databases (store_open.h, db_name.h).
+ */
+#ifndef DAEMON_URL_H
+#define DAEMON_URL_H
+
+#include <daybook.h>
+#include <stdbool.h>
+
+/* Whether a URL names a daemon: it begins with http:// or https://. */
+bool daemon_url_is(const char *url);
+
+/*
+ * Checks a daemon's URL: a host, perhaps a port and a path, and nothing else; http:// only on this machine,
+ * since all that goes there, a token among it, can be read on the way.
+ * Result: what stands before "/api/v2/", yours, free(); NULL and *out_error when it is refused.
+ */
+char *daemon_url_read(const char *url, struct dbk_error *out_error);
+
+#endif
