@@ -26,7 +26,8 @@ struct backlog {
     const struct backlog_plan *plan;
     char *wanted;             /* the file that plan->db names; NULL: all */
     struct recorder recorder; /* also the clock of the store */
-    struct dbk_store *store;  /* the last one that was opened; NULL: none */
+    struct archive archive;   /* the last one that was opened */
+    bool is_open;             /* it still is */
     char *file;               /* which it is, or the one that failed */
     struct dbk_error error;   /* then: why */
     enum dbk_status status;   /* the first that went wrong */
@@ -64,9 +65,10 @@ static void tell_errno(struct backlog *backlog, const struct spool_entry *entry,
 static void close_store(struct backlog *backlog)
 {
     recorder_detach(&backlog->recorder);
-    dbk_close_wait(backlog->store);
+    if (backlog->is_open)
+        archive_close_wait(&backlog->archive);
     free(backlog->file);
-    backlog->store = NULL;
+    backlog->is_open = false;
     backlog->file = NULL;
 }
 
@@ -77,23 +79,23 @@ static bool open_store(struct backlog *backlog, const char *url, char *file)
     struct dbk_options options = DBK_OPTIONS_INIT;
     if (backlog->file && !strcmp(backlog->file, file)) {
         free(file);
-        return backlog->store;
+        return backlog->is_open;
     }
     close_store(backlog);
     backlog->file = file;
     options.reader_count = 1;
     options.clock = recorder_clock;
     options.clock_user = &backlog->recorder;
-    if (store_try_open_url(url, STORE_CREATED, &options, &backlog->store, NULL, &backlog->error)) {
-        backlog->store = NULL;
-    } else if (!dbk_get_info(backlog->store)->is_own) {
+    backlog->is_open = !store_try_open_archive(url, STORE_CREATED, &options, &backlog->archive,
+                                               NULL, &backlog->error);
+    if (backlog->is_open && !archive_info(&backlog->archive)->is_own) {
         backlog->error =
             (struct dbk_error){.status = DBK_UNSUPPORTED,
                                .message = "it is a Buildbot database, where nothing is added"};
-        dbk_close_wait(backlog->store);
-        backlog->store = NULL;
+        archive_close_wait(&backlog->archive);
+        backlog->is_open = false;
     }
-    return backlog->store;
+    return backlog->is_open;
 }
 
 /* Whether an error will come again, whatever becomes of the database. */
@@ -111,7 +113,7 @@ static bool deliver_record(struct backlog *backlog, struct spool_entry *entry,
     int64_t end_ms = clock_ms() + RECORD_MAX_MS;
     recorder_init(recorder, &spooled->record, entry);
     recorder_resume(recorder);
-    recorder_attach(recorder, backlog->store);
+    recorder_attach(recorder, &backlog->archive);
     for (recorder_work(recorder); !recorder_is_settled(recorder); recorder_work(recorder)) {
         struct pollfd news = {recorder_fd(recorder), POLLIN, 0};
         int64_t left = end_ms - clock_ms();
@@ -126,8 +128,8 @@ static bool deliver_record(struct backlog *backlog, struct spool_entry *entry,
     /* What is outstanding still knows the record. The database that did not do now will not in a moment. */
     struct dbk_error error = recorder->error;
     char *file = is_final(&error) ? NULL : strdup(backlog->file);
-    dbk_close_wait(backlog->store);
-    backlog->store = NULL;
+    archive_close_wait(&backlog->archive);
+    backlog->is_open = false;
     free(backlog->file);
     backlog->file = file;
     backlog->error = error;

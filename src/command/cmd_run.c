@@ -5,6 +5,8 @@
  * The command comes first: whatever is wrong with the store, it runs, and its exit status is ours.
  * Only a wrong use is refused, before anything runs.
  */
+#include "credentials.h"
+#include "daemon_url.h"
 #include "db_name.h"
 #include "facts.h"
 #include "../share/json_writer.h"
@@ -32,6 +34,7 @@
 #define PARTS_MAX 10000 /* steps, and properties, of one build */
 #define LOG_MAX_DEFAULT (1 << 20)
 #define LOG_MAX_MAX 1000000000
+#define DAEMON_VALUE_MAX (64LL << 20) /* bytes of a value */
 #define TIMEOUT_MAX_S (10000LL * 86400)
 
 /* All that a run is made from. */
@@ -191,6 +194,21 @@ static int read_secrets(struct run *run)
     return 0;
 }
 
+/* What a daemon limits; and the token for it, which is nobody else's, is masked without being asked. */
+static int read_daemon(struct run *run)
+{
+    struct dbk_error error;
+    char *token = NULL;
+    if (!daemon_url_is(store_url(run->arguments)))
+        return 0;
+    if (run->log_max > DAEMON_VALUE_MAX)
+        return usage_error(run->arguments, "a daemon takes 64M of each step's output at most");
+    if (!credentials_token(&token, &error) && token)
+        redactor_add(&run->redactor, token);
+    free(token);
+    return 0;
+}
+
 /* A word without its secrets. Result: yours. */
 static char *redacted(const struct run *run, const char *word)
 {
@@ -273,6 +291,8 @@ static int run_init(struct run *run, const struct arguments *arguments)
         wrong = read_steps(run);
     if (!wrong)
         wrong = read_secrets(run);
+    if (!wrong)
+        wrong = read_daemon(run);
     if (wrong)
         return wrong;
     facts_add_found(&run->facts);
@@ -365,7 +385,7 @@ static int run_all(struct run *run, const char *db)
     if (outcome.signo)
         signals_die(outcome.signo);
     /* With a thread still at work, nothing may be taken down below its feet. */
-    if (recorder.store || (recorder.opening && !opening_is_over(recorder.opening, &backlog)))
+    if (recorder.archive || (recorder.opening && !opening_is_over(recorder.opening, &backlog)))
         _exit(outcome.exit_code);
     record_fini(&record);
     return outcome.exit_code;

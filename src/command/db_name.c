@@ -3,6 +3,7 @@
  */
 #include "db_name.h"
 
+#include "daemon_url.h"
 #include "here.h"
 
 #include <ctype.h>
@@ -105,8 +106,13 @@ char *db_name_file(const char *url)
     if (!absolute)
         return NULL;
     if (!is_plain(absolute)) {
-        if (!begins_with(absolute, SQLITE_SCHEME))
+        if (!begins_with(absolute, SQLITE_SCHEME)) {
+            /* A daemon's is the same with a slash at its end. */
+            for (size_t len = strlen(absolute);
+                 daemon_url_is(absolute) && absolute[len - 1] == '/';)
+                absolute[--len] = '\0';
             return absolute;
+        }
         char *path = url_path(absolute);
         free(absolute);
         if (!path)

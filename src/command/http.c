@@ -22,6 +22,9 @@
 #define API "/api/v2/"
 #define CONNECT_MAX_MS 10000
 
+/* What is sent slower than that is late. A deadline is for the daemon; the way of the bytes comes to it. */
+#define BODY_BYTES_PER_MS 64
+
 /* More than a daemon gives in one answer. */
 #define ANSWER_MAX ((size_t)128 << 20)
 
@@ -216,7 +219,9 @@ static void prepare(struct http *http, const struct http_request *request,
     set_body(easy, request, transfer);
     if (request->end_ms) {
         int64_t left = request->end_ms - clock_ms();
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(left > 1 ? left : 1));
+        int64_t len = request->fd >= 0 ? request->fd_len : (int64_t)request->body_len;
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                         (long)((left > 1 ? left : 1) + len / BODY_BYTES_PER_MS));
     }
 }
 
@@ -245,10 +250,13 @@ static bool wait_for_end(struct http *http, CURLcode *out_code)
     }
 }
 
-/* Whether nothing of the request can have arrived. */
-static bool is_unsent(CURLcode code)
+/* Whether nothing of the request can have arrived. What was sent on a connection that then ended is sent again
+ * on a new one by curl itself: that this one failed says nothing of the first. */
+static bool is_unsent(CURL *easy, CURLcode code)
 {
-    switch (code) {
+    long sent_len = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent_len);
+    switch (sent_len ? CURLE_OK : code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
@@ -265,7 +273,7 @@ static bool is_unsent(CURLcode code)
 static int tell_failure(const struct transfer *transfer, CURLcode code, struct dbk_error *out_error)
 {
     const char *reason = *transfer->reason ? transfer->reason : curl_easy_strerror(code);
-    enum dbk_outcome outcome = is_unsent(code) ? DBK_NOT_DONE : DBK_UNKNOWN;
+    enum dbk_outcome outcome = is_unsent(transfer->http->easy, code) ? DBK_NOT_DONE : DBK_UNKNOWN;
     if (transfer->is_file_short)
         return fail(out_error, DBK_INVALID, DBK_NOT_DONE, false, "the file ended too early", "");
     if (transfer->is_too_long)

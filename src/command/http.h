@@ -40,7 +40,7 @@ struct http_request {
     int64_t last_event; /* of a stream; DBK_NONE: none */
     http_take_fn *take; /* NULL: the answer is gathered */
     void *user;
-    int64_t end_ms; /* on the clock of clock_ms(); 0: no deadline */
+    int64_t end_ms; /* on the clock of clock_ms(); 0: no deadline. A long body has longer */
 };
 #define HTTP_REQUEST_INIT                                                                          \
     {                                                                                              \

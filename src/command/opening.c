@@ -24,7 +24,7 @@ struct opening {
     atomic_bool is_open, is_over, is_stopped;
     bool is_taken;
     /* Written before is_open. */
-    struct dbk_store *store;
+    struct archive archive; /* with neither: it could not be opened */
     struct dbk_error error;
     bool is_created, is_own;
     char warning[384];
@@ -59,12 +59,10 @@ static void open_store(struct opening *opening)
     options.reader_count = 1;
     options.clock = plan->clock;
     options.clock_user = plan->clock_user;
-    if (store_try_open_url(plan->db, STORE_CREATED, &options, &opening->store, &opening->is_created,
-                           &opening->error)) {
-        opening->store = NULL;
+    if (store_try_open_archive(plan->db, STORE_CREATED, &options, &opening->archive,
+                               &opening->is_created, &opening->error))
         return;
-    }
-    const struct dbk_info *info = dbk_get_info(opening->store);
+    const struct dbk_info *info = archive_info(&opening->archive);
     opening->is_own = info->is_own;
     if (info->warning)
         snprintf(opening->warning, sizeof(opening->warning), "%s", info->warning);
@@ -121,7 +119,7 @@ int opening_fd(const struct opening *opening)
     return opening->fd;
 }
 
-bool opening_take(struct opening *opening, struct dbk_store **out_store,
+bool opening_take(struct opening *opening, struct archive **out_archive,
                   struct dbk_error *out_error)
 {
     uint64_t count;
@@ -131,9 +129,10 @@ bool opening_take(struct opening *opening, struct dbk_store **out_store,
     if (opening->is_taken || !atomic_load(&opening->is_open))
         return false;
     opening->is_taken = true;
-    *out_store = opening->store;
+    bool is_there = opening->archive.store || opening->archive.remote;
+    *out_archive = is_there ? &opening->archive : NULL;
     *out_error = opening->error;
-    if (opening->store)
+    if (is_there)
         out_error->status = DBK_OK;
     return true;
 }

@@ -5,6 +5,8 @@
 #ifndef OPENING_H
 #define OPENING_H
 
+#include "archive.h"
+
 #include <daybook.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +37,8 @@ struct opening *opening_begin(const struct opening_plan *plan);
 /* The descriptor that is readable when there is something to take; opening_take() makes it silent. */
 int opening_fd(const struct opening *opening);
 
-/* Takes the answer, once. Result: whether there is one; then *out_store, which may be NULL, and *out_error. */
-bool opening_take(struct opening *opening, struct dbk_store **out_store,
+/* Takes the answer, once. Result: whether there is one; then *out_archive, which may be NULL, and *out_error. */
+bool opening_take(struct opening *opening, struct archive **out_archive,
                   struct dbk_error *out_error);
 
 /* Whether the database was made. Once the answer was taken. */

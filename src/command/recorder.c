@@ -73,9 +73,9 @@ void recorder_await(struct recorder *recorder, struct opening *opening)
     recorder->is_awaited = true;
 }
 
-void recorder_attach(struct recorder *recorder, struct dbk_store *store)
+void recorder_attach(struct recorder *recorder, struct archive *archive)
 {
-    recorder->store = store;
+    recorder->archive = archive;
 }
 
 void recorder_resume(struct recorder *recorder)
@@ -89,7 +89,7 @@ void recorder_resume(struct recorder *recorder)
 
 void recorder_detach(struct recorder *recorder)
 {
-    recorder->store = NULL;
+    recorder->archive = NULL;
 }
 
 void recorder_fail(struct recorder *recorder, const struct dbk_error *error)
@@ -101,7 +101,7 @@ void recorder_fail(struct recorder *recorder, const struct dbk_error *error)
 /* Whether anything may still be delivered. */
 static bool is_open(const struct recorder *recorder)
 {
-    return recorder->store && !recorder->is_failed && !recorder->is_closing;
+    return recorder->archive && !recorder->is_failed && !recorder->is_closing;
 }
 
 /* When the log of a running step is to be stored again; INT64_MAX: never, as it stands. */
@@ -308,7 +308,7 @@ static int deliver_start(struct recorder *recorder)
     build.property_count = plan->property_count;
     call.scope = KEY_SCOPE;
     call.key = plan->key;
-    return dbk_record_build(recorder->store, &build, &call, build_answered, recorder);
+    return archive_record_build(recorder->archive, &build, &call, build_answered, recorder);
 }
 
 /* Sends what a step printed until now. */
@@ -320,9 +320,9 @@ static int deliver_log(struct recorder *recorder, struct record_step *step)
     snprintf(name, sizeof(name), "log/%s", text_or_empty(step->stored.name));
     if (record->output_fd >= 0 && step->stored.name) {
         recorder->pending_flag = &step->stored.is_log;
-        return dbk_set_build_data_from_fd(recorder->store, record->buildid, name, record->output_fd,
-                                          step->kept_offset, step->kept_len, RECORD_SOURCE,
-                                          &recorder->call, done_answered, recorder);
+        return archive_set_build_data_from_fd(
+            recorder->archive, record->buildid, name, record->output_fd, step->kept_offset,
+            step->kept_len, RECORD_SOURCE, &recorder->call, done_answered, recorder);
     }
     char *log = step->stored.name ? capture_copy(&step->output, &len) : NULL;
     if (!log) {
@@ -334,8 +334,8 @@ static int deliver_log(struct recorder *recorder, struct record_step *step)
     recorder->pending_flag = is_whole ? &step->stored.is_log : &recorder->is_part_stored;
     step->stored.log_total = step->output.total;
     step->stored.log_ms = clock_ms();
-    int status = dbk_set_build_data(recorder->store, record->buildid, name, log, len, RECORD_SOURCE,
-                                    &recorder->call, done_answered, recorder);
+    int status = archive_set_build_data(recorder->archive, record->buildid, name, log, len,
+                                        RECORD_SOURCE, &recorder->call, done_answered, recorder);
     free(log);
     return status;
 }
@@ -343,35 +343,35 @@ static int deliver_log(struct recorder *recorder, struct record_step *step)
 /* Submits what a step needs. What comes late has the time when it happened. */
 static int deliver_step(struct recorder *recorder, enum part part, struct record_step *step)
 {
-    struct dbk_store *store = recorder->store;
+    const struct archive *archive = recorder->archive;
     const struct dbk_call *call = &recorder->call;
     bool is_finished = step->results != DBK_NONE;
     recorder->at = is_finished ? step->complete_at : 0;
     switch (part) {
     case PART_STEP:
         step->stored.is_state = is_finished;
-        return dbk_add_step(store, recorder->record->buildid, step->name, step->state, call,
-                            step_answered, recorder);
+        return archive_add_step(archive, recorder->record->buildid, step->name, step->state, call,
+                                step_answered, recorder);
     case PART_STEP_START:
         recorder->pending_flag = &step->stored.is_start;
-        return dbk_start_step(store, step->stored.id, step->started_at, true, call, done_answered,
-                              recorder);
+        return archive_start_step(archive, step->stored.id, step->started_at, true, call,
+                                  done_answered, recorder);
     case PART_STEP_LOG:
         return deliver_log(recorder, step);
     case PART_STEP_STATE:
         recorder->pending_flag = &step->stored.is_state;
-        return dbk_set_step_state_string(store, step->stored.id, step->state, call, done_answered,
-                                         recorder);
+        return archive_set_step_state_string(archive, step->stored.id, step->state, call,
+                                             done_answered, recorder);
     default:
         recorder->pending_flag = &step->stored.is_finish;
-        return dbk_finish_step(store, step->stored.id, step->results, false, call, done_answered,
-                               recorder);
+        return archive_finish_step(archive, step->stored.id, step->results, false, call,
+                                   done_answered, recorder);
     }
 }
 
 static int deliver_build(struct recorder *recorder, enum part part)
 {
-    struct dbk_store *store = recorder->store;
+    const struct archive *archive = recorder->archive;
     const struct record *record = recorder->record;
     const struct dbk_call *call = &recorder->call;
     recorder->at = part >= PART_BUILD_STATE ? record->complete_at : record->started_at;
@@ -379,17 +379,17 @@ static int deliver_build(struct recorder *recorder, enum part part)
     case PART_BUILD:
         return deliver_start(recorder);
     case PART_CHECK:
-        return dbk_get_build(store, record->buildid, call, check_answered, recorder);
+        return archive_get_build(archive, record->buildid, call, check_answered, recorder);
     case PART_STEPS:
-        return dbk_get_steps(store, record->buildid, NULL, call, steps_answered, recorder);
+        return archive_get_steps(archive, record->buildid, NULL, call, steps_answered, recorder);
     case PART_BUILD_STATE:
         recorder->pending_flag = &recorder->is_state_stored;
-        return dbk_set_build_state_string(store, record->buildid, record->state, call,
-                                          done_answered, recorder);
+        return archive_set_build_state_string(archive, record->buildid, record->state, call,
+                                              done_answered, recorder);
     default:
         recorder->pending_flag = &recorder->is_finish_stored;
-        return dbk_finish_build(store, record->buildid, record->results, call, done_answered,
-                                recorder);
+        return archive_finish_build(archive, record->buildid, record->results, call, done_answered,
+                                    recorder);
     }
 }
 
@@ -397,13 +397,13 @@ static int deliver_build(struct recorder *recorder, enum part part)
 static void take_store(struct recorder *recorder)
 {
     struct dbk_error error;
-    struct dbk_store *store;
-    if (!recorder->opening || !opening_take(recorder->opening, &store, &error))
+    struct archive *archive;
+    if (!recorder->opening || !opening_take(recorder->opening, &archive, &error))
         return;
     recorder->is_awaited = false;
-    recorder->store = store;
-    recorder->is_own = store && dbk_get_info(store)->is_own;
-    if (store && !recorder->is_own) {
+    recorder->archive = archive;
+    recorder->is_own = archive && archive_info(archive)->is_own;
+    if (archive && !recorder->is_own) {
         error.status = DBK_UNSUPPORTED;
         snprintf(
             error.message, sizeof(error.message),
@@ -427,8 +427,8 @@ void recorder_work(struct recorder *recorder)
     size_t step = 0;
     take_store(recorder);
     give_sign_of_life(recorder);
-    if (recorder->store)
-        dbk_dispatch(recorder->store);
+    if (recorder->archive)
+        archive_dispatch(recorder->archive);
     if (!is_open(recorder) || recorder->pending_count)
         return;
     if (recorder->retry_wait_ms && clock_ms() < recorder->retry_at_ms)
@@ -443,8 +443,8 @@ void recorder_work(struct recorder *recorder)
 
 int recorder_fd(const struct recorder *recorder)
 {
-    if (recorder->store)
-        return dbk_fd(recorder->store);
+    if (recorder->archive)
+        return archive_fd(recorder->archive);
     return recorder->opening ? opening_fd(recorder->opening) : -1;
 }
 
@@ -495,12 +495,12 @@ static void closed(void *user, const struct dbk_error *error)
 {
     struct recorder *recorder = user;
     (void)error;
-    recorder->store = NULL;
+    recorder->archive = NULL;
 }
 
 void recorder_close(struct recorder *recorder)
 {
-    if (recorder->store && !recorder->is_closing)
-        dbk_close(recorder->store, closed, recorder);
+    if (recorder->archive && !recorder->is_closing)
+        archive_close(recorder->archive, closed, recorder);
     recorder->is_closing = true;
 }

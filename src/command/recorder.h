@@ -10,6 +10,7 @@
 #ifndef RECORDER_H
 #define RECORDER_H
 
+#include "archive.h"
 #include "opening.h"
 #include "record.h"
 #include "spool.h"
@@ -25,7 +26,7 @@ struct recorder {
     bool is_awaited;           /* it has not yet */
     struct spool_entry *entry; /* the run's note in the spool; NULL: none */
     int64_t beat_at_ms;        /* when that gets the next sign of life */
-    struct dbk_store *store;   /* NULL: there is none, or it is closed */
+    struct archive *archive;   /* the store; NULL: there is none, or it is closed */
     struct dbk_call call;
     struct dbk_error refusal; /* where call.out_refusal points */
     struct dbk_error error;   /* the last one; status DBK_OK for none */
@@ -57,7 +58,7 @@ int64_t recorder_clock(void *user);
 void recorder_await(struct recorder *recorder, struct opening *opening);
 
 /* Begins to deliver. The store is the recorder's until recorder_detach(). */
-void recorder_attach(struct recorder *recorder, struct dbk_store *store);
+void recorder_attach(struct recorder *recorder, struct archive *archive);
 
 /* Goes on with what another process began to deliver. Before recorder_attach(). */
 void recorder_resume(struct recorder *recorder);
@@ -86,7 +87,7 @@ bool recorder_is_whole(const struct recorder *recorder);
 /* Gives up what is not delivered: the reason is the last error, or that nobody answered. */
 void recorder_give_up(struct recorder *recorder);
 
-/* Begins to close the store; recorder->store is NULL when that is done. */
+/* Begins to close the store; recorder->archive is NULL when that is done. */
 void recorder_close(struct recorder *recorder);
 
 #endif

@@ -112,8 +112,8 @@ static int start(struct runner *runner, const struct runner_step *step)
     const struct record *record = runner->record;
     int64_t stepid =
         record->step_count ? record->steps[record->step_count - 1].stored.id : DBK_NONE;
-    const struct dbk_store *store = runner->recorder->store;
-    const char *path = store ? dbk_get_info(store)->path : NULL;
+    const struct archive *archive = runner->recorder->archive;
+    const char *path = archive ? archive_info(archive)->path : NULL;
     struct environment environment;
     environment_init(&environment, path ? path : runner->plan->db, record->buildid, stepid);
     int error = environment.variables ? loop_start(&runner->loop, step->argv, environment.variables)
@@ -174,7 +174,7 @@ static void settle(struct runner *runner)
         bool is_urgent = left <= 0 || runner->loop.signal_count != signal_count;
         if (is_urgent)
             recorder_give_up(recorder);
-        bool is_here = recorder_is_settled(recorder) && !recorder->store;
+        bool is_here = recorder_is_settled(recorder) && !recorder->archive;
         if (left <= 0 || (is_here && (is_urgent || !opening || opening_is_over(opening, &backlog))))
             break;
         if (recorder_is_settled(recorder))
