@@ -41,19 +41,27 @@ struct list {
 struct patience {
     struct dbki_wait wait; /* first */
     const struct dbki_op *op;
+    bool is_endless; /* but for cancelling and the deadline: it is our own work that takes long */
 };
 
 static bool gives_up(struct dbki_wait *wait)
 {
-    const struct dbki_op *op = ((struct patience *)wait)->op;
-    return op->is_cancelled || wait->waited_ns > PATIENCE_NS ||
+    const struct patience *patience = (struct patience *)wait;
+    const struct dbki_op *op = patience->op;
+    return op->is_cancelled || (!patience->is_endless && wait->waited_ns > PATIENCE_NS) ||
            (op->deadline_ns && dbki_clock_ns() > op->deadline_ns);
 }
 
 static int begin(struct dbki_op *op, struct dbki_conn *conn, struct patience *patience)
 {
     *patience = (struct patience){.wait.gives_up = gives_up, .op = op};
-    return conn->engine->begin(conn, DBKI_WRITE, &patience->wait, &op->error);
+    int status = conn->engine->begin(conn, DBKI_WRITE, &patience->wait, &op->error);
+    if (status || !conn->engine->lock_tables)
+        return status;
+    status = conn->engine->script(conn, conn->engine->lock_tables, &op->error);
+    if (status)
+        conn->engine->rollback(conn);
+    return status;
 }
 
 /* Commits, or undoes what failed. */
@@ -70,14 +78,40 @@ static int end(struct dbki_op *op, struct dbki_conn *conn, struct patience *pati
 static int report_statement(struct dbki_op *op, const char *subject, const char *sql, int64_t rows,
                             int64_t bytes)
 {
-    return dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_STATEMENT,
-                                                     .subject = subject,
-                                                     .text = sql,
-                                                     .id = DBK_NONE,
-                                                     .done = DBK_NONE,
-                                                     .total = DBK_NONE,
-                                                     .rows = rows,
-                                                     .bytes = bytes});
+    const struct dbki_engine *engine = op->store->engine;
+    struct dbki_buf words = {0};
+    if (engine->spell)
+        engine->spell(sql, &words);
+    if (words.text)
+        sql = words.text;
+    int status = words.is_out_of_memory
+                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
+                     : dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_STATEMENT,
+                                                                 .subject = subject,
+                                                                 .text = sql,
+                                                                 .id = DBK_NONE,
+                                                                 .done = DBK_NONE,
+                                                                 .total = DBK_NONE,
+                                                                 .rows = rows,
+                                                                 .bytes = bytes});
+    dbki_buf_fini(&words);
+    return status;
+}
+
+/* What makes or drops an object: where others write meanwhile in other words. */
+static int report_object(struct dbki_op *op, const struct dbki_object *object, const char *sql,
+                         int64_t rows, int64_t bytes)
+{
+    const struct dbki_engine *engine = op->store->engine;
+    struct dbki_buf words = {0};
+    if (!dbki_object_is_online(object, &op->store->schema, engine))
+        return report_statement(op, object->name, sql, rows, bytes);
+    dbki_object_online(engine, sql, &words);
+    int status = words.is_out_of_memory
+                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
+                     : report_statement(op, object->name, words.text, rows, bytes);
+    dbki_buf_fini(&words);
+    return status;
 }
 
 /* That an older version is brought up. */
@@ -98,8 +132,8 @@ static int report_create(struct dbki_op *op, struct dbki_conn *conn,
     if (object->table && strncmp(object->table, "daybook_", 8))
         status = dbki_schema_cost(conn, object->table, &rows, &bytes, &op->error);
     return status ? status
-                  : report_statement(op, object->name,
-                                     dbki_object_create(object, &op->store->schema), rows, bytes);
+                  : report_object(op, object, dbki_object_create(object, &op->store->schema), rows,
+                                  bytes);
 }
 
 /* -------------------------------------------------------------------------- what is there ---- */
@@ -213,11 +247,39 @@ static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
     return run_bound(op, conn, &binder);
 }
 
+/* Makes an index that others' writes go on beside; or drops it. In no transaction, so that it can be cut off at
+ * any time: then the next adoption, or release, goes on there. */
+static int change_online(struct dbki_op *op, struct dbki_conn *conn,
+                         const struct dbki_object *object, bool is_wanted)
+{
+    struct patience patience = {.wait.gives_up = gives_up, .op = op};
+    struct patience endless = {.wait.gives_up = gives_up, .op = op, .is_endless = true};
+    struct dbki_buf sql = {0};
+    char drop[DROP_SIZE];
+    int status = is_wanted
+                     ? report_create(op, conn, object)
+                     : report_object(op, object, dbki_object_drop(object, drop, sizeof drop), 0, 0);
+    if (!status && is_wanted) {
+        dbki_object_online(conn->engine, dbki_object_create(object, &op->store->schema), &sql);
+        if (sql.is_out_of_memory)
+            status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
+    }
+    if (!status)
+        status = conn->engine->index_online(conn, object->name, sql.text, &patience.wait,
+                                            &endless.wait, &op->error);
+    dbki_buf_fini(&sql);
+    return status && op->is_cancelled
+               ? dbki_error_set(&op->error, DBK_CANCELLED, "the operation was cancelled")
+               : status;
+}
+
 /* The first object that is missing, unless somebody else has made it since the turn began. */
 static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_object *object)
 {
     struct patience patience;
     struct list missing;
+    if (dbki_object_is_online(object, &op->store->schema, conn->engine))
+        return change_online(op, conn, object, true);
     int status = begin(op, conn, &patience);
     if (status)
         return status;
@@ -251,7 +313,7 @@ static int keep_log_before(struct dbki_op *op, struct dbki_conn *conn)
 
 static int turn_log_on(struct dbki_op *op, struct dbki_conn *conn)
 {
-    int status = keep_log_before(op, conn);
+    int status = conn->engine->set_log ? keep_log_before(op, conn) : DBK_OK;
     if (status || !turns_log_on(op, conn))
         return status;
     status = report_statement(op, "journal", LOG_ON, 0, 0);
@@ -382,15 +444,28 @@ static int plan_release(struct dbki_op *op, struct dbki_conn *conn)
         status = report_statement(op, "journal", LOG_OFF, 0, 0);
     if (!status)
         status = find_leaving(op, conn, &leaving);
-    for (int i = 0; i < leaving.count && !status; i++) {
-        const struct dbki_object *object = leaving.objects[i];
+    for (int i = 0; i < 2 * leaving.count && !status; i++) {
+        const struct dbki_object *object = leaving.objects[i % leaving.count];
+        bool is_last = i >= leaving.count; /* in the order in which they will go */
         int64_t rows = 0, bytes = 0;
+        if (dbki_object_is_online(object, &op->store->schema, conn->engine) != is_last)
+            continue;
         if (!object->table)
             status = dbki_schema_cost(conn, object->name, &rows, &bytes, &op->error);
         if (!status)
-            status = report_statement(op, object->name, dbki_object_drop(object, sql, sizeof sql),
-                                      rows, bytes);
+            status =
+                report_object(op, object, dbki_object_drop(object, sql, sizeof sql), rows, bytes);
     }
+    return status;
+}
+
+/* What is dropped while others write: last, when nothing of ours uses it any more. */
+static int release_online(struct dbki_op *op, struct dbki_conn *conn, const struct list *leaving)
+{
+    int status = DBK_OK;
+    for (int i = 0; i < leaving->count && !status; i++)
+        if (dbki_object_is_online(leaving->objects[i], &op->store->schema, conn->engine))
+            status = change_online(op, conn, leaving->objects[i], false);
     return status;
 }
 
@@ -413,12 +488,17 @@ static int release_work(struct dbki_op *op, struct dbki_conn *conn)
     if (status || (status = begin(op, conn, &patience)))
         return status;
     for (int i = 0; i < leaving.count && !status; i++) {
+        if (dbki_object_is_online(leaving.objects[i], &op->store->schema, conn->engine))
+            continue;
         dbki_object_drop(leaving.objects[i], sql, sizeof sql);
         status = report_statement(op, leaving.objects[i]->name, sql, 0, 0);
         if (!status)
             status = conn->engine->script(conn, sql, &op->error);
     }
-    return end(op, conn, &patience, status);
+    status = end(op, conn, &patience, status);
+    if (!status)
+        op->is_partly_done = true;
+    return status ? status : release_online(op, conn, &leaving);
 }
 
 /* ------------------------------------------------------------------------------- submitting ---- */

@@ -16,6 +16,7 @@
 #ifndef DBKI_ENGINE_H
 #define DBKI_ENGINE_H
 
+#include "base/buf.h"
 #include "daybook.h"
 #include "engine/url.h"
 #include "engine/value.h"
@@ -126,6 +127,20 @@ struct dbki_engine {
     /* Questions about the tables that are there, whoever made them: how many; whether there is a table or an
      * index of a name; and, optional, how many bytes a table takes. One row with one number each. */
     const char *count_tables, *count_objects, *table_size;
+    /* Optional. How many of a name are there and whole, where an index can be there and of no use. */
+    const char *count_usable;
+    /* Optional. DDL in this engine's own words, for people to read. */
+    void (*spell)(const char *sql, struct dbki_buf *out_text);
+    /*
+     * Optional, where making an index keeps others from writing unless it is done in a way of its own. Outside of
+     * any transaction: makes the index of that name by the statement (with the word `online` behind INDEX), or
+     * drops it if that is NULL; one that is there and right is left. lock_wait is asked while another process is
+     * at it, `wait` while it runs.
+     */
+    int (*index_online)(struct dbki_conn *conn, const char *name, const char *create,
+                        struct dbki_wait *lock_wait, struct dbki_wait *wait,
+                        struct dbk_error *error);
+    const char *online;
     /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
      * that makes the tables, where beginning to write does not keep others from doing so too. */
     const char *before_tables, *lock_tables;

@@ -4,14 +4,19 @@
 #include "base/error.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* Whether there is an object of that name, whatever it is: nobody else has names that begin with ours. */
-static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
+/* Whether there is an object of that name, whatever it is: nobody else has names that begin with ours. Perhaps
+ * only one that is whole. */
+static int has_object(struct dbki_conn *conn, const char *name, bool is_usable, bool *out_has,
                       struct dbk_error *error)
 {
+    const struct dbki_engine *engine = conn->engine;
     struct dbki_value param = dbki_text(name);
     struct dbki_answer answer;
-    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
+    const char *question =
+        is_usable && engine->count_usable ? engine->count_usable : engine->count_objects;
+    int status = dbki_schema_ask(conn, question, &param, &answer, error);
     *out_has = !status && answer.number > 0;
     return status;
 }
@@ -26,7 +31,7 @@ static int collect(struct dbki_conn *conn, const struct dbki_schema *schema, boo
         bool is_there;
         if (schema && !dbki_object_create(object, schema))
             continue;
-        status = has_object(conn, object->name, &is_there, error);
+        status = has_object(conn, object->name, !are_present, &is_there, error);
         if (!status && is_there == are_present)
             out[(*out_count)++] = object;
     }
@@ -50,6 +55,22 @@ const char *dbki_object_create(const struct dbki_object *object, const struct db
     if (schema->is_server && object->server_sql)
         return object->server_sql;
     return schema->is_own ? object->own_sql : object->adopted_sql;
+}
+
+bool dbki_object_is_online(const struct dbki_object *object, const struct dbki_schema *schema,
+                           const struct dbki_engine *engine)
+{
+    bool is_on_others = object->table && strncmp(object->table, "daybook_", 8) != 0;
+    return is_on_others && !schema->is_own && engine->index_online;
+}
+
+void dbki_object_online(const struct dbki_engine *engine, const char *sql,
+                        struct dbki_buf *out_text)
+{
+    static const char WORD[] = "INDEX";
+    const char *after = strstr(sql, WORD) + sizeof WORD - 1;
+    dbki_buf_add_n(out_text, sql, (size_t)(after - sql));
+    dbki_buf_addf(out_text, " %s%s", engine->online, after);
 }
 
 const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size)

@@ -128,7 +128,6 @@ static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
                            struct dbk_error *error)
 {
     bool has_marks = false, has_events = false, has_keys = false, has_lineage = false;
-    schema->is_server = conn->engine->is_server;
     int status = has_table(conn, "daybook_marks", "value", &has_marks, error);
     if (!status)
         status = has_table(conn, "daybook_events", "position", &has_events, error);
@@ -204,6 +203,7 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
         (status = has_table(conn, "alembic_version", "version_num", &has_alembic, error)) ||
         (status = has_table(conn, "builds", "id", &has_builds, error)))
         return status;
+    schema.is_server = conn->engine->is_server;
     schema.is_own = has_ours && !has_alembic;
     schema.is_adopted = has_ours && has_alembic;
     if (has_ours && (status = inspect_objects(conn, &schema, error)))

@@ -64,6 +64,12 @@ int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, 
 /* change.c: the statement that makes an object, or takes it out (in `text`, if it has to be put together). */
 const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema);
 const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size);
+/* change.c: whether the object is an index that is made and dropped while others write, by the engine's
+ * index_online; and the statement in its words for that, added to out_text. */
+bool dbki_object_is_online(const struct dbki_object *object, const struct dbki_schema *schema,
+                           const struct dbki_engine *engine);
+void dbki_object_online(const struct dbki_engine *engine, const char *sql,
+                        struct dbki_buf *out_text);
 /* change.c: what making an index reads. *out_bytes is DBK_NONE where the database cannot tell. */
 int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_rows,
                      int64_t *out_bytes, struct dbk_error *error);

@@ -22,19 +22,24 @@ static void release(struct buildbot *b)
 static void adopt__leaves_the_schema_of_every_buildbot_table_as_it_was(void **state)
 {
     struct buildbot *b = *state;
-    const char *before = raw_text(b->path, BUILDBOT_SCHEMA);
+    const char *before = buildbot_schema(b, false);
     adopt(b);
-    assert_string_equal(raw_text(b->path, BUILDBOT_SCHEMA), before);
-    assert_int_equal(raw_int(b->path, "SELECT count(*) FROM sqlite_master WHERE"
-                                      " name LIKE 'daybook%' AND tbl_name NOT LIKE 'daybook%'"
-                                      " AND (type <> 'index' OR sql LIKE '%UNIQUE%'"
-                                      " OR sql LIKE '%WHERE%')"),
-                     0);
+    assert_string_equal(buildbot_schema(b, false), before);
     assert_int_equal(
-        raw_int(b->path, "SELECT count(*) FROM sqlite_master WHERE type IN ('trigger', 'view')"),
+        buildbot_int(b, b->engine->is_file
+                            ? "SELECT count(*) FROM sqlite_master WHERE (name LIKE 'daybook%'"
+                              " AND tbl_name NOT LIKE 'daybook%' AND (type <> 'index'"
+                              " OR sql LIKE '%UNIQUE%' OR sql LIKE '%WHERE%'))"
+                              " OR type IN ('trigger', 'view')"
+                            : "SELECT (SELECT count(*) FROM pg_index WHERE indexrelid::regclass"
+                              "::text LIKE 'daybook%' AND indrelid::regclass::text NOT LIKE"
+                              " 'daybook%' AND (indisunique OR indpred IS NOT NULL OR indexprs IS"
+                              " NOT NULL)) + (SELECT count(*) FROM pg_trigger WHERE NOT"
+                              " tgisinternal) + (SELECT count(*) FROM pg_class WHERE relkind IN"
+                              " ('v', 'm') AND relnamespace = current_schema()::regnamespace)"),
         0);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(raw_text(b->path, "PRAGMA journal_mode"), "wal");
+    expect_whole(b);
+    expect_journal(b, "wal");
 }
 
 static void adopt__is_seen_by_stores_that_are_opened_then(void **state)
@@ -56,24 +61,21 @@ static void adopt__dry_run_names_every_statement_and_changes_no_byte(void **stat
 {
     struct buildbot *b = *state;
     struct reports dry = {.count = 0}, real = {.count = 0};
-    size_t size_before, size;
-    const void *before = file_read(b->path, &size_before);
+    const struct picture before = take_picture(b);
     buildbot_open(b, "");
     assert_int_equal(long_run(&dry, b->store, dbk_adopt, true), DBK_OK);
     buildbot_close(b);
-    const void *after = file_read(b->path, &size);
-    assert_int_equal(size, size_before);
-    assert_memory_equal(after, before, size);
-    assert_int_equal(folder_count(b->folder), 1);
+    expect_picture(b, &before);
+    expect_nothing_beside(b);
     assert_int_equal(long_run_alone(b, &real, dbk_adopt), DBK_OK);
     char *rest = NULL;
     for (char *line = strtok_r(real.statements, "\n", &rest); line;
          line = strtok_r(NULL, "\n", &rest))
         if (!strstr(dry.statements, line))
             fail_msg("the dry run did not name: %s", line);
-    assert_int_equal(dry.rows, raw_int(b->path, "SELECT 2 * (SELECT count(*) FROM builds)"
-                                                " + (SELECT count(*) FROM buildsets)"
-                                                " + (SELECT count(*) FROM buildset_sourcestamps)"));
+    assert_int_equal(dry.rows, buildbot_int(b, "SELECT 2 * (SELECT count(*) FROM builds)"
+                                               " + (SELECT count(*) FROM buildsets)"
+                                               " + (SELECT count(*) FROM buildset_sourcestamps)"));
 }
 
 static void adopt__a_second_time_does_nothing(void **state)
@@ -81,19 +83,19 @@ static void adopt__a_second_time_does_nothing(void **state)
     struct buildbot *b = *state;
     struct reports again = {.count = 0};
     adopt(b);
-    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    const char *schema = buildbot_schema(b, true);
     assert_int_equal(long_run_alone(b, &again, dbk_adopt), DBK_OK);
     assert_string_equal(again.statements, "");
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
-    assert_int_equal(raw_int(b->path, "SELECT count(*) FROM daybook_schema"), 1);
+    assert_string_equal(buildbot_schema(b, true), schema);
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_schema"), 1);
 }
 
 static void adopt__cancelled_after_any_turn_goes_on_when_it_is_done_again(void **state)
 {
     struct buildbot *b = *state;
     adopt(b);
-    const char *expected = raw_text(b->path, WHOLE_SCHEMA);
-    int64_t lineages = raw_int(b->path, "SELECT count(*) FROM daybook_lineage");
+    const char *expected = buildbot_schema(b, true);
+    int64_t lineages = buildbot_int(b, "SELECT count(*) FROM daybook_lineage");
     assert_true(lineages > 0);
     int cancelled = 0;
     for (int after = 1;; after++) {
@@ -111,8 +113,8 @@ static void adopt__cancelled_after_any_turn_goes_on_when_it_is_done_again(void *
         assert_int_equal(dbk_get_info(b->store)->is_adopted, status == DBK_OK);
         buildbot_close(b);
         adopt(b);
-        assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), expected);
-        assert_int_equal(raw_int(b->path, "SELECT count(*) FROM daybook_lineage"), lineages);
+        assert_string_equal(buildbot_schema(b, true), expected);
+        assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_lineage"), lineages);
     }
     assert_true(cancelled >= 10);
 }
@@ -122,10 +124,10 @@ static void adopt__makes_again_what_a_migration_dropped(void **state)
     struct buildbot *b = *state;
     struct reports again = {.count = 0};
     adopt(b);
-    const char *expected = raw_text(b->path, WHOLE_SCHEMA);
-    raw_run(b->path, "DROP INDEX daybook_builds_complete; DROP TABLE daybook_lineage");
+    const char *expected = buildbot_schema(b, true);
+    buildbot_change(b, "DROP INDEX daybook_builds_complete; DROP TABLE daybook_lineage");
     assert_int_equal(long_run_alone(b, &again, dbk_adopt), DBK_OK);
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), expected);
+    assert_string_equal(buildbot_schema(b, true), expected);
 }
 
 static void expect_refusal(struct reports *r, int status, enum dbk_status expected,
@@ -174,8 +176,7 @@ static void adopt__a_store_of_daybooks_own_is_refused(void **state)
     struct reports r = {.count = 0};
     struct dbk_options options = DBK_OPTIONS_INIT;
     options.is_created = options.is_exclusive = true;
-    assert_int_equal(dbk_open(test_format("%s/own.sqlite", b->folder), &options, &b->store, NULL),
-                     DBK_OK);
+    assert_int_equal(dbk_open(b->engine->place(), &options, &b->store, NULL), DBK_OK);
     expect_refusal(&r, long_run(&r, b->store, dbk_adopt, false), DBK_UNSUPPORTED, "own");
     expect_refusal(&r, long_run(&r, b->store, dbk_release, false), DBK_UNSUPPORTED, "own");
     assert_int_equal(long_run(&r, b->store, dbk_upgrade, false), DBK_OK);
@@ -189,7 +190,7 @@ static void adopted__writes_leave_events_keys_and_lineages(void **state)
     struct buildbot *b = *state;
     struct answer a, again;
     adopt(b);
-    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    const char *schema = buildbot_schema(b, true);
     buildbot_open(b, "?writes=master");
     answer_begin(&a);
     a.call.key = "k";
@@ -205,9 +206,9 @@ static void adopted__writes_leave_events_keys_and_lineages(void **state)
         DBK_OK);
     assert_int_equal(again.id, a.id);
     assert_int_equal(ASK(&again, b->store, on_done, dbk_finish_build, a.id, 0), DBK_OK);
-    assert_int_equal(raw_int(b->path, test_format("SELECT count(*) FROM daybook_lineage WHERE"
-                                                  " buildid = %lld AND complete_at = %lld",
-                                                  (long long)a.id, (long long)b->now)),
+    assert_int_equal(buildbot_int(b, test_format("SELECT count(*) FROM daybook_lineage WHERE"
+                                                 " buildid = %lld AND complete_at = %lld",
+                                                 (long long)a.id, (long long)b->now)),
                      1);
     assert_int_equal(ASK(&again, b->store, on_events, dbk_get_events, 0, NULL), DBK_OK);
     assert_int_equal(again.page.count, 2);
@@ -215,8 +216,8 @@ static void adopted__writes_leave_events_keys_and_lineages(void **state)
     assert_string_equal(again.events[1]->verb, "finished");
     assert_int_equal(again.events[1]->buildid, a.id);
     buildbot_close(b);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+    expect_whole(b);
+    assert_string_equal(buildbot_schema(b, true), schema);
 }
 
 static void adopted__a_position_is_not_given_twice_when_all_events_are_old(void **state)
@@ -231,13 +232,13 @@ static void adopted__a_position_is_not_given_twice_when_all_events_are_old(void 
             assert_int_equal(ASK(&a, b->store, on_done, dbk_set_build_state_string, 1, "x"),
                              DBK_OK);
         buildbot_close(b);
-        assert_true(raw_int(b->path, "SELECT min(position) FROM daybook_events") > last - 3);
-        int64_t newest = raw_int(b->path, "SELECT max(position) FROM daybook_events");
+        assert_true(buildbot_int(b, "SELECT min(position) FROM daybook_events") > last - 3);
+        int64_t newest = buildbot_int(b, "SELECT max(position) FROM daybook_events");
         assert_int_equal(newest, last + 3);
         last = newest;
         b->now += 30 * 24 * 60 * 60;
     }
-    assert_true(raw_int(b->path, "SELECT count(*) FROM daybook_events") < 12);
+    assert_true(buildbot_int(b, "SELECT count(*) FROM daybook_events") < 12);
 }
 
 /* ------------------------------------------------------------------------------- releasing ---- */
@@ -246,16 +247,16 @@ static void release__schema_and_journal_are_what_they_were_and_records_stay(void
 {
     struct buildbot *b = *state;
     struct answer a;
-    const char *before = raw_text(b->path, WHOLE_SCHEMA);
+    const char *before = buildbot_schema(b, true);
     adopt(b);
     buildbot_open(b, "?writes=existing");
     assert_int_equal(ASK(&a, b->store, on_done, dbk_set_build_state_string, 1, "changed"), DBK_OK);
     buildbot_close(b);
     release(b);
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), before);
-    assert_string_equal(raw_text(b->path, "PRAGMA journal_mode"), "delete");
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(raw_text(b->path, "SELECT state_string FROM builds WHERE id = 1"),
+    assert_string_equal(buildbot_schema(b, true), before);
+    expect_journal(b, "delete");
+    expect_whole(b);
+    assert_string_equal(buildbot_text(b, "SELECT state_string FROM builds WHERE id = 1"),
                         "changed");
     buildbot_open(b, "");
     assert_false(dbk_get_info(b->store)->is_adopted);
@@ -264,10 +265,11 @@ static void release__schema_and_journal_are_what_they_were_and_records_stay(void
 static void release__leaves_a_log_that_was_there_before(void **state)
 {
     struct buildbot *b = *state;
-    raw_run(b->path, "PRAGMA journal_mode=WAL");
+    FILES_ONLY(b);
+    buildbot_change(b, "PRAGMA journal_mode=WAL");
     adopt(b);
     release(b);
-    assert_string_equal(raw_text(b->path, "PRAGMA journal_mode"), "wal");
+    expect_journal(b, "wal");
 }
 
 static void release__dry_run_names_every_statement_and_changes_nothing(void **state)
@@ -275,11 +277,11 @@ static void release__dry_run_names_every_statement_and_changes_nothing(void **st
     struct buildbot *b = *state;
     struct reports dry = {.count = 0}, real = {.count = 0};
     adopt(b);
-    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    const char *schema = buildbot_schema(b, true);
     buildbot_open(b, "");
     assert_int_equal(long_run(&dry, b->store, dbk_release, true), DBK_OK);
     buildbot_close(b);
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+    assert_string_equal(buildbot_schema(b, true), schema);
     assert_int_equal(long_run_alone(b, &real, dbk_release), DBK_OK);
     assert_string_equal(dry.statements, real.statements);
     assert_non_null(strstr(real.statements, "DROP TABLE daybook_events"));
@@ -289,36 +291,37 @@ static void release__with_another_program_at_the_database_changes_nothing(void *
 {
     struct buildbot *b = *state;
     struct reports r = {.count = 0};
+    FILES_ONLY(b);
     adopt(b);
-    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    const char *schema = buildbot_schema(b, true);
     sqlite3 *other = raw_open(b->path);
     raw_int_on(other, "SELECT count(*) FROM builds");
     buildbot_open_exclusive(b, "", false);
     expect_refusal(&r, long_run(&r, b->store, dbk_release, false), DBK_BUSY, "another program");
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
-    assert_string_equal(raw_text(b->path, "PRAGMA journal_mode"), "wal");
+    assert_string_equal(buildbot_schema(b, true), schema);
+    expect_journal(b, "wal");
 }
 
 /* --------------------------------------------------------------------- beside a master ---- */
 
 static void run_master(struct buildbot *b)
 {
-    raw_run(
-        b->path,
-        test_format("PRAGMA journal_mode=WAL; UPDATE masters SET active = 1, last_active = %lld",
-                    (long long)b->now - 60));
+    buildbot_change(
+        b, test_format("PRAGMA journal_mode=WAL; UPDATE masters SET active = 1, last_active = %lld",
+                       (long long)b->now - 60));
 }
 
 static void adopt__beside_a_running_master_is_refused_unless_forced(void **state)
 {
     struct buildbot *b = *state;
     struct reports r = {.count = 0};
+    FILES_ONLY(b);
     if (sqlite3_libversion_number() >= FAULTLESS_SQLITE)
         skip();
     run_master(b);
-    const char *schema = raw_text(b->path, WHOLE_SCHEMA);
+    const char *schema = buildbot_schema(b, true);
     expect_refusal(&r, long_run_alone(b, &r, dbk_adopt), DBK_UNSUPPORTED, "stop the master");
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), schema);
+    assert_string_equal(buildbot_schema(b, true), schema);
     for (int way = 0; way < 2; way++) {
         buildbot_open_exclusive(b, way ? "?master=stopped" : "", !way);
         assert_int_equal(long_run(&r, b->store, dbk_adopt, false), DBK_OK);
@@ -337,6 +340,7 @@ writes_existing__beside_a_running_master_are_refused_unless_it_is_said_to_be_sto
 {
     struct buildbot *b = *state;
     struct answer a;
+    FILES_ONLY(b);
     if (sqlite3_libversion_number() >= FAULTLESS_SQLITE)
         skip();
     run_master(b);
@@ -364,7 +368,7 @@ static void open__an_unknown_revision_is_read_with_one_warning(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "UPDATE alembic_version SET version_num = '099'");
+    buildbot_change(b, "UPDATE alembic_version SET version_num = '099'");
     buildbot_open(b, "?writes=existing");
     assert_non_null(strstr(dbk_get_info(b->store)->warning, "099"));
     assert_int_equal(ASK(&a, b->store, on_build, dbk_get_build, 1), DBK_OK);
@@ -376,9 +380,7 @@ static void writes__are_refused_by_the_name_of_a_new_column_that_must_have_a_val
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
-                     " 'hidden SMALLINT', 'mood TEXT NOT NULL, hidden SMALLINT')"
-                     " WHERE name = 'steps'; PRAGMA writable_schema = RESET");
+    buildbot_change(b, NEEDED_COLUMN(b));
     buildbot_open(b, "?writes=master");
     assert_true(dbk_get_info(b->store)->is_read_only);
     assert_int_equal(ASK(&a, b->store, on_added_step, dbk_add_step, 1, "x", "x"), DBK_UNSUPPORTED);
@@ -391,8 +393,8 @@ static void writes__a_new_column_with_a_default_or_none_needed_is_nothing(void *
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "ALTER TABLE steps ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine';"
-                     "ALTER TABLE builds ADD COLUMN mood TEXT");
+    buildbot_change(b, "ALTER TABLE steps ADD COLUMN mood TEXT NOT NULL DEFAULT 'fine';"
+                       "ALTER TABLE builds ADD COLUMN mood TEXT");
     buildbot_open(b, "?writes=master");
     assert_int_equal(ASK(&a, b->store, on_added_step, dbk_add_step, 1, "x", "x"), DBK_OK);
 }

@@ -1,15 +1,6 @@
 /* See adoption.h. */
 #include "adoption.h"
 
-const char BUILDBOT_SCHEMA[] =
-    "SELECT group_concat(type || ' ' || name || ' ' || coalesce(sql, '-'), char(10)) FROM (SELECT "
-    "* FROM"
-    " sqlite_master WHERE name NOT LIKE 'daybook%' AND name NOT LIKE 'sqlite_autoindex_daybook%'"
-    " ORDER BY type, name)";
-const char WHOLE_SCHEMA[] =
-    "SELECT group_concat(type || ' ' || name || ' ' || coalesce(sql, '-'), char(10)) FROM"
-    " (SELECT * FROM sqlite_master ORDER BY type, name)";
-
 static int64_t read_clock(void *user)
 {
     return ((const struct buildbot *)user)->now;
@@ -23,7 +14,7 @@ void buildbot_open_exclusive(struct buildbot *b, const char *url_options, bool i
     options.clock_user = b;
     options.is_exclusive = true;
     options.is_forced = is_forced;
-    if (dbk_open(test_format("sqlite:///%s%s", b->path, url_options), &options, &b->store, &error))
+    if (dbk_open(buildbot_url(b, url_options), &options, &b->store, &error))
         fail_msg("%s", error.message);
 }
 

@@ -32,7 +32,13 @@ int long_run_alone(struct buildbot *b, struct reports *reports, long_fn *functio
 /* Opens the copy so; other options than that are the URL's. */
 void buildbot_open_exclusive(struct buildbot *b, const char *url_options, bool is_forced);
 
-/* The schema's text of all that is not daybook's; and of all. */
-extern const char BUILDBOT_SCHEMA[], WHOLE_SCHEMA[];
+/* A column that a newer Buildbot might have added: every insert has to fill it. */
+#define NEEDED_COLUMN(b)                                                                           \
+    ((b)->engine->is_file                                                                          \
+         ? "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"              \
+           " 'hidden SMALLINT', 'mood TEXT NOT NULL, hidden SMALLINT')"                            \
+           " WHERE name = 'steps'; PRAGMA writable_schema = RESET"                                 \
+         : "ALTER TABLE steps ADD COLUMN mood TEXT NOT NULL DEFAULT ''; ALTER TABLE steps"         \
+           " ALTER COLUMN mood DROP DEFAULT")
 
 #endif

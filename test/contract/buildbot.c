@@ -8,6 +8,13 @@
 /* ------------------------------------------------------------------------------- the copies ---- */
 
 static const char *original;
+static const struct engine *current;
+
+const char *buildbot_url(const struct buildbot *b, const char *options)
+{
+    bool has_some = strchr(b->url, '?') && options[0] == '?';
+    return test_format("%s%s%s", b->url, has_some ? "&" : "", options + has_some);
+}
 
 static int64_t read_clock(void *user)
 {
@@ -20,8 +27,7 @@ void buildbot_open(struct buildbot *b, const char *options)
     struct dbk_error error;
     store_options.clock = read_clock;
     store_options.clock_user = b;
-    if (dbk_open(test_format("sqlite:///%s%s", b->path, options), &store_options, &b->store,
-                 &error))
+    if (dbk_open(buildbot_url(b, options), &store_options, &b->store, &error))
         fail_msg("%s", error.message);
 }
 
@@ -36,10 +42,12 @@ static int set_up(void **state)
     struct buildbot *b = calloc(1, sizeof *b);
     if (!b)
         return 1;
-    b->folder = test_folder();
-    b->path = test_format("%s/state.sqlite", b->folder);
     b->now = 1900000000;
-    file_copy(original, b->path);
+    b->engine = current;
+    b->url = current->buildbot_place(original);
+    b->path =
+        (current->is_file ? b->url : ENGINES[0].buildbot_place(original)) + strlen("sqlite:///");
+    b->folder = test_format("%.*s", (int)(strrchr(b->path, '/') - b->path), b->path);
     *state = b;
     return 0;
 }
@@ -48,9 +56,27 @@ static int tear_down(void **state)
 {
     struct buildbot *b = *state;
     dbk_close_wait(b->store);
+    buildbot_let_go(b);
     test_end();
     free(b);
     return 0;
+}
+
+void buildbot_renew(struct buildbot *b)
+{
+    if (b->engine->is_file)
+        file_copy(original, b->path);
+    else
+        b->url = b->engine->buildbot_place(original);
+}
+
+static bool is_there(const struct engine *engine, const char *database)
+{
+    bool is = engine->buildbot_place && engine->buildbot_place(database) != NULL;
+    test_end();
+    if (!is && engine->buildbot_place)
+        fprintf(stderr, "%s is not on this machine: skipped\n", engine->name);
+    return is;
 }
 
 int buildbot_run(const char *name, const char *database, const struct CMUnitTest *tests,
@@ -65,7 +91,14 @@ int buildbot_run(const char *name, const char *database, const struct CMUnitTest
         all[i].teardown_func = tear_down;
     }
     original = database;
-    int failed = _cmocka_run_group_tests(name, all, count, NULL, NULL);
+    int failed = 0;
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        char group[80];
+        current = &ENGINES[i];
+        snprintf(group, sizeof group, "%s on %s", name, current->name);
+        if (is_there(current, database))
+            failed += _cmocka_run_group_tests(group, all, count, NULL, NULL);
+    }
     free(all);
     return failed;
 }

@@ -5,23 +5,67 @@
 #ifndef BUILDBOT_H
 #define BUILDBOT_H
 
+#include "engines.h"
 #include "raw.h"
 #include "wait.h"
 
 struct buildbot {
-    const char *folder, *path;
+    const struct engine *engine;
+    const char *folder;
+    const char *path; /* a copy as a file of SQLite, which is what is opened if engine->is_file */
+    const char *url;
     struct dbk_store *store;
     int64_t now; /* the store's clock */
+    void *held;  /* buildbot_hold()'s connection */
 };
 
-/* Runs a suite's tests, each on a copy of the database that the program's argument names. The test opens
- * it; it is closed in the end. Result: main()'s. */
+/* Runs a suite's tests, each on a copy of the database that the program's argument names, on each engine that has
+ * such. The test opens it; it is closed in the end. Result: main()'s. */
 int buildbot_run(const char *name, const char *database, const struct CMUnitTest *tests,
                  size_t count);
 
 /* Opens the copy; options are those of the URL, "?writes=existing", or "". */
 void buildbot_open(struct buildbot *b, const char *options);
 void buildbot_close(struct buildbot *b);
+/* The copy's URL with these options. */
+const char *buildbot_url(const struct buildbot *b, const char *options);
+
+/* What a master does in the copy, past the library; and a look at it: the first column of the first row. */
+void buildbot_change(struct buildbot *b, const char *sql);
+int64_t buildbot_int(struct buildbot *b, const char *sql);
+const char *buildbot_text(struct buildbot *b, const char *sql);
+/* A literal of those bytes in SQL; the function that puts texts together with what stands between them. */
+const char *blob_literal(struct buildbot *b, const char *hex);
+const char *text_aggregate(struct buildbot *b);
+/* The copy is the original again; no store has it open. */
+void buildbot_renew(struct buildbot *b);
+/* Keeps a connection for them until the test ends: where they come often, and nothing needs the copy alone. */
+void buildbot_hold(struct buildbot *b);
+void buildbot_let_go(struct buildbot *b);
+
+/* The database is whole, as far as the engine can tell. */
+void expect_whole(struct buildbot *b);
+/* Of a file: its journal's mode, and that nothing was left beside it. */
+void expect_journal(struct buildbot *b, const char *mode);
+void expect_nothing_beside(struct buildbot *b);
+
+/* All that is in the copy: of a file every byte, of a server the version of every row, and the schema. */
+struct picture {
+    const void *bytes;
+    size_t size;
+};
+struct picture take_picture(struct buildbot *b);
+void expect_picture(struct buildbot *b, const struct picture *before);
+
+/* The schema's text of all; or of all that is not daybook's. */
+const char *buildbot_schema(struct buildbot *b, bool is_whole);
+
+/* What only a file of SQLite can be like: elsewhere the test is skipped. */
+#define FILES_ONLY(b)                                                                              \
+    do {                                                                                           \
+        if (!(b)->engine->is_file)                                                                 \
+            skip();                                                                                \
+    } while (0)
 
 /* A record's member, to be written into a line. */
 struct line_field {

@@ -114,6 +114,7 @@ static void read_build_data__keeps_no_writer_waiting_between_pieces(void **state
 {
     struct buildbot *b = *state;
     char *value = put_large(b);
+    FILES_ONLY(b);
     buildbot_open(b, "");
     struct reading *r = begin(b, 1, "large", true);
     for (int i = 0; i < 3; i++) {
@@ -133,6 +134,7 @@ static void read_build_data__changed_by_the_master_is_a_conflict(void **state)
         "UPDATE build_data SET value = x'00', length = 1 WHERE id = 90001",
         "UPDATE build_data SET value = NULL WHERE id = 90001",
         "DELETE FROM build_data WHERE id = 90001"};
+    FILES_ONLY(b);
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         if (i == 2) /* its column takes no NULL unless the database is a damaged one */
             raw_run(b->path,
@@ -154,6 +156,7 @@ static void read_build_data__changed_by_the_master_is_a_conflict(void **state)
 static void dirty__the_pieces_are_all_the_bytes_whatever_the_length_says(void **state)
 {
     struct buildbot *b = *state;
+    FILES_ONLY(b);
     raw_run(b->path, "DELETE FROM build_data WHERE buildid = 1;"
                      "INSERT INTO build_data VALUES (90001, 1, 'short', zeroblob(600000), 9, 's'),"
                      " (90002, 1, 'long', zeroblob(600000), 700000, 's'),"

@@ -101,15 +101,12 @@ static bool adds_records(int which)
 static void expect_refused(struct buildbot *b, int which, enum dbk_status expected)
 {
     struct answer a;
-    size_t size_before, size;
-    const void *before = file_read(b->path, &size_before);
+    const struct picture before = take_picture(b);
     int status = write_one(b, which, &a);
     if (status != (int)expected || a.submitted != status)
         fail_msg("write %d: %s (%s)", which, dbk_status_name((enum dbk_status)status),
                  a.error.message);
-    const void *after = file_read(b->path, &size);
-    assert_int_equal(size, size_before);
-    assert_memory_equal(after, before, size);
+    expect_picture(b, &before);
 }
 
 static void writes_none__refuses_every_write(void **state)
@@ -119,7 +116,7 @@ static void writes_none__refuses_every_write(void **state)
         buildbot_open(b, i ? "?writes=none" : "");
         for (int which = 0; which < WRITE_COUNT; which++)
             expect_refused(b, which, is_own_only(which) ? DBK_UNSUPPORTED : DBK_READ_ONLY);
-        assert_int_equal(folder_count(b->folder), 1);
+        expect_nothing_beside(b);
         buildbot_close(b);
     }
 }
@@ -131,7 +128,7 @@ static void mode_ro__refuses_every_write_whatever_may_be_written(void **state)
     assert_true(dbk_get_info(b->store)->is_read_only);
     for (int which = 0; which < WRITE_COUNT; which++)
         expect_refused(b, which, DBK_READ_ONLY);
-    assert_int_equal(folder_count(b->folder), 1);
+    expect_nothing_beside(b);
 }
 
 static void writes_existing__changes_what_is_there_and_adds_nothing(void **state)
@@ -148,20 +145,20 @@ static void writes_existing__changes_what_is_there_and_adds_nothing(void **state
         else
             assert_int_equal(write_one(b, which, &a), DBK_OK);
     }
-    assert_string_equal(raw_text(b->path, "SELECT state_string FROM builds WHERE id = 1"),
+    assert_string_equal(buildbot_text(b, "SELECT state_string FROM builds WHERE id = 1"),
                         "changed");
-    assert_int_equal(raw_int(b->path, "SELECT complete_at FROM builds WHERE id = 1"), b->now);
-    assert_int_equal(raw_int(b->path, "SELECT started_at FROM steps WHERE id = 1"), 5);
-    assert_int_equal(raw_int(b->path, "SELECT count(*) FROM build_data WHERE buildid = 1"), 1);
-    assert_string_equal(raw_text(b->path, "PRAGMA journal_mode"), "delete");
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    assert_int_equal(buildbot_int(b, "SELECT complete_at FROM builds WHERE id = 1"), b->now);
+    assert_int_equal(buildbot_int(b, "SELECT started_at FROM steps WHERE id = 1"), 5);
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM build_data WHERE buildid = 1"), 1);
+    expect_journal(b, "delete");
+    expect_whole(b);
 }
 
 static void writes_master__adds_builds_and_steps_too(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    int64_t number = raw_int(b->path, "SELECT max(number) FROM builds WHERE builderid = 1");
+    int64_t number = buildbot_int(b, "SELECT max(number) FROM builds WHERE builderid = 1");
     buildbot_open(b, "?writes=master");
     for (int which = 0; which < WRITE_COUNT; which++)
         if (is_own_only(which))
@@ -170,7 +167,7 @@ static void writes_master__adds_builds_and_steps_too(void **state)
             assert_int_equal(write_one(b, which, &a), DBK_OK);
     assert_int_equal(write_one(b, ADD_BUILD, &a), DBK_OK);
     assert_int_equal(a.number, number + 2);
-    assert_int_equal(raw_int(b->path, "SELECT started_at FROM builds ORDER BY id DESC LIMIT 1"),
+    assert_int_equal(buildbot_int(b, "SELECT started_at FROM builds ORDER BY id DESC LIMIT 1"),
                      b->now);
     assert_int_equal(write_one(b, ADD_STEP, &a), DBK_OK);
     assert_string_equal(a.name, "new_1");
@@ -178,7 +175,7 @@ static void writes_master__adds_builds_and_steps_too(void **state)
     assert_int_equal(a.error.status, DBK_NOT_FOUND);
     ASK(&a, b->store, on_added_step, dbk_add_step, 987654321, "x", "x");
     assert_int_equal(a.error.status, DBK_NOT_FOUND);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    expect_whole(b);
 }
 
 static void finish__takes_any_results_that_buildbots_column_holds(void **state)
@@ -189,8 +186,8 @@ static void finish__takes_any_results_that_buildbots_column_holds(void **state)
     buildbot_open(b, "?writes=existing");
     ASK(&a, b->store, on_done, dbk_finish_build, 1, 7);
     ASK(&a, b->store, on_done, dbk_finish_step, 1, INT32_MAX, false);
-    assert_int_equal(raw_int(b->path, "SELECT results FROM builds WHERE id = 1"), 7);
-    assert_int_equal(raw_int(b->path, "SELECT results FROM steps WHERE id = 1"), INT32_MAX);
+    assert_int_equal(buildbot_int(b, "SELECT results FROM builds WHERE id = 1"), 7);
+    assert_int_equal(buildbot_int(b, "SELECT results FROM steps WHERE id = 1"), INT32_MAX);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, 1, wrong[i]), DBK_INVALID);
         assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_step, 1, wrong[i], false),
@@ -202,13 +199,12 @@ static void writes__leave_no_tables_of_ours(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    const char *sql = "SELECT group_concat(sql) FROM (SELECT sql FROM sqlite_master ORDER BY name)";
-    const char *before = raw_text(b->path, sql);
+    const char *before = buildbot_schema(b, true);
     buildbot_open(b, "?writes=master");
     for (int which = 0; which < FIND_BUILDER; which++)
         assert_int_equal(write_one(b, which, &a), DBK_OK);
     buildbot_close(b);
-    assert_string_equal(raw_text(b->path, sql), before);
+    assert_string_equal(buildbot_schema(b, true), before);
 }
 
 static void adopted__every_write_keeps_the_file_whole_and_buildbots_schema(void **state)
@@ -216,8 +212,7 @@ static void adopted__every_write_keeps_the_file_whole_and_buildbots_schema(void 
     struct buildbot *b = *state;
     struct answer a;
     struct reports r = {.count = 0};
-    const char *before = raw_text(b->path, BUILDBOT_SCHEMA),
-               *whole = raw_text(b->path, WHOLE_SCHEMA);
+    const char *before = buildbot_schema(b, false), *whole = buildbot_schema(b, true);
     assert_int_equal(long_run_alone(b, &r, dbk_adopt), DBK_OK);
     buildbot_open(b, "?writes=master");
     for (int which = 0; which < FIND_BUILDER; which++)
@@ -225,12 +220,12 @@ static void adopted__every_write_keeps_the_file_whole_and_buildbots_schema(void 
     for (int which = FIND_BUILDER; which < WRITE_COUNT; which++)
         assert_int_equal(write_one(b, which, &a), DBK_UNSUPPORTED);
     buildbot_close(b);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(raw_text(b->path, BUILDBOT_SCHEMA), before);
-    assert_true(raw_int(b->path, "SELECT count(*) FROM daybook_events") >= 10);
+    expect_whole(b);
+    assert_string_equal(buildbot_schema(b, false), before);
+    assert_true(buildbot_int(b, "SELECT count(*) FROM daybook_events") >= 10);
     assert_int_equal(long_run_alone(b, &r, dbk_release), DBK_OK);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), whole);
+    expect_whole(b);
+    assert_string_equal(buildbot_schema(b, true), whole);
 }
 
 static void operation_key__needs_our_tables(void **state)
@@ -254,10 +249,10 @@ static void dirty__of_a_property_that_is_there_twice_the_last_counts(void **stat
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path,
-            "DELETE FROM build_properties WHERE buildid = 1;"
-            "INSERT INTO build_properties VALUES (1, 'a', '1', 's'), (1, 'b', '2', 's'),"
-            " (1, 'a', '3', 't'), (1, 'a', '3', 't'), (1, 'a', '4', 'u'), (1, 'c', '5', 's')");
+    buildbot_change(
+        b, "DELETE FROM build_properties WHERE buildid = 1;"
+           "INSERT INTO build_properties VALUES (1, 'a', '1', 's'), (1, 'b', '2', 's'),"
+           " (1, 'a', '3', 't'), (1, 'a', '3', 't'), (1, 'a', '4', 'u'), (1, 'c', '5', 's')");
     buildbot_open(b, "?writes=existing");
     struct dbk_spec *spec, *page_spec;
     const int64_t one = 1;
@@ -291,19 +286,20 @@ static void dirty__the_next_set_makes_them_one(void **state)
     struct answer a;
     const char *const values[] = {"4", "9"}; /* the one that counts already, and another */
     for (size_t i = 0; i < COUNT_OF(values); i++) {
-        raw_run(b->path,
-                "DELETE FROM build_properties WHERE buildid IN (1, 2);"
-                "INSERT INTO build_properties VALUES (1, 'a', '1', 's'), (1, 'a', '4', 's'),"
-                " (2, 'a', '1', 's'), (2, 'a', '4', 's'), (1, 'b', '4', 's')");
+        buildbot_change(
+            b, "DELETE FROM build_properties WHERE buildid IN (1, 2);"
+               "INSERT INTO build_properties VALUES (1, 'a', '1', 's'), (1, 'a', '4', 's'),"
+               " (2, 'a', '1', 's'), (2, 'a', '4', 's'), (1, 'b', '4', 's')");
         buildbot_open(b, "?writes=existing");
         assert_int_equal(ASK(&a, b->store, on_done, dbk_set_build_property, 1, "a", values[i], "s"),
                          DBK_OK);
-        assert_string_equal(raw_text(b->path,
-                                     "SELECT group_concat(name || value) FROM (SELECT * FROM"
-                                     " build_properties WHERE buildid = 1 ORDER BY name)"),
-                            test_format("a%s,b4", values[i]));
-        assert_int_equal(
-            raw_int(b->path, "SELECT count(*) FROM build_properties WHERE buildid = 2"), 2);
+        assert_string_equal(
+            buildbot_text(b, test_format("SELECT %s(name || value, ',') FROM (SELECT * FROM"
+                                         " build_properties WHERE buildid = 1 ORDER BY name) t",
+                                         text_aggregate(b))),
+            test_format("a%s,b4", values[i]));
+        assert_int_equal(buildbot_int(b, "SELECT count(*) FROM build_properties WHERE buildid = 2"),
+                         2);
         buildbot_close(b);
     }
 }
@@ -314,19 +310,21 @@ static void dirty__property_that_is_not_json_is_given_and_marked(void **state)
     struct answer a;
     static const struct {
         const char *sql, *value;
-        bool is_json;
-    } rows[] = {{"'plain text'", "plain text", false},
-                {"''", "", false},
-                {"'[1, 2'", "[1, 2", false},
-                {"'NaN'", "NaN", false},
-                {"12", "12", true},
-                {"'[1]'", "[1]", true},
-                {"x'22FF22'", "\"\xFF\"", false},
-                {"CAST(x'61FF' AS TEXT)", "a\xFF", false}};
+        bool is_json, is_of_files;
+    } rows[] = {{"'plain text'", "plain text", false, false},
+                {"''", "", false, false},
+                {"'[1, 2'", "[1, 2", false, false},
+                {"'NaN'", "NaN", false, false},
+                {"12", "12", true, false},
+                {"'[1]'", "[1]", true, false},
+                {"x'22FF22'", "\"\xFF\"", false, true},
+                {"CAST(x'61FF' AS TEXT)", "a\xFF", false, true}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        raw_run(b->path, test_format("DELETE FROM build_properties WHERE buildid = 1;"
-                                     "INSERT INTO build_properties VALUES (1, 'a', %s, 's')",
-                                     rows[i].sql));
+        if (rows[i].is_of_files && !b->engine->is_file)
+            continue;
+        buildbot_change(b, test_format("DELETE FROM build_properties WHERE buildid = 1;"
+                                       "INSERT INTO build_properties VALUES (1, 'a', %s, 's')",
+                                       rows[i].sql));
         buildbot_open(b, "");
         assert_int_equal(ASK(&a, b->store, on_properties, dbk_get_build_properties, 1, NULL),
                          DBK_OK);
@@ -341,12 +339,13 @@ static void dirty__orphans_are_read_and_written_like_others(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path,
-            "INSERT INTO builds VALUES (90001, 1, 90001, 90001, 90001, 90001, 5, 6, 0, 'x', 0);"
-            "INSERT INTO steps VALUES (90001, 0, 'x', 90002, 1, 1, 1, 's', 0, '[]', 0);"
-            "INSERT INTO build_properties VALUES (90002, 'a', '1', 's');"
-            "INSERT INTO build_data VALUES (90001, 90002, 'a', x'00', 1, 's');"
-            "INSERT INTO buildset_sourcestamps VALUES (90001, 90001, 90001)");
+    buildbot_change(
+        b, "INSERT INTO builds VALUES (90001, 1, 90001, 90001, 90001, 90001, 5, 6, 0, 'x', 0);"
+           "INSERT INTO steps VALUES (90001, 0, 'x', 90002, 1, 1, 1, 's', 0, '[]', 0);"
+           "INSERT INTO build_properties VALUES (90002, 'a', '1', 's');"
+           "INSERT INTO buildset_sourcestamps VALUES (90001, 90001, 90001)");
+    buildbot_change(b, test_format("INSERT INTO build_data VALUES (90001, 90002, 'a', %s, 1, 's')",
+                                   blob_literal(b, "00")));
     buildbot_open(b, "?writes=master");
     assert_int_equal(ASK(&a, b->store, on_build, dbk_get_build, 90001), DBK_OK);
     assert_int_equal(a.build->builderid, 90001);
@@ -371,20 +370,21 @@ static void dirty__orphans_are_read_and_written_like_others(void **state)
                      DBK_NOT_FOUND);
     /* Whose build is not there cannot be old. */
     assert_int_equal(ASK(&a, b->store, on_count, dbk_delete_old_build_data, INT64_MAX), DBK_OK);
-    assert_int_equal(raw_int(b->path, "SELECT count(*) FROM build_data WHERE id = 90001"), 1);
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM build_data WHERE id = 90001"), 1);
 }
 
 static void dirty__prev_successful_build_without_complete_at_comes_last(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "INSERT INTO builders (id, name, name_hash) VALUES (90090, 'n', 'n');"
-                     "INSERT INTO buildsets (id, submitted_at, complete) VALUES (90090, 1, 0);"
-                     "INSERT INTO buildrequests (id, buildsetid, builderid, priority, submitted_at)"
-                     " VALUES (90090, 90090, 90090, 0, 1);"
-                     "INSERT INTO builds VALUES (90091, 1, 90090, 90090, NULL, 1, 5, 6, 0, 'x', 0),"
-                     " (90092, 2, 90090, 90090, NULL, 1, 5, NULL, 0, 'x', 0),"
-                     " (90093, 3, 90090, 90090, NULL, 1, 5, NULL, 0, 'x', 0)");
+    buildbot_change(b,
+                    "INSERT INTO builders (id, name, name_hash) VALUES (90090, 'n', 'n');"
+                    "INSERT INTO buildsets (id, submitted_at, complete) VALUES (90090, 1, 0);"
+                    "INSERT INTO buildrequests (id, buildsetid, builderid, priority, submitted_at)"
+                    " VALUES (90090, 90090, 90090, 0, 1);"
+                    "INSERT INTO builds VALUES (90091, 1, 90090, 90090, NULL, 1, 5, 6, 0, 'x', 0),"
+                    " (90092, 2, 90090, 90090, NULL, 1, 5, NULL, 0, 'x', 0),"
+                    " (90093, 3, 90090, 90090, NULL, 1, 5, NULL, 0, 'x', 0)");
     buildbot_open(b, "?writes=existing");
     const struct {
         int64_t number, expected;
@@ -408,11 +408,18 @@ static void dirty__length_is_the_columns_and_the_bytes_are_all(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "DELETE FROM build_data WHERE buildid = 1;"
-                     "INSERT INTO build_data VALUES (90001, 1, 'short', x'010203', 100, 's'),"
-                     " (90002, 1, 'long', x'010203', 1, 's'), (90003, 1, 'negative', x'', -5, 's'),"
-                     " (90004, 1, 'text', '\xC3\xA4"
-                     "b', 3, 's'), (90005, 1, 'number', 12, 2, 's')");
+    const char *three = blob_literal(b, "010203");
+    bool is_file = b->engine->is_file; /* only there can a value be of another type than bytes */
+    buildbot_change(
+        b, test_format("DELETE FROM build_data WHERE buildid = 1;"
+                       "INSERT INTO build_data VALUES (90001, 1, 'short', %s, 100, 's'),"
+                       " (90002, 1, 'long', %s, 1, 's'), (90003, 1, 'negative', %s, -5, 's'),"
+                       " (90004, 1, 'text', %s, 3, 's'), (90005, 1, 'number', %s, 2, 's')",
+                       three, three, blob_literal(b, ""),
+                       is_file ? "'\xC3\xA4"
+                                 "b'"
+                               : blob_literal(b, "C3A462"),
+                       is_file ? "12" : blob_literal(b, "3132")));
     buildbot_open(b, "?writes=existing");
     static const struct {
         const char *name, *value;
@@ -441,7 +448,7 @@ static void dirty__length_is_the_columns_and_the_bytes_are_all(void **state)
     assert_int_equal(
         ASK(&a, b->store, on_data_list, dbk_get_all_build_data_no_values, 1, NULL, NULL), DBK_OK);
     assert_int_equal(a.page.count, 5);
-    raw_run(b->path, "UPDATE builds SET complete_at = 5 WHERE id = 1");
+    buildbot_change(b, "UPDATE builds SET complete_at = 5 WHERE id = 1");
     assert_int_equal(ASK(&a, b->store, on_count, dbk_delete_old_build_data, 6), DBK_OK);
     assert_int_equal(a.count, 5);
 }
@@ -455,18 +462,17 @@ static void dirty__urls_that_are_no_list_are_given_as_text(void **state)
         "[\"a\"]", "[{}]", "broken", "[{\"name\": \"a\", \"url\": null}]",
         "[[[[[[[["};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        raw_run(b->path, test_format("UPDATE steps SET urls_json = '%s' WHERE id = 1", texts[i]));
+        buildbot_change(b, test_format("UPDATE steps SET urls_json = '%s' WHERE id = 1", texts[i]));
         buildbot_open(b, "?writes=existing");
         assert_int_equal(ASK(&a, b->store, on_step, dbk_get_step, 1, DBK_NONE, DBK_NONE, NULL),
                          DBK_OK);
         assert_int_equal(a.step->url_count, 0);
         assert_string_equal(a.step->urls_text, texts[i]);
         assert_int_equal(ASK(&a, b->store, on_done, dbk_add_url, 1, "n", "u"), DBK_DAMAGED);
-        assert_string_equal(raw_text(b->path, "SELECT urls_json FROM steps WHERE id = 1"),
-                            texts[i]);
+        assert_string_equal(buildbot_text(b, "SELECT urls_json FROM steps WHERE id = 1"), texts[i]);
         buildbot_close(b);
     }
-    raw_run(b->path, "UPDATE steps SET urls_json = ' [ ] ' WHERE id = 1");
+    buildbot_change(b, "UPDATE steps SET urls_json = ' [ ] ' WHERE id = 1");
     buildbot_open(b, "?writes=existing");
     assert_int_equal(ASK(&a, b->store, on_done, dbk_add_url, 1, "n", "u"), DBK_OK);
     assert_int_equal(ASK(&a, b->store, on_step, dbk_get_step, 1, DBK_NONE, DBK_NONE, NULL), DBK_OK);
@@ -478,11 +484,12 @@ static void dirty__values_of_another_type_are_none_or_text(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path,
-            "UPDATE builds SET started_at = 'soon', results = 'good', state_string = x'61FF',"
-            " complete_at = 1.5, locks_duration_s = x'00' WHERE id = 1;"
-            "UPDATE builds SET state_string = 12 WHERE id = 2;"
-            "UPDATE builds SET state_string = CAST(x'6100620A' AS TEXT) WHERE id = 3");
+    FILES_ONLY(b);
+    buildbot_change(
+        b, "UPDATE builds SET started_at = 'soon', results = 'good', state_string = x'61FF',"
+           " complete_at = 1.5, locks_duration_s = x'00' WHERE id = 1;"
+           "UPDATE builds SET state_string = 12 WHERE id = 2;"
+           "UPDATE builds SET state_string = CAST(x'6100620A' AS TEXT) WHERE id = 3");
     buildbot_open(b, "");
     assert_int_equal(ASK(&a, b->store, on_build, dbk_get_build, 1), DBK_OK);
     assert_int_equal(a.build->started_at, DBK_NONE);

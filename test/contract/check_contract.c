@@ -36,12 +36,9 @@ static void adopt(struct buildbot *b)
 static void check__a_clean_database_has_nothing_adopted_or_not(void **state)
 {
     struct buildbot *b = *state;
-    size_t size_before, size;
-    const void *before = file_read(b->path, &size_before);
+    const struct picture before = take_picture(b);
     expect_found(b, "");
-    const void *after = file_read(b->path, &size);
-    assert_int_equal(size, size_before);
-    assert_memory_equal(after, before, size);
+    expect_picture(b, &before);
     adopt(b);
     expect_found(b, "");
 }
@@ -50,42 +47,48 @@ static void check__each_kind_of_dirt_is_found_by_its_id(void **state)
 {
     static const struct {
         const char *sql, *found;
+        bool is_of_files; /* there a value can be of another type than its column */
     } dirt[] = {
-        {"UPDATE builds SET builderid = 999 WHERE id = 3", "orphan builds 3\n"},
-        {"UPDATE builds SET buildrequestid = 999999 WHERE id = 3", "orphan builds 3\n"},
-        {"UPDATE builds SET masterid = 9 WHERE id = 3", "orphan builds 3\n"},
-        {"UPDATE builds SET workerid = 999 WHERE id = 3", "orphan builds 3\n"},
-        {"UPDATE builds SET workerid = NULL WHERE id = 3", ""},
-        {"UPDATE steps SET buildid = 999999 WHERE id = 7", "orphan steps 7\n"},
-        {"UPDATE steps SET urls_json = '[{\"name\": 1}]' WHERE id = 7", "urls steps 7\n"},
-        {"UPDATE steps SET urls_json = 'oops' WHERE id = 7", "urls steps 7\n"},
+        {"UPDATE builds SET builderid = 999 WHERE id = 3", "orphan builds 3\n", false},
+        {"UPDATE builds SET buildrequestid = 999999 WHERE id = 3", "orphan builds 3\n", false},
+        {"UPDATE builds SET masterid = 9 WHERE id = 3", "orphan builds 3\n", false},
+        {"UPDATE builds SET workerid = 999 WHERE id = 3", "orphan builds 3\n", false},
+        {"UPDATE builds SET workerid = NULL WHERE id = 3", "", false},
+        {"UPDATE steps SET buildid = 999999 WHERE id = 7", "orphan steps 7\n", false},
+        {"UPDATE steps SET urls_json = '[{\"name\": 1}]' WHERE id = 7", "urls steps 7\n", false},
+        {"UPDATE steps SET urls_json = 'oops' WHERE id = 7", "urls steps 7\n", false},
         {"INSERT INTO build_properties VALUES (999999, 'a', '1', 's')",
-         "orphan build_properties 999999\n"},
+         "orphan build_properties 999999\n", false},
         {"INSERT INTO build_properties VALUES (5, 'a', '1', 's'), (5, 'a', '2', 's')",
-         "duplicate build_properties 5\n"},
-        {"INSERT INTO build_properties VALUES (5, 'a', 'None', 's')", "json build_properties 5\n"},
-        {"INSERT INTO build_properties VALUES (5, 'a', x'31', 's')", "json build_properties 5\n"},
-        {"UPDATE build_data SET length = length + 1 WHERE id = 1", "length build_data 1\n"},
-        {"UPDATE build_data SET value = 'text', length = 4 WHERE id = 1", ""},
+         "duplicate build_properties 5\n", false},
+        {"INSERT INTO build_properties VALUES (5, 'a', 'None', 's')", "json build_properties 5\n",
+         false},
+        {"INSERT INTO build_properties VALUES (5, 'a', x'31', 's')", "json build_properties 5\n",
+         true},
+        {"UPDATE build_data SET length = length + 1 WHERE id = 1", "length build_data 1\n", false},
+        {"UPDATE build_data SET value = 'text', length = 4 WHERE id = 1", "", true},
         {"UPDATE build_data SET value = 't\xC3\xA4xt', length = 4 WHERE id = 1",
-         "length build_data 1\n"},
-        {"UPDATE build_data SET buildid = 999999 WHERE id = 1", "orphan build_data 1\n"},
-        {"UPDATE buildrequests SET buildsetid = 999999 WHERE id = 2", "orphan buildrequests 2\n"},
-        {"UPDATE buildrequests SET builderid = 999999 WHERE id = 2", "orphan buildrequests 2\n"},
+         "length build_data 1\n", true},
+        {"UPDATE build_data SET buildid = 999999 WHERE id = 1", "orphan build_data 1\n", false},
+        {"UPDATE buildrequests SET buildsetid = 999999 WHERE id = 2", "orphan buildrequests 2\n",
+         false},
+        {"UPDATE buildrequests SET builderid = 999999 WHERE id = 2", "orphan buildrequests 2\n",
+         false},
         {"UPDATE buildset_sourcestamps SET sourcestampid = 99999 WHERE buildsetid = 2",
-         "orphan buildset_sourcestamps 2\n"},
-        {"UPDATE changes SET sourcestampid = 99999 WHERE changeid = 1", "orphan changes 1\n"},
+         "orphan buildset_sourcestamps 2\n", false},
+        {"UPDATE changes SET sourcestampid = 99999 WHERE changeid = 1", "orphan changes 1\n",
+         false},
     };
     struct buildbot *b = *state;
-    size_t size;
-    const void *clean = file_read(b->path, &size);
     for (size_t i = 0; i < COUNT_OF(dirt); i++) {
         struct reports r = {.count = 0};
-        raw_run(b->path, dirt[i].sql);
+        if (dirt[i].is_of_files && !b->engine->is_file)
+            continue;
+        buildbot_change(b, dirt[i].sql);
         check(b, &r);
         if (strcmp(r.findings, dirt[i].found) != 0)
             fail_msg("%s: found '%s' (%s)", dirt[i].sql, r.findings, r.texts);
-        file_write(b->path, clean, size);
+        buildbot_renew(b);
     }
 }
 
@@ -93,8 +96,8 @@ static void check__a_finding_names_what_is_wrong(void **state)
 {
     struct buildbot *b = *state;
     struct reports r = {.count = 0};
-    raw_run(b->path, "UPDATE builds SET builderid = 999 WHERE id = 3;"
-                     "INSERT INTO build_properties VALUES (5, 'mood', 'None', 's')");
+    buildbot_change(b, "UPDATE builds SET builderid = 999 WHERE id = 3;"
+                       "INSERT INTO build_properties VALUES (5, 'mood', 'None', 's')");
     check(b, &r);
     assert_non_null(strstr(r.texts, "builder 999 is not there"));
     assert_non_null(strstr(r.texts, "'mood' is no JSON"));
@@ -105,10 +108,10 @@ static void check__goes_through_every_row_by_ranges(void **state)
     struct buildbot *b = *state;
     struct reports clean = {.count = 0}, dirty = {.count = 0};
     check(b, &clean);
-    raw_run(b->path,
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)"
-            " INSERT INTO steps (id, number, name, buildid, state_string, urls_json)"
-            " SELECT 100000 + 3 * i, i, 'step ' || i, 4000000, 'x', '[]' FROM n");
+    buildbot_change(b,
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)"
+                    " INSERT INTO steps (id, number, name, buildid, state_string, urls_json)"
+                    " SELECT 100000 + 3 * i, i, 'step ' || i, 4000000, 'x', '[]' FROM n");
     check(b, &dirty);
     assert_int_equal(dirty.count - dirty.turns, 9000);
     assert_true(dirty.turns >= clean.turns + 4);
@@ -133,7 +136,7 @@ static void check__others_have_their_turn_meanwhile(void **state)
     struct reports r = {
         .statements = test_copy(""), .findings = test_copy(""), .texts = test_copy("")};
     options.reader_count = 1;
-    assert_int_equal(dbk_open(b->path, &options, &b->store, NULL), DBK_OK);
+    assert_int_equal(dbk_open(buildbot_url(b, ""), &options, &b->store, NULL), DBK_OK);
     answer_begin(&checked);
     answer_begin(&r.answer);
     assert_int_equal(dbk_check(b->store, &r.answer.call, on_report, on_done, &r), DBK_OK);
@@ -143,22 +146,27 @@ static void check__others_have_their_turn_meanwhile(void **state)
     assert_int_equal(r.answer.error.status, DBK_OK);
 }
 
-/* As Buildbot's migrations do on SQLite: a new table is filled from the old one and takes its name. */
+/* As Buildbot's migrations do on SQLite: a new table is filled from the old one and takes its name. Elsewhere they
+ * change it where it is, and a person may have dropped what he did not know. */
 static void migrate(struct buildbot *b, const char *table)
 {
-    char *create = test_copy(raw_text(
-        b->path,
+    if (!b->engine->is_file) {
+        buildbot_change(b, "DROP INDEX IF EXISTS daybook_builds_complete");
+        return;
+    }
+    char *create = test_copy(buildbot_text(
+        b,
         test_format("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '%s'", table)));
     char *body = strchr(create, '(');
-    char *indexes = test_copy(raw_text(
-        b->path, test_format("SELECT coalesce(group_concat(sql, '; '), '') FROM sqlite_master WHERE"
-                             " type = 'index' AND tbl_name = '%s' AND sql NOT NULL"
-                             " AND name NOT LIKE 'daybook%%'",
-                             table)));
-    raw_run(b->path, test_format("BEGIN; CREATE TABLE _alembic_tmp_%s %s;"
-                                 " INSERT INTO _alembic_tmp_%s SELECT * FROM %s; DROP TABLE %s;"
-                                 " ALTER TABLE _alembic_tmp_%s RENAME TO %s; %s; COMMIT",
-                                 table, body, table, table, table, table, table, indexes));
+    char *indexes = test_copy(buildbot_text(
+        b, test_format("SELECT coalesce(group_concat(sql, '; '), '') FROM sqlite_master WHERE"
+                       " type = 'index' AND tbl_name = '%s' AND sql NOT NULL"
+                       " AND name NOT LIKE 'daybook%%'",
+                       table)));
+    buildbot_change(b, test_format("BEGIN; CREATE TABLE _alembic_tmp_%s %s;"
+                                   " INSERT INTO _alembic_tmp_%s SELECT * FROM %s; DROP TABLE %s;"
+                                   " ALTER TABLE _alembic_tmp_%s RENAME TO %s; %s; COMMIT",
+                                   table, body, table, table, table, table, table, indexes));
 }
 
 static void check__what_a_migration_dropped_is_named_with_the_command(void **state)
@@ -168,17 +176,20 @@ static void check__what_a_migration_dropped_is_named_with_the_command(void **sta
     struct reports r = {.count = 0};
     adopt(b);
     const char *names =
-        "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master ORDER BY name)";
-    const char *before = raw_text(b->path, names);
+        b->engine->is_file
+            ? "SELECT group_concat(name) FROM (SELECT name FROM sqlite_master ORDER BY name)"
+            : "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE"
+              " relnamespace = current_schema()::regnamespace";
+    const char *before = buildbot_text(b, names);
     buildbot_open(b, "?writes=master");
     assert_int_equal(ASK(&a, b->store, on_added_build, dbk_add_build, 1, 5, 1, 1, "x"), DBK_OK);
     int64_t buildid = a.id;
     assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, buildid, 0), DBK_OK);
     buildbot_close(b);
-    int64_t lineages = raw_int(b->path, "SELECT count(*) FROM daybook_lineage");
+    int64_t lineages = buildbot_int(b, "SELECT count(*) FROM daybook_lineage");
     migrate(b, "builds");
     migrate(b, "steps");
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    expect_whole(b);
     check(b, &r);
     assert_string_equal(r.findings, "missing daybook_builds_complete -9223372036854775808\n");
     assert_non_null(strstr(r.texts, "`daybook adopt`"));
@@ -189,38 +200,43 @@ static void check__what_a_migration_dropped_is_named_with_the_command(void **sta
     buildbot_close(b);
     adopt(b);
     expect_found(b, "");
-    assert_int_equal(raw_int(b->path, "SELECT count(*) FROM daybook_lineage"), lineages);
-    assert_string_equal(raw_text(b->path, names), before);
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_lineage"), lineages);
+    assert_string_equal(buildbot_text(b, names), before);
     /* Released, the schema is the migration's. */
-    const char *migrated = raw_text(b->path, BUILDBOT_SCHEMA);
+    const char *migrated = buildbot_schema(b, false);
     assert_int_equal(long_run_alone(b, &r, dbk_release), DBK_OK);
-    assert_string_equal(raw_text(b->path, WHOLE_SCHEMA), migrated);
-    assert_string_equal(raw_text(b->path, "PRAGMA integrity_check"), "ok");
+    assert_string_equal(buildbot_schema(b, true), migrated);
+    expect_whole(b);
 }
 
-/* What should be in the lineages, and what is. */
-static const char LINEAGES[] =
-    "SELECT group_concat(buildid || ' ' || complete_at || ' ' || number, ';')"
-    " FROM (SELECT * FROM daybook_lineage ORDER BY buildid)",
-                  SUCCESSFUL[] =
-                      "SELECT group_concat(id || ' ' || complete_at || ' ' || number, ';')"
-                      " FROM (SELECT * FROM builds WHERE results = 0 ORDER BY id)";
+/* What is in the lineages, or should be. */
+static const char *lineages_of(struct buildbot *b, const char *id, const char *from)
+{
+    return buildbot_text(b, test_format("SELECT %s(%s || ' ' || complete_at || ' ' || number, ';')"
+                                        " FROM (SELECT * FROM %s ORDER BY %s) t",
+                                        text_aggregate(b), id, from, id));
+}
 
 static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
 {
     struct buildbot *b = *state;
     struct answer a;
-    raw_run(b->path, "UPDATE builds SET complete_at = complete_at - 86400 * (200 - id % 200)");
+    buildbot_change(b, "UPDATE builds SET complete_at = complete_at - 86400 * (200 - id % 200)");
     adopt(b);
-    const char *lineages = raw_text(b->path, LINEAGES);
-    raw_run(b->path, "DROP TABLE daybook_events; DROP TABLE daybook_operations;"
-                     "DROP TABLE daybook_lineage");
-    expect_found(b, "missing daybook_events -9223372036854775808\n"
-                    "missing daybook_events_at -9223372036854775808\n"
-                    "missing daybook_operations -9223372036854775808\n"
-                    "missing daybook_operations_key -9223372036854775808\n"
-                    "missing daybook_lineage -9223372036854775808\n"
-                    "missing daybook_lineage_buildid -9223372036854775808\n");
+    const char *lineages = lineages_of(b, "buildid", "daybook_lineage");
+    buildbot_change(b, "DROP TABLE daybook_events; DROP TABLE daybook_operations;"
+                       "DROP TABLE daybook_lineage");
+    const char *more = b->engine->is_file
+                           ? ""
+                           : "missing daybook_events_position -9223372036854775808\n"
+                             "missing daybook_events_unplaced -9223372036854775808\n";
+    expect_found(b, test_format("missing daybook_events -9223372036854775808\n%s"
+                                "missing daybook_events_at -9223372036854775808\n"
+                                "missing daybook_operations -9223372036854775808\n"
+                                "missing daybook_operations_key -9223372036854775808\n"
+                                "missing daybook_lineage -9223372036854775808\n"
+                                "missing daybook_lineage_buildid -9223372036854775808\n",
+                                more));
     buildbot_open(b, "?writes=existing");
     assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, 1, 0), DBK_OK);
     assert_int_equal(ASK(&a, b->store, on_events, dbk_get_events, 0, NULL), DBK_UNSUPPORTED);
@@ -233,8 +249,9 @@ static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
     adopt(b);
     expect_found(b, "");
     /* The one that was finished meanwhile is in its lineage too. */
-    assert_string_not_equal(raw_text(b->path, LINEAGES), lineages);
-    assert_string_equal(raw_text(b->path, LINEAGES), raw_text(b->path, SUCCESSFUL));
+    assert_string_not_equal(lineages_of(b, "buildid", "daybook_lineage"), lineages);
+    assert_string_equal(lineages_of(b, "buildid", "daybook_lineage"),
+                        lineages_of(b, "id", "builds WHERE results = 0"));
 }
 
 static void check__a_column_that_keeps_daybook_from_writing_is_named(void **state)
@@ -242,9 +259,7 @@ static void check__a_column_that_keeps_daybook_from_writing_is_named(void **stat
     struct buildbot *b = *state;
     struct reports r = {.count = 0};
     adopt(b);
-    raw_run(b->path, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql,"
-                     " 'hidden SMALLINT', 'mood TEXT NOT NULL, hidden SMALLINT')"
-                     " WHERE name = 'steps'; PRAGMA writable_schema = RESET");
+    buildbot_change(b, NEEDED_COLUMN(b));
     check(b, &r);
     assert_string_equal(r.findings, "unsafe steps.mood -9223372036854775808\n");
     assert_non_null(strstr(r.texts, "steps.mood must have a value"));
@@ -254,19 +269,21 @@ static void check__what_is_unsafe_is_said(void **state)
 {
     struct buildbot *b = *state;
     struct reports r = {.count = 0};
-    raw_run(b->path, "UPDATE alembic_version SET version_num = '099'");
+    buildbot_change(b, "UPDATE alembic_version SET version_num = '099'");
     check(b, &r);
     assert_string_equal(r.findings, "unsafe database -9223372036854775808\n");
     assert_non_null(strstr(r.texts, "099"));
     adopt(b);
-    raw_run(b->path, "UPDATE alembic_version SET version_num = '067'; PRAGMA journal_mode=DELETE");
+    FILES_ONLY(b);
+    buildbot_change(b,
+                    "UPDATE alembic_version SET version_num = '067'; PRAGMA journal_mode=DELETE");
     check(b, &r);
     assert_string_equal(r.findings, "missing journal -9223372036854775808\n");
     if (sqlite3_libversion_number() >= FAULTLESS_SQLITE)
         skip();
-    raw_run(b->path, test_format("PRAGMA journal_mode=WAL;"
-                                 "UPDATE masters SET active = 1, last_active = %lld",
-                                 (long long)b->now - 60));
+    buildbot_change(b, test_format("PRAGMA journal_mode=WAL;"
+                                   "UPDATE masters SET active = 1, last_active = %lld",
+                                   (long long)b->now - 60));
     check(b, &r);
     assert_string_equal(r.findings, "unsafe masters -9223372036854775808\n");
     assert_non_null(strstr(r.texts, "3.51.3"));

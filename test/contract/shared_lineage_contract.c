@@ -27,11 +27,12 @@ static const struct dbk_codebase MEMBERS[SETS][3] = {
 };
 static const size_t MEMBER_COUNT[SETS] = {1, 1, 2, 2, 1, 0};
 
-static void run_on(sqlite3 *db, const char *sql)
+/* Whose rows cost nothing to keep. */
+static void hold(struct buildbot *b)
 {
-    char *message = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &message))
-        fail_msg("%s: %s", sql, message);
+    buildbot_hold(b);
+    buildbot_change(b, b->engine->is_file ? "PRAGMA synchronous = OFF"
+                                          : "SET synchronous_commit = off");
 }
 
 static const char *quote(const char *text)
@@ -40,113 +41,130 @@ static const char *quote(const char *text)
 }
 
 /* Sourcestamps and buildsets 5001 on, one a set; the fourth has a second stamp that is the same to a lineage. */
-static void make_sets(sqlite3 *db)
+static void make_sets(struct buildbot *b)
 {
     int64_t stamp = 7000;
     for (int set = 0; set < SETS; set++) {
-        run_on(db,
-               test_format("INSERT INTO buildsets (id, submitted_at) VALUES (%d, 1)", 5001 + set));
+        buildbot_change(
+            b, test_format("INSERT INTO buildsets (id, submitted_at) VALUES (%d, 1)", 5001 + set));
         for (size_t i = 0; i < MEMBER_COUNT[set] + (set == 3); i++) {
             const struct dbk_codebase *m = &MEMBERS[set][i % MEMBER_COUNT[set]];
             stamp++;
-            run_on(db, test_format("INSERT INTO sourcestamps (id, ss_hash, branch, revision,"
-                                   " repository, codebase, project, created_at) VALUES (%lld,"
-                                   " 'hash %lld', %s, 'r%lld', %s, %s, '', 1);"
-                                   " INSERT INTO buildset_sourcestamps (buildsetid, sourcestampid)"
-                                   " VALUES (%d, %lld)",
-                                   (long long)stamp, (long long)stamp, quote(m->branch),
-                                   (long long)stamp, quote(m->repository), quote(m->codebase),
-                                   5001 + set, (long long)stamp));
+            buildbot_change(
+                b, test_format("INSERT INTO sourcestamps (id, ss_hash, branch, revision,"
+                               " repository, codebase, project, created_at) VALUES (%lld,"
+                               " 'hash %lld', %s, 'r%lld', %s, %s, '', 1);"
+                               " INSERT INTO buildset_sourcestamps (buildsetid, sourcestampid)"
+                               " VALUES (%d, %lld)",
+                               (long long)stamp, (long long)stamp, quote(m->branch),
+                               (long long)stamp, quote(m->repository), quote(m->codebase),
+                               5001 + set, (long long)stamp));
         }
     }
 }
 
 /* A builder with a request for each set: requests are builderid * 10 + set. */
-static void make_builder(sqlite3 *db, int64_t builderid)
+static void make_builder(struct buildbot *b, int64_t builderid)
 {
-    run_on(db, test_format("INSERT INTO builders (id, name, name_hash) VALUES (%lld, 'b%lld',"
-                           " 'hash %lld')",
-                           (long long)builderid, (long long)builderid, (long long)builderid));
+    buildbot_change(b,
+                    test_format("INSERT INTO builders (id, name, name_hash) VALUES (%lld, 'b%lld',"
+                                " 'hash %lld')",
+                                (long long)builderid, (long long)builderid, (long long)builderid));
     for (int set = 0; set < SETS; set++)
-        run_on(db, test_format("INSERT INTO buildrequests (id, buildsetid, builderid, submitted_at)"
-                               " VALUES (%lld, %d, %lld, 1)",
-                               (long long)builderid * 10 + set, 5001 + set, (long long)builderid));
+        buildbot_change(
+            b, test_format("INSERT INTO buildrequests (id, buildsetid, builderid, submitted_at)"
+                           " VALUES (%lld, %d, %lld, 1)",
+                           (long long)builderid * 10 + set, 5001 + set, (long long)builderid));
 }
 
 /* Some of the builder's newest builds are gone: their numbers come again, and perhaps their ids. */
-static void forget_builds(sqlite3 *db, int64_t builderid)
+static void forget_builds(struct buildbot *b, int64_t builderid)
 {
-    run_on(db, test_format("DELETE FROM builds WHERE builderid = %lld AND number >="
-                           " (SELECT max(number) - %d FROM builds WHERE builderid = %lld)",
-                           (long long)builderid, (int)draw(4), (long long)builderid));
+    buildbot_change(b, test_format("DELETE FROM builds WHERE builderid = %lld AND number >="
+                                   " (SELECT max(number) - %d FROM builds WHERE builderid = %lld)",
+                                   (long long)builderid, (int)draw(4), (long long)builderid));
 }
 
 /* The newest build gets a higher number. */
-static void renumber(sqlite3 *db, int64_t builderid)
+static void renumber(struct buildbot *b, int64_t builderid)
 {
-    run_on(db,
-           test_format("UPDATE builds SET number = number + 2 WHERE builderid = %lld AND number ="
+    buildbot_change(
+        b, test_format("UPDATE builds SET number = number + 2 WHERE builderid = %lld AND number ="
                        " (SELECT max(number) FROM builds WHERE builderid = %lld)",
                        (long long)builderid, (long long)builderid));
 }
 
 /* As the master does it: the number by itself, the end in one UPDATE, by a clock that differs by hours. */
-static void step_of_master(struct buildbot *b, sqlite3 *db, int64_t builderid)
+static void step_of_master(struct buildbot *b, int64_t builderid)
 {
     switch (draw(16)) {
     case 0:
-        forget_builds(db, builderid);
+        forget_builds(b, builderid);
         break;
     case 1:
-        renumber(db, builderid);
+        renumber(b, builderid);
         break;
     }
     if (draw(3))
-        run_on(db, test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid,"
-                               " started_at, locks_duration_s, state_string) SELECT"
-                               " coalesce(max(number), 0) + 1, %lld, %lld, 1, 1, 0, '' FROM builds"
-                               " WHERE builderid = %lld",
-                               (long long)builderid, (long long)(builderid * 10 + draw(SETS)),
-                               (long long)builderid));
+        buildbot_change(
+            b, test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                           " started_at, locks_duration_s, state_string) SELECT"
+                           " coalesce(max(number), 0) + 1, %lld, %lld, 1, 1, 0, '' FROM builds"
+                           " WHERE builderid = %lld",
+                           (long long)builderid, (long long)(builderid * 10 + draw(SETS)),
+                           (long long)builderid));
     const char *end =
         draw(20) ? test_format("%lld", (long long)(b->now - draw(22 * HOUR_S))) : "NULL";
-    run_on(db, test_format("UPDATE builds SET complete_at = %s, results = %d WHERE id ="
-                           " (SELECT id FROM builds WHERE builderid = %lld ORDER BY number DESC"
-                           " LIMIT 1 OFFSET %d)",
-                           end, draw(3) ? 0 : 2, (long long)builderid, (int)draw(3)));
+    buildbot_change(
+        b, test_format("UPDATE builds SET complete_at = %s, results = %d WHERE id ="
+                       " (SELECT id FROM builds WHERE builderid = %lld ORDER BY number DESC"
+                       " LIMIT 1 OFFSET %d)",
+                       end, draw(3) ? 0 : 2, (long long)builderid, (int)draw(3)));
 }
 
-static void step_of_ours(struct buildbot *b, sqlite3 *db, int64_t builderid)
+static void step_of_ours(struct buildbot *b, int64_t builderid)
 {
     struct answer a;
     assert_int_equal(ASK(&a, b->store, on_added_build, dbk_add_build, builderid,
                          builderid * 10 + draw(SETS), DBK_NONE, 1, ""),
                      DBK_OK);
-    int64_t buildid = draw(2) ? a.id
-                              : raw_int_on(db, test_format("SELECT id FROM builds WHERE builderid ="
-                                                           " %lld ORDER BY number DESC LIMIT 1"
-                                                           " OFFSET %d",
-                                                           (long long)builderid, 0));
+    int64_t buildid = draw(2)
+                          ? a.id
+                          : buildbot_int(b, test_format("SELECT id FROM builds WHERE builderid ="
+                                                        " %lld ORDER BY number DESC LIMIT 1"
+                                                        " OFFSET %d",
+                                                        (long long)builderid, 0));
     assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, buildid, draw(3) ? 0 : 2),
                      DBK_OK);
 }
 
-/* By the words of the header: every successful build of the builder is looked at. */
-static int64_t walk(sqlite3 *db, int64_t builderid, int64_t number, int set)
+/* The members of a buildset's set, as a text. */
+static const char *set_of(struct buildbot *b, const char *buildsetid)
 {
-    static const char sets[] =
-        "(SELECT group_concat(part, ';') FROM (SELECT DISTINCT quote(s.repository) || "
-        "quote(s.branch)"
-        " || quote(s.codebase) AS part FROM buildset_sourcestamps x JOIN sourcestamps s"
-        " ON s.id = x.sourcestampid WHERE x.buildsetid = %s ORDER BY 1))";
-    char *own = test_format(sets, "q.buildsetid");
-    char *wanted = test_format(sets, test_format("%d", 5001 + set));
-    return raw_int_on(
-        db, test_format("SELECT coalesce((SELECT b.id FROM builds b JOIN buildrequests q"
-                        " ON q.id = b.buildrequestid WHERE b.builderid = %lld AND b.number < %lld"
-                        " AND b.results = 0 AND %s IS %s"
-                        " ORDER BY coalesce(b.complete_at, -1) DESC, b.number DESC LIMIT 1), 0)",
-                        (long long)builderid, (long long)number, own, wanted));
+    return test_format(
+        b->engine->is_file
+            ? "(SELECT group_concat(part, ';') FROM (SELECT DISTINCT quote(s.repository) ||"
+              " quote(s.branch) || quote(s.codebase) AS part FROM buildset_sourcestamps x"
+              " JOIN sourcestamps s ON s.id = x.sourcestampid WHERE x.buildsetid = %s ORDER BY 1))"
+            : "(SELECT string_agg(DISTINCT concat(quote_nullable(s.repository),"
+              " quote_nullable(s.branch), quote_nullable(s.codebase)), ';') FROM"
+              " buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"
+              " WHERE x.buildsetid = %s)",
+        buildsetid);
+}
+
+/* By the words of the header: every successful build of the builder is looked at. */
+static int64_t walk(struct buildbot *b, int64_t builderid, int64_t number, int set)
+{
+    const char *own = set_of(b, "q.buildsetid");
+    const char *wanted = set_of(b, test_format("%d", 5001 + set));
+    return buildbot_int(
+        b, test_format("SELECT coalesce((SELECT b.id FROM builds b JOIN buildrequests q"
+                       " ON q.id = b.buildrequestid WHERE b.builderid = %lld AND b.number < %lld"
+                       " AND b.results = 0 AND %s %s %s"
+                       " ORDER BY coalesce(b.complete_at, -1) DESC, b.number DESC LIMIT 1), 0)",
+                       (long long)builderid, (long long)number, own,
+                       b->engine->is_file ? "IS" : "IS NOT DISTINCT FROM", wanted));
 }
 
 static int64_t ask(struct buildbot *b, int64_t builderid, int64_t number, int set)
@@ -171,11 +189,11 @@ struct tally {
     int64_t asked, found;
 };
 
-static void compare(struct buildbot *b, sqlite3 *db, int64_t builderid, struct tally *tally)
+static void compare(struct buildbot *b, int64_t builderid, struct tally *tally)
 {
     int64_t number = draw(2) ? 1000 : draw(STEPS);
     int set = (int)draw(SETS);
-    int64_t expected = walk(db, builderid, number, set);
+    int64_t expected = walk(b, builderid, number, set);
     int64_t given = ask(b, builderid, number, set);
     if (given != expected)
         fail_msg("builder %lld, below %lld, set %d: %lld instead of %lld", (long long)builderid,
@@ -189,25 +207,24 @@ static void get_prev_successful_build__beside_another_writer_is_what_a_walk_find
     struct buildbot *b = *state;
     struct tally tally = {0};
     adopt_and_open(b);
-    sqlite3 *db = raw_open(b->path);
-    run_on(db, "PRAGMA synchronous = OFF");
-    make_sets(db);
+    hold(b);
+    make_sets(b);
     for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES; builderid++) {
-        make_builder(db, builderid);
+        make_builder(b, builderid);
         for (int step = 0; step < STEPS; step++) {
             b->now += draw(4 * HOUR_S);
             if (draw(6))
-                step_of_master(b, db, builderid);
+                step_of_master(b, builderid);
             else
-                step_of_ours(b, db, builderid);
-            compare(b, db, builderid, &tally);
+                step_of_ours(b, builderid);
+            compare(b, builderid, &tally);
         }
     }
     assert_true(tally.found > tally.asked / 8);
     /* Many were brought in by the writer between its batches. */
-    assert_true(raw_int_on(db, "SELECT count(*) FROM daybook_lineage l WHERE l.builderid > 1000"
-                               " AND NOT EXISTS (SELECT 1 FROM daybook_events e WHERE"
-                               " e.buildid = l.buildid AND e.verb = 'finished')") > 100);
+    assert_true(buildbot_int(b, "SELECT count(*) FROM daybook_lineage l WHERE l.builderid > 1000"
+                                " AND NOT EXISTS (SELECT 1 FROM daybook_events e WHERE"
+                                " e.buildid = l.buildid AND e.verb = 'finished')") > 100);
 }
 
 /* Nobody brings anything in: what was there at the adoption is in the table, all else is found beside it. */
@@ -216,34 +233,32 @@ get_prev_successful_build__where_nobody_of_ours_writes_is_what_a_walk_finds(void
 {
     struct buildbot *b = *state;
     struct tally tally = {0};
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
-    run_on(db, "PRAGMA synchronous = OFF; BEGIN");
-    make_sets(db);
+    hold(b);
+    buildbot_change(b, "BEGIN");
+    make_sets(b);
     for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES; builderid++) {
-        make_builder(db, builderid);
+        make_builder(b, builderid);
         for (int step = 0; step < STEPS; step++)
-            step_of_master(b, db, builderid);
+            step_of_master(b, builderid);
     }
-    run_on(db, "COMMIT");
-    sqlite3_close(db);
+    buildbot_change(b, "COMMIT");
+    buildbot_let_go(b);
     adopt_and_open(b);
     buildbot_close(b);
     buildbot_open(b, "?mode=ro");
-    db = raw_open(b->path);
-    run_on(db, "PRAGMA synchronous = OFF");
-    int64_t kept = raw_int_on(db, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000");
+    hold(b);
+    int64_t kept = buildbot_int(b, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000");
     for (int step = 0; step < STEPS; step++) {
         b->now += draw(12 * HOUR_S);
         for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES;
              builderid++) {
-            step_of_master(b, db, builderid);
-            compare(b, db, builderid, &tally);
+            step_of_master(b, builderid);
+            compare(b, builderid, &tally);
         }
     }
     assert_true(tally.found > tally.asked / 4);
     assert_true(kept > HISTORIES);
-    assert_int_equal(raw_int_on(db, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000"),
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000"),
                      kept);
 }
 
@@ -251,18 +266,19 @@ static void get_prev_successful_build__a_reader_sees_what_nobody_brought_in(void
 {
     struct buildbot *b = *state;
     adopt_and_open(b);
-    sqlite3 *db = raw_open(b->path);
-    make_sets(db);
-    make_builder(db, 1001);
+    buildbot_hold(b);
+    make_sets(b);
+    make_builder(b, 1001);
     buildbot_close(b);
     buildbot_open(b, "");
-    run_on(db, test_format("INSERT INTO builds (id, number, builderid, buildrequestid, masterid,"
-                           " started_at, locks_duration_s, state_string, complete_at, results)"
-                           " VALUES (90001, 1, 1001, 10010, 1, 1, 0, '', %lld, 0)",
-                           (long long)b->now));
+    buildbot_change(
+        b, test_format("INSERT INTO builds (id, number, builderid, buildrequestid, masterid,"
+                       " started_at, locks_duration_s, state_string, complete_at, results)"
+                       " VALUES (90001, 1, 1001, 10010, 1, 1, 0, '', %lld, 0)",
+                       (long long)b->now));
     assert_int_equal(ask(b, 1001, 10, 0), 90001);
     assert_int_equal(ask(b, 1001, 10, 1), 0);
-    assert_int_equal(raw_int_on(db, "SELECT count(*) FROM daybook_lineage WHERE buildid = 90001"),
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_lineage WHERE buildid = 90001"),
                      0);
 }
 
@@ -271,21 +287,23 @@ static void get_prev_successful_build__a_candidate_is_read_again_from_builds(voi
     struct buildbot *b = *state;
     struct answer a;
     adopt_and_open(b);
-    sqlite3 *db = raw_open(b->path);
-    make_sets(db);
-    make_builder(db, 1001);
+    buildbot_hold(b);
+    make_sets(b);
+    make_builder(b, 1001);
     assert_int_equal(ASK(&a, b->store, on_added_build, dbk_add_build, 1001, 10010, DBK_NONE, 1, ""),
                      DBK_OK);
     int64_t buildid = a.id;
     assert_int_equal(ASK(&a, b->store, on_done, dbk_finish_build, buildid, 0), DBK_OK);
     assert_int_equal(ask(b, 1001, 10, 0), buildid);
-    run_on(db, test_format("UPDATE builds SET results = 2 WHERE id = %lld", (long long)buildid));
+    buildbot_change(
+        b, test_format("UPDATE builds SET results = 2 WHERE id = %lld", (long long)buildid));
     assert_int_equal(ask(b, 1001, 10, 0), 0);
-    run_on(db, test_format("UPDATE builds SET results = 0 WHERE id = %lld", (long long)buildid));
+    buildbot_change(
+        b, test_format("UPDATE builds SET results = 0 WHERE id = %lld", (long long)buildid));
     assert_int_equal(ask(b, 1001, 10, 0), buildid);
     /* Gone, and its id given to another builder's. */
-    run_on(db, test_format("UPDATE builds SET builderid = 1, number = 5000 WHERE id = %lld",
-                           (long long)buildid));
+    buildbot_change(b, test_format("UPDATE builds SET builderid = 1, number = 5000 WHERE id = %lld",
+                                   (long long)buildid));
     assert_int_equal(ask(b, 1001, 10, 0), 0);
 }
 

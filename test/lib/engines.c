@@ -1,7 +1,9 @@
 /* The databases under test; see engines.h. */
 #include "engines.h"
 
+#include "buildbot_postgres.h"
 #include "postgres.h"
+#include "raw.h"
 
 static const char *place_file(void)
 {
@@ -13,6 +15,13 @@ static const char *place_memory(void)
     return "sqlite://";
 }
 
+static const char *place_buildbot_file(const char *file)
+{
+    const char *path = test_format("%s/state.sqlite", test_folder());
+    file_copy(file, path);
+    return test_format("sqlite:///%s", path);
+}
+
 const struct engine ENGINES[] = {
     {.name = "sqlite file",
      .is_persistent = true,
@@ -20,7 +29,8 @@ const struct engine ENGINES[] = {
      .is_file = true,
      .is_seen_by_others = true,
      .value_max = 999000000,
-     .place = place_file},
+     .place = place_file,
+     .buildbot_place = place_buildbot_file},
     {.name = "sqlite memory",
      .has_code_point_order = true,
      .value_max = 999000000,
@@ -30,7 +40,8 @@ const struct engine ENGINES[] = {
      .has_code_point_order = true,
      .is_seen_by_others = true,
      .value_max = 268435456,
-     .place = postgres_place},
+     .place = postgres_place,
+     .buildbot_place = buildbot_postgres_place},
     /* Whose own order of texts is a language's. */
     {.name = "postgresql icu",
      .is_persistent = true,

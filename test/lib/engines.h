@@ -15,6 +15,9 @@ struct engine {
     int64_t value_max; /* bytes of a value of build data */
     /* The URL of a new, empty place; NULL: not on this machine. */
     const char *(*place)(void);
+    /* The same of a copy of a database that a Buildbot master made, given as a file of SQLite; NULL: there are none
+     * of this kind. */
+    const char *(*buildbot_place)(const char *file);
 };
 
 extern const struct engine ENGINES[];

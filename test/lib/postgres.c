@@ -210,9 +210,13 @@ const char *postgres_database(const char *options)
     static int count;
     if (!postgres_folder())
         return NULL;
-    postgres_run(url_of("postgres", ""),
-                 test_format("CREATE DATABASE base%d %s", ++count, options));
-    return url_of(test_format("base%d", count), "");
+    return postgres_database_named(test_format("base%d", ++count), options);
+}
+
+const char *postgres_database_named(const char *name, const char *options)
+{
+    postgres_run(url_of("postgres", ""), test_format("CREATE DATABASE %s %s", name, options));
+    return url_of(name, "");
 }
 
 void postgres_stop(const char *mode)

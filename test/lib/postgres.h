@@ -22,6 +22,9 @@ const char *postgres_icu_place(void);
 /* The URL of a database of its own, made with these options of CREATE DATABASE. */
 const char *postgres_database(const char *options);
 
+/* The same by a name. */
+const char *postgres_database_named(const char *name, const char *options);
+
 /* Runs SQL at a URL, past the library; the first column of the first row. NULL is DBK_NONE, and NULL. */
 void postgres_run(const char *url, const char *sql);
 int64_t postgres_int(const char *url, const char *sql);

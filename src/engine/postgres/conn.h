@@ -81,6 +81,11 @@ int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, 
                       int *out_failed);
 void dbki_postgres_forget_statements(struct conn *conn);
 
+/* online.c */
+int dbki_postgres_index_online(struct dbki_conn *conn, const char *name, const char *create,
+                               struct dbki_wait *lock_wait, struct dbki_wait *wait,
+                               struct dbk_error *error);
+
 /* listen.c */
 int dbki_postgres_listen(struct dbki_conn *conn, int stop_fd, struct dbk_error *error);
 extern const struct dbki_statement dbki_postgres_notify;

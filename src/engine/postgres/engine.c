@@ -272,8 +272,13 @@ const struct dbki_engine dbki_postgres = {
     .count_tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
                     " AND relnamespace = to_regnamespace(quote_ident(current_schema()))",
     .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
+    .count_usable = "SELECT count(*) FROM pg_class c WHERE c.oid = to_regclass(?) AND NOT EXISTS"
+                    " (SELECT 1 FROM pg_index i WHERE i.indexrelid = c.oid AND NOT i.indisvalid)",
     .table_size = "SELECT pg_relation_size(to_regclass(?))",
     .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
+    .spell = dbki_postgres_ddl_words,
+    .index_online = dbki_postgres_index_online,
+    .online = "CONCURRENTLY",
     .notify = &dbki_postgres_notify,
     .listen = dbki_postgres_listen,
     .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */

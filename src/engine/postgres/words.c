@@ -17,6 +17,9 @@ static const struct word WORDS[] = {
      "substr(t.value, least(?, 2147483646)::integer + 1, least(?, 2147483647)::integer)"},
     {"CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END",
      "octet_length(t.value)"},
+    {"IS NOT CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS "
+     "BLOB)) END",
+     "IS DISTINCT FROM octet_length(t.value)"},
     {"IS NOT CASE", "IS DISTINCT FROM CASE"},
     {"IS ?", "IS NOT DISTINCT FROM ?"},
     {"IS s.branch", "IS NOT DISTINCT FROM s.branch"},
