@@ -16,6 +16,7 @@
 #include "rate.h"
 #include "reply.h"
 #include "routes.h"
+#include "standing.h"
 #include "stream.h"
 #include "values.h"
 
@@ -44,6 +45,7 @@ static void end(struct exchange *exchange, int http_status)
     value_free(exchange->value);
     free(exchange->builders);
     free(exchange->bounds);
+    standings_free(exchange->standings);
     free(exchange);
 }
 
@@ -83,6 +85,7 @@ static void fail_with(struct exchange *exchange, const struct dbk_error *error)
 void exchange_submitted(struct exchange *exchange, int status)
 {
     exchange->is_waiting = status == DBK_OK;
+    timing_ask(exchange);
     if (status != DBK_OK)
         fail_with(exchange, &exchange->refusal);
 }
@@ -90,6 +93,7 @@ void exchange_submitted(struct exchange *exchange, int status)
 bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error)
 {
     exchange->is_waiting = false;
+    timing_told(exchange);
     if (!exchange->request) {
         end(exchange, 0);
         return true;
@@ -409,7 +413,7 @@ void exchange_begin(struct evhttp_request *request, void *user)
     exchange->connection = connection;
     exchange->request = request;
     exchange->peer = peer_of(request);
-    exchange->begun_ms = connection_now_ms();
+    timing_begin(exchange);
     exchange->is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
     connection->exchange = exchange;
     server->exchange_count++;

@@ -9,10 +9,12 @@
 #include "path.h"
 #include "query.h"
 #include "server.h"
+#include "timing.h"
 
 struct bounds;
 struct included;
 struct route;
+struct standings;
 struct value;
 
 /* What all paths begin with. */
@@ -37,7 +39,7 @@ struct exchange {
     const char *key;                 /* of a write; NULL: none */
     unsigned methods;                /* that the path takes, of a request with another one */
 
-    int64_t begun_ms;
+    struct timing timing;
     const char *peer; /* the client's address in text; "": over a Unix socket */
 
     char *builders;        /* patterns of those that the token is limited to; NULL: all */
@@ -62,10 +64,11 @@ struct exchange {
     int64_t id; /* of anything else */
     enum exchange_choice choice;
 
-    struct stream *stream;     /* of events; NULL: it is none */
-    struct dbk_build *build;   /* while its properties are read */
-    struct included *included; /* builds while their steps are read */
-    struct value *value;       /* of build data; NULL: no value is given */
+    struct stream *stream;       /* of events; NULL: it is none */
+    struct dbk_build *build;     /* while its properties are read */
+    struct included *included;   /* builds while their steps are read */
+    struct standings *standings; /* how builders stand, once that was asked for */
+    struct value *value;         /* of build data; NULL: no value is given */
 };
 
 /* evhttp's handler: begins an exchange. user is the server. */

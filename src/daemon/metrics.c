@@ -3,8 +3,8 @@
  */
 #include "metrics.h"
 
-#include "connection.h"
 #include "reply.h"
+#include "standing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,19 +20,24 @@ bool metrics_init(struct server *server)
 {
     /* One more than routes, for what matched none. */
     server->meters = calloc(route_count() + 1, sizeof(*server->meters));
-    return server->meters;
+    server->error_counts = calloc(METRICS_ERROR_COUNT, sizeof(*server->error_counts));
+    return server->meters && server->error_counts;
 }
 
 void metrics_fini(struct server *server)
 {
     free(server->meters);
+    free(server->error_counts);
 }
 
 void metrics_count(struct exchange *exchange, int http_status)
 {
     size_t index = exchange->route ? route_index(exchange->route) : route_count();
     struct meter *meter = &exchange->server->meters[index];
-    double seconds = (double)(connection_now_ms() - exchange->begun_ms) / 1000;
+    double seconds = timing_end(exchange, http_status);
+    int error = http_status - METRICS_ERROR_MIN;
+    if (error >= 0 && error < METRICS_ERROR_COUNT)
+        exchange->server->error_counts[error]++;
     meter->by_class[http_status >= 100 && http_status < 600 ? http_status / 100 : 0]++;
     if (exchange->stream)
         return; /* how long somebody listened is no latency */
@@ -122,6 +127,15 @@ static void put_requests(FILE *file, const struct server *server)
             }
 }
 
+static void put_errors(FILE *file, const struct server *server)
+{
+    put_head(file, "daybook_http_errors_total", "counter", "Answers that were errors.");
+    for (int i = 0; i < METRICS_ERROR_COUNT; i++)
+        if (server->error_counts[i])
+            fprintf(file, "daybook_http_errors_total{code=\"%d\"} %" PRIu64 "\n",
+                    METRICS_ERROR_MIN + i, server->error_counts[i]);
+}
+
 static uint64_t count_of(const struct meter *meter)
 {
     uint64_t count = 0;
@@ -172,8 +186,9 @@ static void put_store(FILE *file, struct dbk_store *store)
                stats.retry_count);
     put_number(file, "daybook_checkpoints_total", "counter",
                "Write-ahead logs moved into the database.", stats.checkpoint_count);
-    put_number(file, "daybook_lock_wait_milliseconds_total", "counter",
-               "Time spent waiting for other writers.", stats.lock_wait_ms);
+    put_head(file, "daybook_lock_wait_seconds_total", "counter",
+             "Time spent waiting for other writers.");
+    fprintf(file, "daybook_lock_wait_seconds_total %.3f\n", (double)stats.lock_wait_ms / 1000);
 }
 
 static int64_t size_of(const char *path, const char *ending)
@@ -202,7 +217,52 @@ static void put_files(FILE *file, const struct dbk_info *info)
                    (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
 }
 
-void read_metrics(struct exchange *exchange)
+/* ---------------------------------------------------------------------------------- builders ---- */
+
+static void put_builder(FILE *file, const char *name, const char *builder, int64_t number)
+{
+    if (number == DBK_NONE)
+        return;
+    fprintf(file, "%s{builder=\"", name);
+    for (; *builder; builder++) {
+        if (*builder == '\n')
+            fputs("\\n", file);
+        else
+            fprintf(file, *builder == '"' || *builder == '\\' ? "\\%c" : "%c", *builder);
+    }
+    fprintf(file, "\"} %" PRId64 "\n", number);
+}
+
+/* Of a database that does not answer the rest is told all the same. */
+static void put_builders(FILE *file, const struct standings *standings)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } gauges[] = {
+        {"daybook_builder_last_result",
+         "Result of the build that ended last: 0 success, 1 warnings, 2 failure, 3 skipped, "
+         "4 exception, 5 retry, 6 cancelled.",
+         offsetof(struct standing, results)},
+        {"daybook_builder_last_completion_timestamp_seconds", "When the last build ended.",
+         offsetof(struct standing, complete_at)},
+        {"daybook_builder_last_success_timestamp_seconds",
+         "When a build last ended with success, among the builder's newest thousand.",
+         offsetof(struct standing, success_at)},
+    };
+    if (standings->error.status == DBK_OK)
+        put_number(file, "daybook_builders", "gauge", "Builders that there are.", standings->total);
+    put_number(file, "daybook_builders_read", "gauge",
+               "Builders whose builds were looked at for what follows.", (int64_t)standings->count);
+    for (size_t i = 0; i < sizeof(gauges) / sizeof(*gauges); i++) {
+        put_head(file, gauges[i].name, "gauge", gauges[i].help);
+        for (size_t k = 0; k < standings->count; k++)
+            put_builder(file, gauges[i].name, standings->items[k].name,
+                        *(const int64_t *)((const char *)&standings->items[k] + gauges[i].offset));
+    }
+}
+
+static void put_all(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     const struct dbk_info *info = dbk_get_info(server->store);
@@ -219,9 +279,16 @@ void read_metrics(struct exchange *exchange)
     put_number(file, "daybook_received_bytes", "gauge",
                "Bytes of requests that are not answered yet.", server->held_len);
     put_requests(file, server);
+    put_errors(file, server);
     put_latencies(file, server);
     put_store(file, server->store);
     put_files(file, info);
+    put_builders(file, exchange->standings);
     if (!reply_send_text(exchange, "text/plain; version=0.0.4; charset=utf-8"))
         exchange_fail(exchange, 503, "out of memory");
+}
+
+void read_metrics(struct exchange *exchange)
+{
+    standings_read(exchange, DBK_NONE, put_all);
 }

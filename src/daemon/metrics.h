@@ -6,7 +6,7 @@
 
 #include "routes.h"
 
-enum { METRICS_BUCKET_COUNT = 6 };
+enum { METRICS_BUCKET_COUNT = 6, METRICS_ERROR_MIN = 400, METRICS_ERROR_COUNT = 200 };
 
 /* What is counted of a route. */
 struct meter {

@@ -51,6 +51,7 @@ void reply_headers(struct exchange *exchange, const char *content_type)
     evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
     evhttp_add_header(headers, "Content-Security-Policy", "default-src 'none'");
     evhttp_add_header(headers, "Cache-Control", "no-store");
+    timing_answer(exchange);
     if (exchange->is_closing || exchange->server->is_stopping)
         evhttp_add_header(headers, "Connection", "close");
 }

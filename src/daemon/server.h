@@ -63,8 +63,10 @@ struct server {
     int stream_count;
     int batch_count; /* of events that are being read */
     struct feed *feed;
+    uint64_t *error_counts;  /* of answers, by status from METRICS_ERROR_MIN on */
     struct meter *meters;    /* of the routes, and one for what matched none */
     int exchange_count;      /* requests whose answer is not gone yet */
+    int64_t request_count;   /* of all that ever came */
     int64_t held_len;        /* bytes that came on them and are not answered */
     bool is_read_only;       /* it takes no writes */
     const char *tokens_path; /* NULL: no tokens, but loopback alone */
