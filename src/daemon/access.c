@@ -51,10 +51,14 @@ static const char *path_of(const struct exchange *exchange)
 }
 
 /* Who looks whether it runs need not be known: the answer says no more than that. */
-static bool is_probe(const struct exchange *exchange)
+static bool is_probe(const char *path)
 {
-    const char *path = path_of(exchange);
     return !strcmp(path, "/healthz") || !strcmp(path, "/readyz");
+}
+
+bool access_is_for_all(const char *path)
+{
+    return is_probe(path) || !strcmp(path, SESSION_PATH);
 }
 
 /* Whether it comes from a page of ours. A browser says of each write from which page it comes, and sends the cookie
@@ -124,7 +128,7 @@ bool access_check(struct exchange *exchange, struct head_refusal *out_refusal)
     bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
     struct caller caller;
     strcpy(exchange->scope, "http");
-    if (!access_is_guarded(exchange->server) || (is_read && is_probe(exchange)))
+    if (!access_is_guarded(exchange->server) || (is_read && is_probe(path_of(exchange))))
         return true;
     if (!strcmp(path_of(exchange), SESSION_PATH))
         return is_read || check_session(exchange, out_refusal);

@@ -11,6 +11,9 @@
 /* Whether it is said who may ask. If not, only this machine may, and it listens nowhere else. */
 bool access_is_guarded(const struct server *server);
 
+/* Whether what stands at a path needs no right of those who ask. */
+bool access_is_for_all(const char *path);
+
 /* Checks whether the request may be made, and names the exchange's scope by whoever makes it. Result: false and
  * *out_refusal. */
 bool access_check(struct exchange *exchange, struct head_refusal *out_refusal);

@@ -4,6 +4,7 @@
 #include "routes.h"
 
 #include "metrics.h"
+#include "openapi.h"
 #include "sessions.h"
 #include "stream.h"
 
@@ -67,6 +68,7 @@ static const struct route routes[] = {
     READ_ONE("events", stream_begin, NULL),
     READ_ONE("session", session_show, NULL),
     READ_LIST("event_list", read_events, &resource_event),
+    READ_ONE("openapi.json", read_openapi, NULL),
     READ_ONE("/healthz", read_health, NULL),
     READ_ONE("/readyz", read_readiness, NULL),
     READ_ONE("/metrics", read_metrics, NULL),
@@ -178,14 +180,18 @@ static bool is_write(const struct route *route)
     return route->method != EVHTTP_REQ_GET && strcmp(route->pattern, "session") != 0;
 }
 
+bool route_is_served(const struct route *route, const struct server *server)
+{
+    return !is_write(route) || !server->is_read_only;
+}
+
 const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
 {
     enum evhttp_cmd_type method =
         exchange->is_head ? EVHTTP_REQ_GET : evhttp_request_get_command(exchange->request);
     *out_methods = 0;
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-        bool is_taken = !is_write(&routes[i]) || !exchange->server->is_read_only;
-        if (!is_taken || !match(exchange, &routes[i]))
+        if (!route_is_served(&routes[i], exchange->server) || !match(exchange, &routes[i]))
             continue;
         if (routes[i].method == method)
             return &routes[i];
@@ -237,6 +243,20 @@ const char *route_method(const struct route *route)
     default:
         return "GET";
     }
+}
+
+const char *route_content_type(const struct route *route)
+{
+    static const struct {
+        void (*run)(struct exchange *exchange);
+        const char *type;
+    } others[] = {
+        {stream_begin, "text/event-stream"}, {read_data_value, "application/octet-stream"},
+        {read_metrics, "text/plain"},    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (route->run == others[i].run)
+            return others[i].type;
+    return "application/json";
 }
 
 bool route_is_stream(const struct route *route)

@@ -45,6 +45,12 @@ const struct route *route_at(size_t index);
 size_t route_index(const struct route *route);
 const char *route_method(const struct route *route);
 
+/* Whether the server has it: one that takes no writes has none of those. */
+bool route_is_served(const struct route *route, const struct server *server);
+
+/* The type of what it answers when all is well, without parameters. */
+const char *route_content_type(const struct route *route);
+
 /* Whether its answer ends when somebody ends it. */
 bool route_is_stream(const struct route *route);
 
