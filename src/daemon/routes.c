@@ -65,6 +65,7 @@ static const struct route routes[] = {
     READ_LIST("sourcestamps", read_sourcestamps, &resource_sourcestamp),
     READ_ONE("sourcestamps/{id}", read_sourcestamp, &resource_sourcestamp),
     READ_LIST("sourcestamps/{id}/changes", read_changes, &resource_change),
+    READ_ONE("builders/{builder}/badge.svg", read_badge, NULL),
     READ_ONE("events", stream_begin, NULL),
     READ_ONE("session", session_show, NULL),
     READ_LIST("event_list", read_events, &resource_event),
@@ -72,6 +73,7 @@ static const struct route routes[] = {
     READ_ONE("/healthz", read_health, NULL),
     READ_ONE("/readyz", read_readiness, NULL),
     READ_ONE("/metrics", read_metrics, NULL),
+    READ_ONE("/cc.xml", read_cctray, NULL),
     WRITE(POST, "session", session_begin, ROUTE_JSON),
     WRITE(DELETE, "session", session_end, ROUTE_NOTHING),
     WRITE(POST, "builders", write_builder, ROUTE_JSON),
@@ -252,7 +254,9 @@ const char *route_content_type(const struct route *route)
         const char *type;
     } others[] = {
         {stream_begin, "text/event-stream"}, {read_data_value, "application/octet-stream"},
-        {read_metrics, "text/plain"},    };
+        {read_metrics, "text/plain"},        {read_badge, "image/svg+xml"},
+        {read_cctray, "application/xml"},
+    };
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         if (route->run == others[i].run)
             return others[i].type;

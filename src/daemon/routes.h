@@ -97,6 +97,8 @@ void read_data_value(struct exchange *exchange);
 void read_events(struct exchange *exchange);
 void read_builders(struct exchange *exchange);
 void read_builder(struct exchange *exchange);
+void read_badge(struct exchange *exchange);
+void read_cctray(struct exchange *exchange);
 void read_workers(struct exchange *exchange);
 void read_worker(struct exchange *exchange);
 void read_masters(struct exchange *exchange);
