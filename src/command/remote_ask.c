@@ -15,6 +15,9 @@
 /* Records of one answer; a list may be longer. */
 #define PAGE_MAX 1000
 
+/* The HTTP status for who asks too often; a second later he may again. */
+#define TOO_MANY_REQUESTS 429
+
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 1000
 
@@ -136,7 +139,8 @@ bool job_judge(struct job *job, const struct http_answer *answer, json_t **out_r
 
 /* ------------------------------------------------------------------------------------ asking ---- */
 
-/* Asks for the target; again when it is not known whether the request arrived and that does no harm. */
+/* Asks for the target; again when it is not known whether the request arrived and that does no harm, and when
+ * it was one too many in so short a time. */
 static bool perform(struct job *job, struct http *http, const char *target, json_t **out_root)
 {
     struct http_answer answer;
@@ -146,12 +150,15 @@ static bool perform(struct job *job, struct http *http, const char *target, json
         job->error = (struct dbk_error){.status = DBK_OK};
         int status = http_perform(http, &job->request, &answer, &job->error);
         bool is_good = !status && job_judge(job, &answer, out_root);
+        bool is_hasty = !status && answer.http_status == TOO_MANY_REQUESTS;
         http_answer_fini(&answer);
         /* What may have been done by the first try stays so until one is answered. */
         if (status && was_unknown)
             job->error.outcome = DBK_UNKNOWN;
         bool is_lost = job->error.status && job->error.outcome == DBK_UNKNOWN;
-        bool is_late = !job->request.end_ms || clock_ms() + wait_ms >= job->request.end_ms;
+        bool is_late = job->request.end_ms && clock_ms() + wait_ms >= job->request.end_ms;
+        if (is_hasty && !is_late && job_sleep(job, RETRY_MAX_MS))
+            continue;
         if (is_good || !job->is_repeatable || !is_lost || is_late || !job_sleep(job, wait_ms))
             return is_good;
     }

@@ -193,8 +193,12 @@ const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
         exchange->is_head ? EVHTTP_REQ_GET : evhttp_request_get_command(exchange->request);
     *out_methods = 0;
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++) {
-        if (!route_is_served(&routes[i], exchange->server) || !match(exchange, &routes[i]))
+        if (!match(exchange, &routes[i]))
             continue;
+        if (!route_is_served(&routes[i], exchange->server)) {
+            *out_methods |= ROUTE_METHODS_OFF;
+            continue;
+        }
         if (routes[i].method == method)
             return &routes[i];
         *out_methods |= routes[i].method;

@@ -29,6 +29,9 @@ struct route {
     enum route_body body;
 };
 
+/* Beside the methods of a path: there are others, and they are off in a daemon that takes no writes. */
+#define ROUTE_METHODS_OFF (1U << 30)
+
 /*
  * Finds the route of the exchange's method and path, and fills what the path names. Result: NULL for none;
  * then *out_methods has the methods that the path takes, as bits of evhttp's.

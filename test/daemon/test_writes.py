@@ -287,6 +287,8 @@ class TestRefused(OwnCase):
         self.assertIn("read-only", daemon.greeting)
         answer = daemon.write("POST", "builders/readonly/builds", {})
         self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
+        answer = daemon.write("POST", "builds/1/finish", {"results": 0})
+        self.assertEqual((answer.status, answer.headers["Allow"]), (405, ""))
         self.assertEqual(daemon.stop(), (0, ""))
 
 
