@@ -104,19 +104,23 @@ static void put_holes(struct json_writer *json, const char *path)
                               holes[i].description);
 }
 
+/* By kind; NULL: any. */
+static const char *const types[] = {
+    [RESOURCE_INT] = "integer",    [RESOURCE_INT_ASKED] = "integer", [RESOURCE_BOOL] = "boolean",
+    [RESOURCE_IS_SET] = "boolean", [RESOURCE_TEXT] = "string",       [RESOURCE_OTHER] = NULL,
+};
+
 static void put_filters(struct json_writer *json, const struct resource *resource)
 {
-    static const char *const types[] = {[RESOURCE_INT] = "integer",
-                                        [RESOURCE_BOOL] = "boolean",
-                                        [RESOURCE_IS_SET] = "boolean",
-                                        [RESOURCE_TEXT] = "string"};
     for (const struct resource_field *field = resource->fields; field->name; field++)
         if (field->filter)
             put_parameter(json, "query", field->name, types[field->kind], true,
                           "any of these values; also with __eq __ne __lt __le __gt __ge __contains "
                           "__in __notin behind the name");
-    put_parameter(json, "query", "order", "string", true, "a field; - in front of it reverses");
     put_parameter(json, "query", "limit", "integer", false, NULL);
+    if (resource->is_log)
+        return;
+    put_parameter(json, "query", "order", "string", true, "a field; - in front of it reverses");
     put_parameter(json, "query", "offset", "integer", false, NULL);
     put_parameter(json, "query", "cursor", "string", false,
                   "empty at first, then meta.next_cursor");
@@ -257,13 +261,20 @@ static void put_paths(struct exchange *exchange, struct json_writer *json)
 static void put_field(struct json_writer *json, const struct resource_field *field)
 {
     begin_member(json, field->name);
-    if (field->kind == RESOURCE_INT)
-        put_type(json, "integer", true);
-    else if (field->kind == RESOURCE_TEXT)
-        put_type(json, "string", true);
-    else if (field->kind != RESOURCE_OTHER)
-        put_type(json, "boolean", false);
+    if (types[field->kind])
+        put_type(json, types[field->kind], strcmp(types[field->kind], "boolean") != 0);
     json_end_object(json);
+}
+
+/* What comes along also when no `field` asks for it. */
+static void put_required(struct json_writer *json, const struct resource *resource)
+{
+    json_name(json, "required");
+    json_begin_array(json);
+    for (const struct resource_field *field = resource->fields; field->name; field++)
+        if (field->kind != RESOURCE_INT_ASKED)
+            json_text(json, field->name);
+    json_end_array(json);
 }
 
 /* An answer of a kind of records: {"builds": [...], "meta": {...}}. */
@@ -280,6 +291,7 @@ static void put_schema(struct json_writer *json, const struct resource *resource
     for (const struct resource_field *field = resource->fields; field->name; field++)
         put_field(json, field);
     json_end_object(json);
+    put_required(json, resource);
     json_end_object(json);
     json_end_object(json);
     begin_member(json, "meta");

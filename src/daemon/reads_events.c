@@ -13,6 +13,7 @@
 
 const struct resource resource_event = {
     .plural = "events",
+    .is_log = true,
     .fields =
         {
             FIELD(id, RESOURCE_INT),

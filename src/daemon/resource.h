@@ -33,7 +33,8 @@ struct resource_field {
 struct resource {
     const char *plural; /* the member that holds the records */
     const char
-        *order; /* of lists that ask for none, in the words of specs; NULL: the store's own */
+        *order;  /* of lists that ask for none, in the words of specs; NULL: the store's own */
+    bool is_log; /* its lists have an order of their own, and begin where a header says */
     /* Writes what include= adds to a record; NULL: it adds nothing to this kind. */
     void (*write_included)(struct json_writer *json, const void *record, const struct ask *ask);
     struct resource_field fields[RESOURCE_FIELDS_MAX]; /* ends with a NULL name */
