@@ -64,7 +64,7 @@ export async function one(parts, signal) {
     }
 }
 
-/** Who has signed in: {name, right, takes_tokens, is_public}; the name is null when nobody has. */
+/** Who has signed in: {name, right, is_session, takes_tokens, is_public}; the name is null when nobody has. */
 export async function whoAmI() {
     return (await ask(address(["session"]))).json();
 }

@@ -29,7 +29,7 @@ export async function showPeople(onIn, onOut) {
     if (who === null)
         return; // the daemon does not answer: the sign says so
     redraw(place, el("p", {id: "people", class: "people"},
-        who.name !== null ? [el("span", {}, who.name), " ", el("button", {type: "button", onclick: async () => {
+        who.name !== null ? [el("span", {}, who.name), " ", who.is_session && el("button", {type: "button", onclick: async () => {
             await signOut().catch(() => null);
             onOut();
         }}, "Sign out")]

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SOCKET_MODE 0660
+#define PROXIES_MAX 16
 #define RATE_MAX 100
 #define QUEUE_MAX 1000
 #define SESSION_S (7 * 86400)
@@ -27,13 +28,44 @@ static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
     return 0;
 }
 
+/* Reads what proxies may say. Result: 0, or EXIT_USAGE after a message. */
+static int read_proxies(const struct arguments *arguments, const char **proxies,
+                        struct serve_options *set)
+{
+    const char *right = arguments_value(arguments, "user-right");
+    for (const struct given_option *g = NULL; (g = arguments_next(arguments, "proxy", g));) {
+        if (!serve_is_proxy(g->value))
+            return usage_error(arguments, "--proxy is an address or unix, not \"%s\"",
+                               message_word(g->value));
+        if (set->proxy_count == PROXIES_MAX)
+            return usage_error(arguments, "--proxy is given more than %d times", PROXIES_MAX);
+        proxies[set->proxy_count++] = g->value;
+    }
+    set->proxies = proxies;
+    set->user_header = arguments_value(arguments, "user-header");
+    set->may_users_write = right && !strcmp(right, "write");
+    if (right && !set->may_users_write && strcmp(right, "read") != 0)
+        return usage_error(arguments, "--user-right is read or write, not \"%s\"",
+                           message_word(right));
+    if (set->user_header && (!*set->user_header || !set->proxy_count))
+        return usage_error(arguments, "--user-header names a header, and needs --proxy");
+    if (set->proxy_count && !set->tokens && !set->is_public && !set->user_header)
+        return usage_error(arguments,
+                           "--proxy needs --tokens, --user-header or --access public-read: "
+                           "else whoever comes through it might do everything");
+    return 0;
+}
+
 static int serve(const struct arguments *arguments)
 {
+    const char *proxies[PROXIES_MAX];
+    const char *base = arguments_value(arguments, "base-path");
     const char *access = arguments_value(arguments, "access");
     struct serve_options set = {.listen = arguments_value(arguments, "listen"),
                                 .tokens = arguments_value(arguments, "tokens"),
                                 .tls_cert = arguments_value(arguments, "tls-cert"),
                                 .tls_key = arguments_value(arguments, "tls-key"),
+                                .base_path = base ? base : "",
                                 .is_public = access && !strcmp(access, "public-read"),
                                 .is_read_only = arguments_has(arguments, "read-only")};
     struct dbk_options store_options = DBK_OPTIONS_INIT;
@@ -43,8 +75,12 @@ static int serve(const struct arguments *arguments)
     if (arguments_mode(arguments, &set.socket_mode) ||
         arguments_duration(arguments, "session", SESSION_S, 1, 365 * 86400, &set.session_s) ||
         arguments_number(arguments, "rate", RATE_MAX, 0, 1000000, &rate) ||
-        arguments_number(arguments, "queue", QUEUE_MAX, 1, 1000000, &queue_max))
+        arguments_number(arguments, "queue", QUEUE_MAX, 1, 1000000, &queue_max) ||
+        read_proxies(arguments, proxies, &set))
         return EXIT_USAGE;
+    if (base && !serve_is_base_path(base))
+        return usage_error(arguments, "--base-path is a path as in /daybook, not \"%s\"",
+                           message_word(base));
     if (access && strcmp(access, "token") != 0 && !set.is_public)
         return usage_error(arguments, "--access is token or public-read, not \"%s\"",
                            message_word(access));
@@ -93,6 +129,12 @@ static const struct command_option options[] = {
     {"tls-cert", 0, OPTION_VALUE, "FILE",
      "speak TLS with this certificate (PEM, with those above it)"},
     {"tls-key", 0, OPTION_VALUE, "FILE", "the certificate's key, if it is not in the same file"},
+    {"proxy", 0, OPTION_LIST, "ADDRESS",
+     "believe this address, or unix, what it says of clients (several)"},
+    {"user-header", 0, OPTION_VALUE, "NAME", "the header in which a proxy names the user"},
+    {"user-right", 0, OPTION_VALUE, "RIGHT",
+     "of users that a proxy names: read (the default) or write"},
+    {"base-path", 0, OPTION_VALUE, "PATH", "serve below this path, as in /daybook"},
     {"read-only", 0, OPTION_FLAG, NULL, "takes no writes"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };

@@ -13,8 +13,10 @@
 
 /* Who asks. */
 struct caller {
-    const struct token *token;     /* NULL: nobody that is known */
+    const struct token *token;     /* NULL: nobody that is known by one */
     const struct session *session; /* that said so; NULL: the token itself came along */
+    const char *name;              /* NULL: nobody that is known */
+    enum token_right right;
 };
 
 bool access_load(struct server *server, char out_message[TOKENS_MESSAGE_SIZE])
@@ -31,23 +33,13 @@ bool access_load(struct server *server, char out_message[TOKENS_MESSAGE_SIZE])
 
 bool access_is_guarded(const struct server *server)
 {
-    return server->tokens_path || server->options->is_public;
-}
-
-bool access_is_secure(const struct exchange *exchange)
-{
-    return exchange->server->tls;
+    return server->tokens_path || server->options->is_public || server->options->user_header;
 }
 
 static bool refuse(struct head_refusal *refusal, int http_status, const char *why)
 {
     *refusal = (struct head_refusal){http_status, why, false};
     return false;
-}
-
-static const char *path_of(const struct exchange *exchange)
-{
-    return evhttp_uri_get_path(evhttp_request_get_evhttp_uri(exchange->request));
 }
 
 /* Who looks whether it runs need not be known: the answer says no more than that. */
@@ -70,10 +62,20 @@ static bool is_from_here(const struct exchange *exchange)
     const char *host = evhttp_find_header(headers, "Host");
     size_t scheme = !origin                           ? 0
                     : !strncmp(origin, "https://", 8) ? 8
-                    : access_is_secure(exchange)      ? 0
+                    : exchange->is_secure             ? 0
                     : !strncmp(origin, "http://", 7)  ? 7
                                                       : 0;
     return scheme && !strcasecmp(origin + scheme, host);
+}
+
+/* Whom a proxy or a cookie knows. */
+static void identify_by_browser(struct exchange *exchange, struct caller *out)
+{
+    out->session = sessions_find(exchange->server, exchange->request, &out->token);
+    if (!out->token && exchange->user) {
+        out->name = exchange->user;
+        out->right = exchange->server->options->may_users_write ? TOKEN_WRITE : TOKEN_READ;
+    }
 }
 
 /* Result: false and *out_refusal for a token that is none. */
@@ -82,23 +84,34 @@ static bool identify(struct exchange *exchange, struct caller *out, struct head_
     struct server *server = exchange->server;
     const char *text =
         evhttp_find_header(evhttp_request_get_input_headers(exchange->request), "Authorization");
-    *out = (struct caller){NULL, NULL};
-    if (!text || !server->tokens_path) {
-        out->session = sessions_find(server, exchange->request, &out->token);
-        return true;
-    }
-    if (strncasecmp(text, SCHEME, strlen(SCHEME)) != 0)
+    bool is_bearer = text && !strncasecmp(text, SCHEME, strlen(SCHEME));
+    *out = (struct caller){.token = NULL};
+    /* A proxy that asks for passwords passes on what it was told. */
+    if (!text || !server->tokens_path || (!is_bearer && exchange->user)) {
+        identify_by_browser(exchange, out);
+    } else if (!is_bearer) {
         return refuse(refusal, 401, "a token is needed: Authorization: Bearer TOKEN");
-    text += strlen(SCHEME);
-    out->token = tokens_find(&server->tokens, text + strspn(text, " "));
-    return out->token || refuse(refusal, 401, "this token is not known");
+    } else {
+        text += strlen(SCHEME);
+        out->token = tokens_find(&server->tokens, text + strspn(text, " "));
+        if (!out->token)
+            return refuse(refusal, 401, "this token is not known");
+    }
+    if (out->token) {
+        out->name = out->token->name;
+        out->right = out->token->right;
+    }
+    return true;
 }
 
-const struct token *access_token(struct exchange *exchange)
+bool access_who(struct exchange *exchange, const char **out_name, enum token_right *out_right)
 {
     struct head_refusal refusal;
     struct caller caller;
-    return identify(exchange, &caller, &refusal) ? caller.token : NULL;
+    bool is_known = identify(exchange, &caller, &refusal) && caller.name;
+    *out_name = is_known ? caller.name : NULL;
+    *out_right = is_known ? caller.right : TOKEN_READ;
+    return is_known && caller.session;
 }
 
 /* Who asks who he is, signs in or out needs no right; but no other site's page may do it. */
@@ -113,13 +126,15 @@ static bool check_session(const struct exchange *exchange, struct head_refusal *
 static bool check_right(struct exchange *exchange, const struct caller *caller, bool is_read,
                         struct head_refusal *refusal)
 {
-    if (!caller->token)
+    bool is_by_browser = caller->session || !caller->token;
+    if (!caller->name)
         return (is_read && exchange->server->options->is_public) ||
                refuse(refusal, 401, "a token is needed: Authorization: Bearer TOKEN");
-    if (caller->token->right < (is_read ? TOKEN_READ : TOKEN_WRITE))
-        return refuse(refusal, 403, "this token may only read");
-    return is_read || !caller->session || is_from_here(exchange) ||
-           refuse(refusal, 403, "a write by cookie needs this address as its Origin");
+    if (caller->right < (is_read ? TOKEN_READ : TOKEN_WRITE))
+        return refuse(refusal, 403,
+                      caller->token ? "this token may only read" : "users may only read");
+    return is_read || !is_by_browser || is_from_here(exchange) ||
+           refuse(refusal, 403, "a browser's write needs this address as its Origin");
 }
 
 bool access_check(struct exchange *exchange, struct head_refusal *out_refusal)
@@ -128,15 +143,17 @@ bool access_check(struct exchange *exchange, struct head_refusal *out_refusal)
     bool is_read = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
     struct caller caller;
     strcpy(exchange->scope, "http");
-    if (!access_is_guarded(exchange->server) || (is_read && is_probe(path_of(exchange))))
+    if (!access_is_guarded(exchange->server) || (is_read && is_probe(exchange->target)))
         return true;
-    if (!strcmp(path_of(exchange), SESSION_PATH))
+    if (!strcmp(exchange->target, SESSION_PATH))
         return is_read || check_session(exchange, out_refusal);
     if (!identify(exchange, &caller, out_refusal) ||
         !check_right(exchange, &caller, is_read, out_refusal))
         return false;
-    if (caller.token)
-        strcpy(exchange->scope, caller.token->name);
+    /* A token's name has no colon, so that nobody has another one's keys. */
+    if (caller.name)
+        snprintf(exchange->scope, sizeof(exchange->scope), "%s%s",
+                 caller.token ? "" : "user:", caller.name);
     if (caller.token && caller.token->builders &&
         !(exchange->builders = strdup(caller.token->builders)))
         return refuse(out_refusal, 503, "out of memory");

@@ -18,11 +18,8 @@ bool access_is_for_all(const char *path);
  * *out_refusal. */
 bool access_check(struct exchange *exchange, struct head_refusal *out_refusal);
 
-/* Whose token a request came with. Result: lent until the tokens are read again; NULL: nobody's. */
-const struct token *access_token(struct exchange *exchange);
-
-/* Whether the client's connection is one that nobody listens to. */
-bool access_is_secure(const struct exchange *exchange);
+/* Who makes the request: *out_name is NULL for nobody. Result: whether that is somebody who signed in here. */
+bool access_who(struct exchange *exchange, const char **out_name, enum token_right *out_right);
 
 /* Reads the file of tokens, again too: then the ones before stay when that fails. Result: false with a
  * sentence in out_message. */

@@ -1,7 +1,6 @@
 /*
  * /cc.xml: how the builders stand in the form that CCTray and its like read.
  */
-#include "access.h"
 #include "reply.h"
 #include "routes.h"
 #include "standing.h"
@@ -37,9 +36,9 @@ static void put_address(FILE *file, const struct exchange *exchange, int64_t bui
 {
     const char *host =
         evhttp_find_header(evhttp_request_get_input_headers(exchange->request), "Host");
-    fprintf(file, " webUrl=\"%s://", access_is_secure(exchange) ? "https" : "http");
+    fprintf(file, " webUrl=\"%s://", exchange->is_secure ? "https" : "http");
     xml_text(file, host ? host : "localhost");
-    fprintf(file, "/#/builders/%" PRId64 "\"", builderid);
+    fprintf(file, "%s/#/builders/%" PRId64 "\"", exchange->server->options->base_path, builderid);
 }
 
 static void put_project(FILE *file, const struct exchange *exchange,

@@ -13,6 +13,7 @@
 #include "included.h"
 #include "metrics.h"
 #include "page.h"
+#include "proxy.h"
 #include "rate.h"
 #include "reply.h"
 #include "routes.h"
@@ -23,7 +24,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define KEY_MAX 128
 
@@ -318,9 +318,9 @@ static bool refuse_path(struct exchange *exchange)
     return false;
 }
 
-static bool understand_path(struct exchange *exchange, const struct evhttp_uri *uri)
+static bool understand_path(struct exchange *exchange)
 {
-    const char *path = evhttp_uri_get_path(uri);
+    const char *path = exchange->target;
     size_t prefix = strlen(EXCHANGE_PREFIX);
     if (strncmp(path, EXCHANGE_PREFIX, prefix) != 0) {
         exchange->route = route_find_outside(exchange, path, &exchange->methods);
@@ -377,50 +377,50 @@ static bool understand_write(struct exchange *exchange)
 static bool understand(struct exchange *exchange)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(exchange->request);
-    return understand_path(exchange, uri) &&
-           understand_query(exchange, evhttp_uri_get_query(uri)) &&
+    return understand_path(exchange) && understand_query(exchange, evhttp_uri_get_query(uri)) &&
            (exchange->route->method == EVHTTP_REQ_GET || understand_write(exchange));
 }
 
-/* Where the request comes from. */
-static const char *peer_of(struct evhttp_request *request)
+/* The path below the base path; probes ask without one, too. Result: NULL for one that is elsewhere. */
+static const char *target_of(const struct exchange *exchange)
 {
-    char *address = NULL;
-    uint16_t port;
-    const struct sockaddr *name =
-        evhttp_connection_get_addr(evhttp_request_get_connection(request));
-    if (!name || name->sa_family == AF_UNIX)
-        return "";
-    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
-    return address ? address : "";
+    const char *base = exchange->server->options->base_path;
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(exchange->request));
+    size_t len = strlen(base);
+    if (!strncmp(path, base, len) && path[len] == '/')
+        return path + len;
+    return !strcmp(path, "/healthz") || !strcmp(path, "/readyz") ? path : NULL;
 }
 
-void exchange_begin(struct evhttp_request *request, void *user)
+/* It asks for nothing of ours: for the base path without its slash, perhaps. */
+static void refuse_target(struct exchange *exchange)
 {
-    struct server *server = user;
-    struct connection *connection = connection_find(server, request);
-    if (connection && connection->is_over) {
-        connection_end(connection); /* evhttp itself does not after CONNECT */
+    const char *base = exchange->server->options->base_path;
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(exchange->request));
+    char place[SERVE_BASE_MAX + 2];
+    if (strcmp(path, base) != 0) {
+        exchange_fail(exchange, 404, "there is nothing but what is below %s/", base);
         return;
     }
-    struct exchange *exchange = connection ? calloc(1, sizeof(*exchange)) : NULL;
+    snprintf(place, sizeof(place), "%s/", base);
+    evhttp_add_header(evhttp_request_get_output_headers(exchange->request), "Location", place);
+    exchange_fail(exchange, 308, "the page is at %s", place);
+}
+
+/* Answers, or begins what will. */
+static void answer(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
     struct head_refusal refusal;
-    if (!exchange) {
-        evhttp_send_error(request, 503, NULL);
-        return;
-    }
-    exchange->server = server;
-    exchange->connection = connection;
-    exchange->request = request;
-    exchange->peer = peer_of(request);
-    timing_begin(exchange);
-    exchange->is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
-    connection->exchange = exchange;
-    server->exchange_count++;
-    evhttp_request_set_on_complete_cb(request, sent, exchange);
-    bool is_sound = head_check(request, !access_is_guarded(server), &refusal);
+    bool is_sound = head_check(exchange->request, !access_is_guarded(server), &refusal) &&
+                    proxy_look(exchange, &refusal);
+    exchange->target = is_sound ? target_of(exchange) : NULL;
     if (is_sound && !rate_take(exchange)) {
         exchange_fail(exchange, 429, "more than %d requests a second", server->options->rate);
+        return;
+    }
+    if (is_sound && !exchange->target) {
+        refuse_target(exchange);
         return;
     }
     if (is_sound && page_answer(exchange))
@@ -434,4 +434,28 @@ void exchange_begin(struct evhttp_request *request, void *user)
         else
             exchange_run(exchange);
     }
+}
+
+void exchange_begin(struct evhttp_request *request, void *user)
+{
+    struct server *server = user;
+    struct connection *connection = connection_find(server, request);
+    if (connection && connection->is_over) {
+        connection_end(connection); /* evhttp itself does not after CONNECT */
+        return;
+    }
+    struct exchange *exchange = connection ? calloc(1, sizeof(*exchange)) : NULL;
+    if (!exchange) {
+        evhttp_send_error(request, 503, NULL);
+        return;
+    }
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->request = request;
+    timing_begin(exchange);
+    exchange->is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    connection->exchange = exchange;
+    server->exchange_count++;
+    evhttp_request_set_on_complete_cb(request, sent, exchange);
+    answer(exchange);
 }

@@ -35,12 +35,16 @@ struct exchange {
     struct dbk_op op;
     struct dbk_error refusal;
 
-    char scope[TOKENS_NAME_MAX + 1]; /* of its operation key: who asks */
+    char scope[TOKENS_NAME_MAX + 8]; /* of its operation key: who asks */
     const char *key;                 /* of a write; NULL: none */
     unsigned methods;                /* that the path takes, of a request with another one */
 
     struct timing timing;
-    const char *peer; /* the client's address in text; "": over a Unix socket */
+    const char *target; /* the path below the base path */
+    const char *peer;   /* the client's address in text; "": over a Unix socket */
+    char client[64];    /* the same, as a proxy says it */
+    const char *user;   /* whom a proxy knows the client as; NULL: nobody */
+    bool is_secure;     /* nobody listens to the client's connection */
 
     char *builders;        /* patterns of those that the token is limited to; NULL: all */
     bool is_within;        /* it stays within them */

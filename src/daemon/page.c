@@ -76,7 +76,7 @@ static void give(struct exchange *exchange, const struct page_file *file)
 
 bool page_answer(struct exchange *exchange)
 {
-    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(exchange->request));
+    const char *path = exchange->target;
     if (strcmp(path, "/") != 0 && strncmp(path, FOLDER, strlen(FOLDER)) != 0)
         return false;
     const struct page_file *file = find(path);

@@ -9,6 +9,7 @@
 #include "feed.h"
 #include "listen.h"
 #include "metrics.h"
+#include "proxy.h"
 #include "rate.h"
 #include "reply.h"
 #include "sessions.h"
@@ -20,6 +21,20 @@
 #include <sys/resource.h>
 
 #define SWEEP_MS 1000
+
+bool serve_is_proxy(const char *text)
+{
+    return proxy_is_address(text);
+}
+
+bool serve_is_base_path(const char *text)
+{
+    static const char letters[] =
+        "/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
+    size_t len = strlen(text);
+    return len > 1 && len <= SERVE_BASE_MAX && *text == '/' && text[len - 1] != '/' &&
+           strspn(text, letters) == len && !strstr(text, "//");
+}
 
 static void dispatch(evutil_socket_t fd, short what, void *user)
 {
@@ -115,13 +130,14 @@ static void configure(struct server *server)
 static void greet(const struct server *server, const char *place)
 {
     const struct dbk_info *info = dbk_get_info(server->store);
+    const char *base = server->options->base_path;
     const char *read_only = server->is_read_only || info->is_read_only ? "read-only; " : "";
     if (server->socket.path)
         printf("daybook serves %s at %s (%sstop it with Ctrl-C)\n", info->url, place, read_only);
     else
-        printf("daybook serves %s at %s" EXCHANGE_PREFIX
-               " and a page at %s/ (%sstop it with Ctrl-C)\n",
-               info->url, place, place, read_only);
+        printf("daybook serves %s at %s%s" EXCHANGE_PREFIX
+               " and a page at %s%s/ (%sstop it with Ctrl-C)\n",
+               info->url, place, base, place, base, read_only);
     fflush(stdout);
 }
 

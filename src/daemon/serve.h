@@ -23,9 +23,21 @@ struct serve_options {
     int64_t session_s;       /* how long somebody who signed in need not do so again */
     int rate;                /* requests a second that one client may make; 0: any number */
     bool is_rate_for_others; /* not for clients on this machine */
+    const char *const
+        *proxies; /* addresses, or "unix", of those that are believed what they say of a client */
+    size_t proxy_count;
+    const char *user_header; /* in which a proxy names the user; NULL: none does */
+    bool may_users_write;    /* whom a proxy names */
+    const char *base_path;   /* "" or "/PATH": what the path of every address begins with */
     bool is_public;          /* everybody may read; tokens are for writes */
     bool is_read_only;       /* it takes no writes */
 };
+
+#define SERVE_BASE_MAX 128 /* bytes */
+
+/* Whether a text is an address of a proxy, and a base path. */
+bool serve_is_proxy(const char *text);
+bool serve_is_base_path(const char *text);
 
 /* Room for a sentence that says why there is no service. */
 #define SERVE_MESSAGE_SIZE 256

@@ -104,20 +104,22 @@ static bool add(struct server *server, const struct token *token, char out_text[
 
 static void set_cookie(struct exchange *exchange, const char *text, int64_t seconds)
 {
-    char line[256];
+    char line[256 + SERVE_BASE_MAX];
     snprintf(line, sizeof(line),
-             COOKIE "=%s; Path=/; Max-Age=%" PRId64 "; HttpOnly; SameSite=Strict%s", text, seconds,
-             access_is_secure(exchange) ? "; Secure" : "");
+             COOKIE "=%s; Path=%s/; Max-Age=%" PRId64 "; HttpOnly; SameSite=Strict%s", text,
+             exchange->server->options->base_path, seconds, exchange->is_secure ? "; Secure" : "");
     evhttp_add_header(evhttp_request_get_output_headers(exchange->request), "Set-Cookie", line);
 }
 
-static void give(struct exchange *exchange, const struct token *token)
+static void give(struct exchange *exchange, const char *name, enum token_right right,
+                 bool is_session)
 {
     struct json_writer json;
     reply_begin(exchange, &json);
     json_begin_object(&json);
-    json_member_text(&json, "name", token ? token->name : NULL);
-    json_member_text(&json, "right", token ? tokens_right_word(token->right) : NULL);
+    json_member_text(&json, "name", name);
+    json_member_text(&json, "right", name ? tokens_right_word(right) : NULL);
+    json_member_bool(&json, "is_session", is_session);
     json_member_bool(&json, "takes_tokens", exchange->server->tokens_path);
     json_member_bool(&json, "is_public", exchange->server->options->is_public);
     exchange_finish(exchange, 200, &json);
@@ -125,7 +127,10 @@ static void give(struct exchange *exchange, const struct token *token)
 
 void session_show(struct exchange *exchange)
 {
-    give(exchange, access_token(exchange));
+    const char *name;
+    enum token_right right;
+    bool is_session = access_who(exchange, &name, &right);
+    give(exchange, name, right, is_session);
 }
 
 struct sign_in {
@@ -154,7 +159,7 @@ void session_begin(struct exchange *exchange)
             exchange_fail(exchange, 503, "out of memory");
         } else {
             set_cookie(exchange, text, server->options->session_s);
-            give(exchange, token);
+            give(exchange, token->name, token->right, true);
         }
     }
     body_fini(&body);

@@ -11,10 +11,11 @@ static void step_added(void *user, const struct dbk_error *error, int64_t stepid
                        const char *name)
 {
     struct exchange *exchange = user;
-    char place[64];
+    char place[64 + SERVE_BASE_MAX];
     if (exchange_is_over(exchange, error))
         return;
-    snprintf(place, sizeof(place), EXCHANGE_PREFIX "steps/%" PRId64, stepid);
+    snprintf(place, sizeof(place), "%s" EXCHANGE_PREFIX "steps/%" PRId64,
+             exchange->server->options->base_path, stepid);
     writing_give(exchange, (struct writing_id[]){{"stepid", stepid}, {"number", number}}, 2, name,
                  place);
 }

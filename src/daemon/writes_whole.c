@@ -182,10 +182,11 @@ static bool take_parts(struct body *body, struct whole *whole)
 static void recorded(void *user, const struct dbk_error *error, int64_t buildid, int64_t number)
 {
     struct exchange *exchange = user;
-    char place[64];
+    char place[64 + SERVE_BASE_MAX];
     if (exchange_is_over(exchange, error))
         return;
-    snprintf(place, sizeof(place), EXCHANGE_PREFIX "builds/%" PRId64, buildid);
+    snprintf(place, sizeof(place), "%s" EXCHANGE_PREFIX "builds/%" PRId64,
+             exchange->server->options->base_path, buildid);
     writing_give(exchange, (struct writing_id[]){{"buildid", buildid}, {"number", number}}, 2, NULL,
                  place);
 }

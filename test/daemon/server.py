@@ -43,7 +43,7 @@ class Daemon:
                                         stdin=subprocess.DEVNULL, text=True)
         self.greeting = self.process.stdout.readline()
         self.path = next((word.partition("unix:")[2] for word in words if word.startswith("unix:")), "")
-        found = re.search(r"https?://127\.0\.0\.1:(\d+)/api/v2/", self.greeting)
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)/\S*api/v2/", self.greeting)
         self.port = int(found.group(1)) if found else None
 
     def stop(self, signo=signal.SIGTERM):

@@ -56,7 +56,8 @@ class TestSessions(SessionCase):
     def test_a_token_is_exchanged_for_a_cookie_that_only_the_browser_sees(self):
         answer = self.sign_in(self.tokens["write"])
         self.assertEqual((answer.status, answer.json),
-                         (200, {"name": "write", "right": "write", "takes_tokens": True, "is_public": False}))
+                         (200, {"name": "write", "right": "write", "is_session": True,
+                                "takes_tokens": True, "is_public": False}))
         morsel = http.cookies.SimpleCookie(answer.headers["Set-Cookie"])[COOKIE]
         self.assertRegex(morsel.value, r"^[A-Za-z0-9_-]{43}$")
         self.assertEqual((morsel["httponly"], morsel["samesite"], morsel["path"], morsel["max-age"], morsel["secure"]),
@@ -70,7 +71,8 @@ class TestSessions(SessionCase):
         self.assertEqual(self.daemon.ask("session", headers=cookie).json["name"], "read")
         self.assertEqual(self.status({"Cookie": "other=1; " + cookie["Cookie"] + "; more=2"}), 200)
         self.assertEqual(self.status({}), 401)
-        self.assertEqual(self.daemon.ask("session").json, {"name": None, "right": None, "takes_tokens": True, "is_public": False})
+        self.assertEqual(self.daemon.ask("session").json, {"name": None, "right": None, "is_session": False,
+                                                            "takes_tokens": True, "is_public": False})
 
     def test_what_is_no_token_and_no_session_lets_nobody_in(self):
         for value, status in (("", 401), ("dbk_", 401), (self.tokens["read"][:-1], 401), (None, 400), (1, 400)):
@@ -180,7 +182,8 @@ class TestPublic(SessionCase):
     def test_everybody_reads_and_nobody_writes_without_a_token(self):
         self.get("builds")
         self.assertEqual(self.status({"Host": "ci.example.org"}), 200)
-        self.assertEqual(self.daemon.ask("session").json, {"name": None, "right": None, "takes_tokens": True,
+        self.assertEqual(self.daemon.ask("session").json, {"name": None, "right": None, "is_session": False,
+                                                            "takes_tokens": True,
                                                             "is_public": True})
         self.assertEqual(self.daemon.write("POST", "builders/c/builds", {}).status, 401)
         bearer = {"Authorization": "Bearer " + self.tokens["write"]}
@@ -199,7 +202,8 @@ class TestPublic(SessionCase):
 
 class TestOpen(DaemonCase):
     def test_without_tokens_nobody_signs_in(self):
-        self.assertEqual(self.get("session").json, {"name": None, "right": None, "takes_tokens": False, "is_public": False})
+        self.assertEqual(self.get("session").json, {"name": None, "right": None, "is_session": False,
+                                                            "takes_tokens": False, "is_public": False})
         self.assertEqual(self.daemon.write("POST", "session", {"token": "x"}).status, 409)
 
 

@@ -80,6 +80,8 @@ class Install(unittest.TestCase):
             f"{lib}/libdaybook.so.0",
             f"{lib}/libdaybook.so.0.1.0",
             f"{lib}/pkgconfig/daybook.pc",
+            "lib/systemd/system/daybook.service",
+            "lib/sysusers.d/daybook.conf",
             "share/man/man8/daybook-serve.8",
         ]))
         self.assertTrue(os.path.islink(f"{self.libdir}/libdaybook.so"))

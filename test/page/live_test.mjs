@@ -108,3 +108,17 @@ test("live__a_database_without_events_is_looked_at_again", async () => {
         await masters.stop();
     }
 });
+
+test("live__below_a_path_of_its_own_too", async () => {
+    const below = await Daemon.start(db, "127.0.0.1:0", "--base-path", "/ci/daybook");
+    try {
+        const page = await browser.open(below, "#/builders/1");
+        assert.match(page.url(), /\/ci\/daybook\/#\/builders\/1$/);
+        await isLive(page);
+        await below.write("builders/nightly/builds", {results: "success"});
+        await page.locator(".row", {hasText: "#2"}).waitFor();
+        assert.deepEqual(page.complaints, []);
+    } finally {
+        await below.stop();
+    }
+});

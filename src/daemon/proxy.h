@@ -1,0 +1,17 @@
+/*
+ * Proxies in front: what they say of a client counts when they were named, and only then.
+ */
+#ifndef DAEMON_PROXY_H
+#define DAEMON_PROXY_H
+
+#include "exchange.h"
+#include "head.h"
+
+/* Looks at where a request comes from, and at what a proxy that was named says of that. Result: false and *out_refusal
+ * when it says two things. */
+bool proxy_look(struct exchange *exchange, struct head_refusal *out_refusal);
+
+/* Whether an address is a proxy's that can be named. */
+bool proxy_is_address(const char *text);
+
+#endif
