@@ -98,6 +98,7 @@ static void note_error(struct job *job, const struct http_answer *answer, const 
     struct dbk_error *error = &job->error;
     *error = error_of(answer->http_status);
     job->is_missing = answer->http_status == 404 && said;
+    job->is_hidden = answer->http_status == 403 && said;
     const char *hint = error->status == DBK_DENIED
                            ? " (the token comes from DAYBOOK_TOKEN_FILE or DAYBOOK_TOKEN)"
                            : "";

@@ -47,6 +47,7 @@ struct job {
     /* The answer. */
     struct dbk_error error; /* status DBK_OK: none */
     bool is_missing;        /* 404: it is not there */
+    bool is_hidden;         /* 403: not for who asks */
     json_t *root;           /* the JSON; of a list the array of its records */
     struct dbk_page page;
     char *next_cursor;

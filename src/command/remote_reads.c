@@ -26,7 +26,8 @@ static const struct dbk_error *read_records(struct job *job, bool is_list,
 {
     const json_t *array = is_list ? job->root : json_object_get(job->root, job->kind->plural);
     *records = (struct remote_records){.kind = job->kind};
-    if (job->error.status == DBK_NOT_FOUND && job->is_missing && !is_list)
+    bool is_none = job->is_missing || (job->is_hidden && job->kind->is_hidden_to_some);
+    if (is_none && job->error.status && !is_list)
         return NULL;
     if (job->error.status)
         return &job->error;

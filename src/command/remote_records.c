@@ -113,6 +113,7 @@ const struct remote_kind remote_worker = {
     .plural = "workers",
     .noun = "workers",
     .size = sizeof(struct dbk_worker),
+    .is_hidden_to_some = true,
     .members = {ID(dbk_worker, "workerid"), TEXT(dbk_worker, name), BOOL(dbk_worker, paused),
                 TEXT(dbk_worker, pause_reason), BOOL(dbk_worker, graceful)},
 };
@@ -121,6 +122,7 @@ const struct remote_kind remote_buildrequest = {
     .plural = "buildrequests",
     .noun = "buildrequests",
     .size = sizeof(struct dbk_buildrequest),
+    .is_hidden_to_some = true,
     .members = {ID(dbk_buildrequest, "buildrequestid"), INT(dbk_buildrequest, buildsetid),
                 INT(dbk_buildrequest, builderid), INT(dbk_buildrequest, priority),
                 BOOL(dbk_buildrequest, complete), RESULTS(dbk_buildrequest),
@@ -133,6 +135,7 @@ const struct remote_kind remote_buildset = {
     .plural = "buildsets",
     .noun = "buildsets",
     .size = sizeof(struct dbk_buildset),
+    .is_hidden_to_some = true,
     .members = {ID(dbk_buildset, "bsid"), TEXT(dbk_buildset, external_idstring),
                 TEXT(dbk_buildset, reason), INT(dbk_buildset, submitted_at),
                 BOOL(dbk_buildset, complete), INT(dbk_buildset, complete_at), RESULTS(dbk_buildset),

@@ -31,7 +31,8 @@ struct remote_kind {
     const char *noun;   /* for people */
     size_t size;        /* of the struct */
     const char *order; /* what lists are ordered by that ask for none; NULL: what the daemon does */
-    const char *fields; /* what must be asked for by name, as a query's items; NULL: nothing */
+    const char *fields;     /* what must be asked for by name, as a query's items; NULL: nothing */
+    bool is_hidden_to_some; /* a token that is limited to builders does not see them */
     struct remote_member members[REMOTE_MEMBERS_MAX]; /* ends with a NULL name */
     /* Fills what no table can; NULL: nothing. memory: see remote_records_read(). */
     void (*fill)(void *record, const json_t *object, void **memory);

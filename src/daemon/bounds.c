@@ -135,7 +135,8 @@ static void find_builders(struct exchange *exchange)
 /* Routes of builders, builds, steps, properties, data and events; what leads to others' is not for them. */
 static bool is_route(const struct route *route)
 {
-    static const char *const kinds[] = {"builders", "builds", "steps", "events", "session"};
+    static const char *const kinds[] = {"builders", "builds",     "steps",
+                                        "events",   "event_list", "session"};
     size_t len = strcspn(route->pattern, "/");
     bool is_kind = false;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)

@@ -2,10 +2,10 @@
 """A daemon in the place of a database: what is read through it is what the database says, byte for byte."""
 
 import http.server
+import json
 import os
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -178,6 +178,9 @@ class TestWhoIsAsked(DaemonCase):
         run(cls.folder, "init", cls.db)
         cls.tokens = os.path.join(cls.folder, "tokens")
         cls.token = run(cls.folder, "token", "add", "reader", "--tokens", cls.tokens).out.strip()
+        cls.limited = run(cls.folder, "token", "add", "limited", "--builder", "mine-*", "--tokens", cls.tokens).out.strip()
+        for builder in ("mine-1", "others"):
+            run(cls.folder, "run", "--db", cls.db, "--builder", builder, "--", "echo", builder)
         cls.WORDS = ("--tokens", cls.tokens)
 
     def ask(self, url=None, code=0, **env):
@@ -209,6 +212,21 @@ class TestWhoIsAsked(DaemonCase):
         self.ask(code=17, DAYBOOK_TOKEN_FILE=self.token_file("\n"))
         self.ask(code=17, DAYBOOK_TOKEN_FILE=os.path.join(self.folder, "missing"))
         self.ask(code=17, DAYBOOK_TOKEN=self.token + "\r\nX: y")
+
+    def test_a_token_that_is_limited_to_builders_shows_theirs(self):
+        def ask(*words):
+            return run(self.folder, *words, "--db", f"http://127.0.0.1:{self.daemon.port}", DAYBOOK_TOKEN=self.limited)
+
+        self.assertEqual([builder["name"] for builder in ask("--json").json], ["mine-1"])
+        build = ask("build", "mine-1", "--json").json
+        self.assertEqual((build["worker"], build["reason"], [step["name"] for step in build["steps"]]), (None, None, ["echo"]))
+        self.assertEqual(ask("log", "mine-1").out, "mine-1\n")
+        self.assertEqual({event["builderid"] for event in ask("events", "--json").json}, {build["builderid"]})
+        followed = ask("events", "--follow", "--json", "--limit", "3").out.splitlines()
+        self.assertEqual({json.loads(line)["builderid"] for line in followed}, {build["builderid"]})
+        for words in (("build", "2"), ("steps", "2"), ("data", "get", "2", "log/echo")):
+            self.assertEqual((ask(*words).code, ask(*words).out), (17, ""), words)
+        self.assertEqual(ask("build", "others/1").code, 3)
 
     def test_only_this_machine_is_asked_in_clear_text(self):
         for url in ("http://example.org", "http://10.0.0.1:8011", "http://127.0.0.1.example.org", "http://user@127.0.0.1",
@@ -275,57 +293,20 @@ class TestWhoIsAsked(DaemonCase):
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificates")
 class TestCertificates(DaemonCase):
-    """https:// to something that ends TLS in front of the daemon."""
+    """https:// to a daemon that speaks TLS."""
 
     @classmethod
     def record(cls):
         run(cls.folder, "run", "--db", cls.db, "--builder", "b", "--", "true")
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
         cls.certificate = os.path.join(cls.folder, "certificate.pem")
         cls.key = os.path.join(cls.folder, "key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", cls.key,
                         "-out", cls.certificate, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
                        check=True, capture_output=True)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cls.certificate, cls.key)
-        cls.front = socket.create_server(("127.0.0.1", 0))
-        cls.addClassCleanup(cls.front.close)
-        threading.Thread(target=cls.let_in, args=(context,), daemon=True).start()
-
-    @classmethod
-    def let_in(cls, context):
-        while True:
-            try:
-                client = cls.front.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=cls.pass_on, args=(context, client), daemon=True).start()
-
-    @classmethod
-    def pass_on(cls, context, client):
-        try:
-            with context.wrap_socket(client, server_side=True) as inside, cls.daemon.connect() as daemon:
-                thread = threading.Thread(target=cls.copy, args=(daemon, inside), daemon=True)
-                thread.start()
-                cls.copy(inside, daemon)
-                thread.join()
-        except OSError:
-            pass
-
-    @staticmethod
-    def copy(source, target):
-        try:
-            while piece := source.recv(65536):
-                target.sendall(piece)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+        cls.WORDS = ("--tls-cert", cls.certificate, "--tls-key", cls.key)
 
     def ask(self, host, **env):
-        return run(self.folder, "builds", "--json", "--db", f"https://{host}:{self.front.getsockname()[1]}", **env)
+        return run(self.folder, "builds", "--json", "--db", f"https://{host}:{self.daemon.port}", **env)
 
     def test_a_certificate_that_is_trusted_lets_ask(self):
         done = self.ask("localhost", DAYBOOK_CA_FILE=self.certificate)
