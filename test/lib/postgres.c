@@ -66,22 +66,34 @@ static int run_program(const char *name, const char *const *args)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-static void stop(const char *mode)
+static void stop_at(const char *name, const char *mode)
 {
     char data[PATH_SIZE];
-    snprintf(data, sizeof data, "%s/data", folder);
-    run_program("pg_ctl", (const char *[]){"stop", "-D", data, "-m", mode, "-w", NULL});
+    snprintf(data, sizeof data, "%s/%s", folder, name);
+    if (access(data, F_OK) == 0)
+        run_program("pg_ctl", (const char *[]){"stop", "-D", data, "-m", mode, "-w", NULL});
+}
+
+static void stop(const char *mode)
+{
+    stop_at("data", mode);
+}
+
+/* The server whose data are in that folder, with its socket in this one, below the test's own. */
+static int start_at(const char *name, const char *socket)
+{
+    char data[PATH_SIZE], options[2 * PATH_SIZE];
+    snprintf(data, sizeof data, "%s/%s", folder, name);
+    snprintf(options, sizeof options,
+             "-c listen_addresses='' -c unix_socket_directories='%s%s' -c max_connections=100"
+             " -c shared_buffers=32MB -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap",
+             folder, socket);
+    return run_program("pg_ctl", (const char *[]){"start", "-D", data, "-w", "-o", options, NULL});
 }
 
 static int start(void)
 {
-    char data[PATH_SIZE], options[2 * PATH_SIZE];
-    snprintf(data, sizeof data, "%s/data", folder);
-    snprintf(options, sizeof options,
-             "-c listen_addresses='' -c unix_socket_directories='%s' -c max_connections=100"
-             " -c shared_buffers=32MB -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap",
-             folder);
-    return run_program("pg_ctl", (const char *[]){"start", "-D", data, "-w", "-o", options, NULL});
+    return start_at("data", "");
 }
 
 /* ------------------------------------------------------------------------- its coming, going ---- */
@@ -118,6 +130,7 @@ static void start_guard(void)
             close(fd);
     while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
         continue;
+    stop_at("standby", "immediate");
     stop("immediate");
     remove_folder();
     _exit(0);
@@ -227,6 +240,29 @@ void postgres_stop(const char *mode)
 void postgres_start(void)
 {
     assert_int_equal(start(), 0);
+}
+
+const char *postgres_as(const char *url, const char *role)
+{
+    const char *rest = strchr(url, '@');
+    return test_format("postgresql://%s%s", role, rest);
+}
+
+const char *postgres_at_standby(const char *url)
+{
+    static bool is_made;
+    char data[PATH_SIZE], *host = strstr(url, folder);
+    snprintf(data, sizeof data, "%s/standby", folder);
+    assert_non_null(host);
+    if (!is_made) {
+        const char *const args[] = {"-h", folder, "-U",   "postgres", "-D",     data,
+                                    "-R", "-c",   "fast", "-X",       "stream", NULL};
+        assert_int_equal(run_program("pg_basebackup", args), 0);
+        assert_int_equal(start_at("standby", "/standby"), 0);
+    }
+    is_made = true;
+    host += strlen(folder);
+    return test_format("%.*s/standby%s", (int)(host - url), url, host);
 }
 
 /* ----------------------------------------------------------------------------- past the library ---- */

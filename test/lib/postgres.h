@@ -25,6 +25,11 @@ const char *postgres_database(const char *options);
 /* The same by a name. */
 const char *postgres_database_named(const char *name, const char *options);
 
+/* The same place at a standby that streams from the server; it is made at the first call. */
+const char *postgres_at_standby(const char *url);
+/* The same place for another role. */
+const char *postgres_as(const char *url, const char *role);
+
 /* Runs SQL at a URL, past the library; the first column of the first row. NULL is DBK_NONE, and NULL. */
 void postgres_run(const char *url, const char *sql);
 int64_t postgres_int(const char *url, const char *sql);

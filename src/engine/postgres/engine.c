@@ -41,7 +41,9 @@ static int take_facts(void *owner, int index, const struct dbki_value *cells, in
             snprintf(head->warning, sizeof head->warning,
                      "the server has %s=off: what was acknowledged can be lost when it crashes",
                      names[i]);
-    return strcmp(cells[5].text, "UTF8") != 0 ? DBK_UNSUPPORTED : DBK_OK;
+    if (strcmp(cells[5].text, "UTF8") != 0)
+        return DBK_UNSUPPORTED;
+    return cells[6].type == DBKI_NULL ? DBK_SCHEMA : DBK_OK;
 }
 
 static int look_around(struct conn *conn, struct dbk_error *error)
@@ -50,7 +52,8 @@ static int look_around(struct conn *conn, struct dbk_error *error)
         .sql = "SELECT current_setting('server_version'),"
                " pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',"
                " current_setting('fsync'), current_setting('full_page_writes'),"
-               " current_setting('synchronous_commit'), current_setting('server_encoding')",
+               " current_setting('synchronous_commit'), current_setting('server_encoding'),"
+               " current_schema()",
         .is_one_row = true};
     struct dbki_bound bound = {.statement = &facts};
     struct dbki_group group = {
@@ -62,6 +65,9 @@ static int look_around(struct conn *conn, struct dbk_error *error)
         dbki_error_set(error, DBK_UNSUPPORTED,
                        "the database's encoding is not UTF8: make one with `createdb -E UTF8 -T "
                        "template0`");
+    else if (status == DBK_SCHEMA)
+        dbki_error_set(error, DBK_SCHEMA,
+                       "the search_path names no schema that is there and that the role may use");
     return status;
 }
 
@@ -122,7 +128,8 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
     (void)wait;
     if (conn->is_lost)
         return dbki_postgres_lost(conn, error);
-    conn->begin = mode == DBKI_WRITE ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+    /* Not READ WRITE, which would override what the role or the database was set to. */
+    conn->begin = mode == DBKI_WRITE ? "BEGIN ISOLATION LEVEL READ COMMITTED"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     conn->is_begun = true;
     return DBK_OK;
