@@ -228,8 +228,12 @@ bool tokens_draw(char out_text[TOKENS_DRAWN_SIZE])
 
 static bool make_text(char out_text[TOKENS_TEXT_SIZE])
 {
-    strcpy(out_text, PREFIX);
-    return tokens_draw(out_text + strlen(PREFIX));
+    char drawn[TOKENS_DRAWN_SIZE];
+    if (!tokens_draw(drawn))
+        return false;
+    snprintf(out_text, TOKENS_TEXT_SIZE, PREFIX "%s", drawn);
+    OPENSSL_cleanse(drawn, sizeof(drawn));
+    return true;
 }
 
 static int append(const char *path, struct tokens *tokens, const struct token *token,
