@@ -60,11 +60,19 @@ class TestBounds(DaemonCase):
         self.assertEqual(self.ask("builders?name=docs").json["builders"], [])
         self.assertEqual(self.ask("builds", token=self.none).json["builds"], [])
 
+    def test_a_filter_by_property_and_included_parts_reach_no_others(self):
+        for build in (1, 2):
+            self.assertEqual(self.ask(f"builds/{build}/properties/mark", "PUT", self.all, {"value": 1}).status, 200)
+        builds = self.ask("builds?property.mark=1&include=steps,properties").json["builds"]
+        self.assertEqual([build["buildid"] for build in builds], [1])
+        self.assertEqual(len(self.ask("builds?property.mark=1", token=self.all).json["builds"]), 2)
+
     READS = ("builders/{builder}", "builders/{name}", "builders/{name}/builds", "builders/{builder}/builds/1",
              "builds/{build}", "builds/{build}/steps", "builders/{name}/builds/1/steps/s", "steps/{step}",
              "builds/{build}/properties", "builds/{build}/property_list", "builds/{build}/data",
              "builds/{build}/data/log%2Fs", "builds/{build}/data/log%2Fs/value",
-             "builders/{builder}/builds/1/data/log%2Fs/value")
+             "builders/{builder}/builds/1/data/log%2Fs/value", "builders/{name}/builds/last",
+             "builders/{builder}/builds/last/steps", "builders/{name}/badge.svg")
     WRITES = (("PATCH", "builds/{build}", {"state_string": "x"}), ("POST", "builders/{name}/builds", {"results": 0}),
               ("POST", "builders/{builder}/builds", {"results": 0}), ("POST", "builds/{build}/steps", {"name": "t"}),
               ("PATCH", "builders/{name}/builds/1", {"state_string": "x"}), ("POST", "steps/{step}/start", {}),
@@ -103,7 +111,7 @@ class TestBounds(DaemonCase):
     def test_other_kinds_of_records_are_403(self):
         for path in ("workers", "workers/1", "workers/1/builds", "masters", "buildrequests", "buildrequests/1/builds",
                      "buildsets", "changes", "sourcestamps", "builds/1/triggered_builds", "builders/1/buildrequests",
-                     "/metrics"):
+                     "/metrics", "/cc.xml"):
             self.assertEqual(self.ask(path).status, 403, path)
             self.assertEqual(self.ask(path, token=self.all).status, 200, path)
         for path in ("workers", "masters"):

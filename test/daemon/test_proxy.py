@@ -90,27 +90,27 @@ class TestUsers(ProxyCase):
 
 
 class TestClients(ProxyCase):
-    def count_taken(self, daemon, value, count=60):
+    def count_taken(self, daemon, value, count=40):
         headers = {"X-Forwarded-For": value} if value else {}
         return sum(daemon.ask("/healthz", headers=headers).status == 200 for _ in range(count))
 
     def test_each_client_behind_a_named_proxy_has_its_own_rate(self):
-        daemon = self.start(*self.WORDS, "--proxy", HERE, "--proxy", "2001:db8::1", "--rate", "5")
-        self.assertLess(self.count_taken(daemon, "198.51.100.1"), 55)
+        daemon = self.start(*self.WORDS, "--proxy", HERE, "--proxy", "2001:db8::1", "--rate", "1")
+        self.assertLess(self.count_taken(daemon, "198.51.100.1"), 35)
         for value in ("198.51.100.2", "198.51.100.1, 198.51.100.3", "x,198.51.100.4 , 2001:db8:0::1"):
-            self.assertEqual(self.count_taken(daemon, value, 20), 20, value)
-        self.assertEqual(daemon.ask("/healthz", headers={"X-Forwarded-For": "1.1.1.1, 198.51.100.1"}).status, 429)
+            self.assertEqual(self.count_taken(daemon, value, 5), 5, value)
+        self.assertLess(self.count_taken(daemon, "1.1.1.1, 198.51.100.1"), 35)
 
     def test_addresses_of_one_network_of_version_6_are_one_client(self):
-        daemon = self.start(*self.WORDS, "--proxy", HERE, "--rate", "5")
-        taken = sum(self.count_taken(daemon, f"2001:db8::{i:x}", 1) for i in range(1, 61))
-        self.assertLess(taken, 55)
-        self.assertEqual(self.count_taken(daemon, "2001:db8:0:1::1", 10), 10)
+        daemon = self.start(*self.WORDS, "--proxy", HERE, "--rate", "1")
+        taken = sum(self.count_taken(daemon, f"2001:db8::{i:x}", 1) for i in range(1, 41))
+        self.assertLess(taken, 35)
+        self.assertEqual(self.count_taken(daemon, "2001:db8:0:1::1", 5), 5)
 
     def test_who_is_no_named_proxy_does_not_choose_its_address(self):
-        daemon = self.start(*self.WORDS, "--proxy", ELSEWHERE, "--rate", "5")
-        taken = sum(self.count_taken(daemon, f"198.51.100.{i}", 1) for i in range(60))
-        self.assertLess(taken, 55)
+        daemon = self.start(*self.WORDS, "--proxy", ELSEWHERE, "--rate", "1")
+        taken = sum(self.count_taken(daemon, f"198.51.100.{i}", 1) for i in range(40))
+        self.assertLess(taken, 35)
 
     def test_lists_that_stand_twice_are_refused(self):
         daemon = self.start(*self.WORDS, "--proxy", HERE)
@@ -141,6 +141,10 @@ class TestBase(ProxyCase):
         made = daemon.write("POST", "/ci/daybook/api/v2/builders/b/builds", {})
         self.assertRegex(made.headers["Location"], r"^/ci/daybook/api/v2/builds/\d+$")
         self.assertEqual(daemon.ask(made.headers["Location"]).status, 200)
+
+    def test_addresses_that_it_gives_out_are_below_the_path(self):
+        daemon = self.start("--base-path", "/ci/daybook")
+        self.assertIn(b'/ci/daybook/#/builders/1"', daemon.ask("/ci/daybook/cc.xml").body)
 
     def test_the_cookie_is_for_that_path(self):
         daemon = self.start("--base-path", "/daybook", *self.WORDS)

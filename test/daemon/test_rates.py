@@ -10,7 +10,7 @@ import time
 from harness import main, run
 from server import Daemon, DaemonCase
 
-RATE = 5
+RATE = 1
 BURST_S = 5
 
 
@@ -30,7 +30,7 @@ class RateCase(DaemonCase):
             for _ in range(count):
                 connection.request("GET", path)
                 reply = connection.getresponse()
-                reply.read()
+                reply.body = reply.read()
                 yield reply
 
 
@@ -38,13 +38,13 @@ class TestRate(RateCase):
     def test_a_client_that_asks_too_often_is_429_until_it_has_waited(self):
         daemon = self.start("--rate", str(RATE))
         begun = time.monotonic()
-        replies = list(self.ask_many(daemon, 3 * RATE * BURST_S, "/"))
+        replies = list(self.ask_many(daemon, 60, "/"))
         allowed = RATE * BURST_S + RATE * (time.monotonic() - begun)
         good = [reply for reply in replies if reply.status == 200]
         self.assertTrue(RATE * BURST_S <= len(good) <= allowed + 1, len(good))
         refused = [reply for reply in replies if reply.status != 200]
         self.assertEqual({(r.status, r.getheader("Retry-After")) for r in refused}, {(429, "1")})
-        self.assertIn("requests a second", daemon.ask("builds").json["error"])
+        self.assertIn(b"requests a second", refused[0].body)
         end = time.monotonic() + 10
         while daemon.ask("builds").status != 200:
             self.assertLess(time.monotonic(), end)
