@@ -6,16 +6,15 @@
  * run, which is a read, reports the same list. daybook_schema comes last and goes first: a database counts as
  * adopted when all is there.
  */
-#include "base/clock.h"
 #include "connector/lineage.h"
 #include "connector/long_work.h"
 #include "connector/marks.h"
+#include "connector/object_change.h"
 #include "store/store.h"
 
 #include <stdio.h>
 
-enum { OBJECTS_MAX = 32, DROP_SIZE = 96 };
-static const int64_t PATIENCE_NS = 30LL * 1000 * 1000 * 1000; /* with whoever else writes */
+enum { OBJECTS_MAX = 32 };
 
 /* What the database had before it was adopted: 1: a write-ahead log. */
 static const char MARK_LOG_BEFORE[] = "log before adoption";
@@ -36,104 +35,15 @@ struct list {
     int count;
 };
 
-/* ----------------------------------------------------------------------------- transactions ---- */
-
-struct patience {
-    struct dbki_wait wait; /* first */
-    const struct dbki_op *op;
-    bool is_endless; /* but for cancelling and the deadline: it is our own work that takes long */
-};
-
-static bool gives_up(struct dbki_wait *wait)
-{
-    const struct patience *patience = (struct patience *)wait;
-    const struct dbki_op *op = patience->op;
-    return op->is_cancelled || (!patience->is_endless && wait->waited_ns > PATIENCE_NS) ||
-           (op->deadline_ns && dbki_clock_ns() > op->deadline_ns);
-}
-
-static int begin(struct dbki_op *op, struct dbki_conn *conn, struct patience *patience)
-{
-    *patience = (struct patience){.wait.gives_up = gives_up, .op = op};
-    int status = conn->engine->begin(conn, DBKI_WRITE, &patience->wait, &op->error);
-    if (status || !conn->engine->lock_tables)
-        return status;
-    status = conn->engine->script(conn, conn->engine->lock_tables, &op->error);
-    if (status)
-        conn->engine->rollback(conn);
-    return status;
-}
-
-/* Commits, or undoes what failed. */
-static int end(struct dbki_op *op, struct dbki_conn *conn, struct patience *patience, int status)
-{
-    if (!status)
-        return conn->engine->commit(conn, &patience->wait, &op->error);
-    conn->engine->rollback(conn);
-    return status;
-}
-
 /* ---------------------------------------------------------------------------------- reports ---- */
-
-static int report_statement(struct dbki_op *op, const char *subject, const char *sql, int64_t rows,
-                            int64_t bytes)
-{
-    const struct dbki_engine *engine = op->store->engine;
-    struct dbki_buf words = {0};
-    if (engine->spell)
-        engine->spell(sql, &words);
-    if (words.text)
-        sql = words.text;
-    int status = words.is_out_of_memory
-                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
-                     : dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_STATEMENT,
-                                                                 .subject = subject,
-                                                                 .text = sql,
-                                                                 .id = DBK_NONE,
-                                                                 .done = DBK_NONE,
-                                                                 .total = DBK_NONE,
-                                                                 .rows = rows,
-                                                                 .bytes = bytes});
-    dbki_buf_fini(&words);
-    return status;
-}
-
-/* What makes or drops an object: where others write meanwhile in other words. */
-static int report_object(struct dbki_op *op, const struct dbki_object *object, const char *sql,
-                         int64_t rows, int64_t bytes)
-{
-    const struct dbki_engine *engine = op->store->engine;
-    struct dbki_buf words = {0};
-    if (!dbki_object_is_online(object, &op->store->schema, engine))
-        return report_statement(op, object->name, sql, rows, bytes);
-    dbki_object_online(engine, sql, &words);
-    int status = words.is_out_of_memory
-                     ? dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory")
-                     : report_statement(op, object->name, words.text, rows, bytes);
-    dbki_buf_fini(&words);
-    return status;
-}
 
 /* That an older version is brought up. */
 static int report_version(struct dbki_op *op)
 {
     return op->store->schema.is_older
-               ? report_statement(op, "daybook_schema", "UPDATE daybook_schema SET version = ...",
-                                  1, 0)
+               ? dbki_change_report(op, "daybook_schema", "UPDATE daybook_schema SET version = ...",
+                                    1, 0)
                : DBK_OK;
-}
-
-/* Of an index on a table of Buildbot's all of that is read; daybook's own tables are new. */
-static int report_create(struct dbki_op *op, struct dbki_conn *conn,
-                         const struct dbki_object *object)
-{
-    int64_t rows = 0, bytes = 0;
-    int status = DBK_OK;
-    if (object->table && strncmp(object->table, "daybook_", 8))
-        status = dbki_schema_cost(conn, object->table, &rows, &bytes, &op->error);
-    return status ? status
-                  : report_object(op, object, dbki_object_create(object, &op->store->schema), rows,
-                                  bytes);
 }
 
 /* -------------------------------------------------------------------------- what is there ---- */
@@ -208,15 +118,15 @@ static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
         if (is_schema_table(missing.objects[i]))
             last = missing.objects[i];
         else
-            status = report_create(op, conn, missing.objects[i]);
+            status = dbki_change_report_create(op, conn, missing.objects[i]);
     }
     if (!status && turns_log_on(op, conn))
-        status = report_statement(op, "journal", LOG_ON, 0, 0);
+        status = dbki_change_report(op, "journal", LOG_ON, 0, 0);
     if (!status && !is_filled &&
         !(status = dbki_schema_cost(conn, "builds", &rows, &bytes, &op->error)))
-        status = report_statement(op, "daybook_lineage", FILL, rows, bytes);
+        status = dbki_change_report(op, "daybook_lineage", FILL, rows, bytes);
     if (!status && last)
-        status = report_create(op, conn, last);
+        status = dbki_change_report_create(op, conn, last);
     return status ? status : report_version(op);
 }
 
@@ -247,68 +157,42 @@ static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
     return run_bound(op, conn, &binder);
 }
 
-/* Makes an index that others' writes go on beside; or drops it. In no transaction, so that it can be cut off at
- * any time: then the next adoption, or release, goes on there. */
-static int change_online(struct dbki_op *op, struct dbki_conn *conn,
-                         const struct dbki_object *object, bool is_wanted)
-{
-    struct patience patience = {.wait.gives_up = gives_up, .op = op};
-    struct patience endless = {.wait.gives_up = gives_up, .op = op, .is_endless = true};
-    struct dbki_buf sql = {0};
-    char drop[DROP_SIZE];
-    int status = is_wanted
-                     ? report_create(op, conn, object)
-                     : report_object(op, object, dbki_object_drop(object, drop, sizeof drop), 0, 0);
-    if (!status && is_wanted) {
-        dbki_object_online(conn->engine, dbki_object_create(object, &op->store->schema), &sql);
-        if (sql.is_out_of_memory)
-            status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
-    }
-    if (!status)
-        status = conn->engine->index_online(conn, object->name, sql.text, &patience.wait,
-                                            &endless.wait, &op->error);
-    dbki_buf_fini(&sql);
-    return status && op->is_cancelled
-               ? dbki_error_set(&op->error, DBK_CANCELLED, "the operation was cancelled")
-               : status;
-}
-
 /* The first object that is missing, unless somebody else has made it since the turn began. */
 static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_object *object)
 {
-    struct patience patience;
+    struct dbki_patience patience;
     struct list missing;
     if (dbki_object_is_online(object, &op->store->schema, conn->engine))
-        return change_online(op, conn, object, true);
-    int status = begin(op, conn, &patience);
+        return dbki_change_online(op, conn, object, true);
+    int status = dbki_change_begin(op, conn, &patience);
     if (status)
         return status;
     status = find_missing(op, conn, &missing);
     if (status || !missing.count || missing.objects[0] != object)
-        return end(op, conn, &patience, status);
-    status = report_create(op, conn, object);
+        return dbki_change_end(op, conn, &patience, status);
+    status = dbki_change_report_create(op, conn, object);
     if (!status)
         status =
             conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
     if (!status && !strcmp(object->name, "daybook_lineage"))
         status = begin_lineages(op, conn);
-    return end(op, conn, &patience, status);
+    return dbki_change_end(op, conn, &patience, status);
 }
 
 /* What the journal was is written down before it is changed. */
 static int keep_log_before(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct dbki_binder binder;
-    struct patience patience;
+    struct dbki_patience patience;
     int64_t had;
     int status = get_log_before(op, conn, &had);
     if (status || had != DBK_NONE)
         return status;
-    if ((status = begin(op, conn, &patience)))
+    if ((status = dbki_change_begin(op, conn, &patience)))
         return status;
     dbki_binder_init(&binder);
     dbki_mark_bind(&binder, MARK_LOG_BEFORE, has_log(conn));
-    return end(op, conn, &patience, run_bound(op, conn, &binder));
+    return dbki_change_end(op, conn, &patience, run_bound(op, conn, &binder));
 }
 
 static int turn_log_on(struct dbki_op *op, struct dbki_conn *conn)
@@ -316,7 +200,7 @@ static int turn_log_on(struct dbki_op *op, struct dbki_conn *conn)
     int status = conn->engine->set_log ? keep_log_before(op, conn) : DBK_OK;
     if (status || !turns_log_on(op, conn))
         return status;
-    status = report_statement(op, "journal", LOG_ON, 0, 0);
+    status = dbki_change_report(op, "journal", LOG_ON, 0, 0);
     return status ? status : conn->engine->set_log(conn, true, &op->error);
 }
 
@@ -338,7 +222,7 @@ static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct
 {
     int status = DBK_OK;
     if (missing->count)
-        status = report_create(op, conn, missing->objects[0]);
+        status = dbki_change_report_create(op, conn, missing->objects[0]);
     if (!status)
         status = report_version(op);
     if (!status && missing->count)
@@ -351,30 +235,30 @@ static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct
 static int finish_adopting(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct list missing;
-    struct patience patience;
-    int status = begin(op, conn, &patience);
+    struct dbki_patience patience;
+    int status = dbki_change_begin(op, conn, &patience);
     if (status)
         return status;
     status = find_missing(op, conn, &missing);
     if (!status && missing.count && !is_schema_table(missing.objects[0])) {
         op->progress[STAGE] = RUNNING;
         op->is_turn_over = true;
-        return end(op, conn, &patience, DBK_OK);
+        return dbki_change_end(op, conn, &patience, DBK_OK);
     }
     if (!status)
         status = make_version(op, conn, &missing);
-    return end(op, conn, &patience, status);
+    return dbki_change_end(op, conn, &patience, status);
 }
 
 static int gather(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct change_op *change = (struct change_op *)op;
-    struct patience patience;
+    struct dbki_patience patience;
     int64_t cursor = op->progress[CURSOR], count = 0;
-    int status = begin(op, conn, &patience);
+    int status = dbki_change_begin(op, conn, &patience);
     if (status)
         return status;
-    status = end(op, conn, &patience, dbki_lineage_gather(op, conn, &cursor, &count));
+    status = dbki_change_end(op, conn, &patience, dbki_lineage_gather(op, conn, &cursor, &count));
     op->progress[CURSOR] = cursor;
     change->done += count;
     if (status || cursor != DBK_NONE)
@@ -436,12 +320,12 @@ static int turns_log_off(struct dbki_op *op, struct dbki_conn *conn, bool *out_t
 static int plan_release(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct list leaving;
-    char sql[DROP_SIZE];
+    char sql[DBKI_DROP_SIZE];
     bool turns_off;
     dbki_long_begin(op);
     int status = turns_log_off(op, conn, &turns_off);
     if (!status && turns_off)
-        status = report_statement(op, "journal", LOG_OFF, 0, 0);
+        status = dbki_change_report(op, "journal", LOG_OFF, 0, 0);
     if (!status)
         status = find_leaving(op, conn, &leaving);
     for (int i = 0; i < 2 * leaving.count && !status; i++) {
@@ -453,8 +337,8 @@ static int plan_release(struct dbki_op *op, struct dbki_conn *conn)
         if (!object->table)
             status = dbki_schema_cost(conn, object->name, &rows, &bytes, &op->error);
         if (!status)
-            status =
-                report_object(op, object, dbki_object_drop(object, sql, sizeof sql), rows, bytes);
+            status = dbki_change_report_object(
+                op, object, dbki_object_drop(object, sql, sizeof sql), rows, bytes);
     }
     return status;
 }
@@ -465,7 +349,7 @@ static int release_online(struct dbki_op *op, struct dbki_conn *conn, const stru
     int status = DBK_OK;
     for (int i = 0; i < leaving->count && !status; i++)
         if (dbki_object_is_online(leaving->objects[i], &op->store->schema, conn->engine))
-            status = change_online(op, conn, leaving->objects[i], false);
+            status = dbki_change_online(op, conn, leaving->objects[i], false);
     return status;
 }
 
@@ -474,28 +358,28 @@ static int release_online(struct dbki_op *op, struct dbki_conn *conn, const stru
 static int release_work(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct list leaving;
-    struct patience patience;
-    char sql[DROP_SIZE];
+    struct dbki_patience patience;
+    char sql[DBKI_DROP_SIZE];
     bool turns_off;
     dbki_long_begin(op);
     int status = refuse_beside_master(op, conn);
     if (!status)
         status = turns_log_off(op, conn, &turns_off);
-    if (!status && turns_off && !(status = report_statement(op, "journal", LOG_OFF, 0, 0)))
+    if (!status && turns_off && !(status = dbki_change_report(op, "journal", LOG_OFF, 0, 0)))
         status = conn->engine->set_log(conn, false, &op->error);
     if (!status)
         status = find_leaving(op, conn, &leaving);
-    if (status || (status = begin(op, conn, &patience)))
+    if (status || (status = dbki_change_begin(op, conn, &patience)))
         return status;
     for (int i = 0; i < leaving.count && !status; i++) {
         if (dbki_object_is_online(leaving.objects[i], &op->store->schema, conn->engine))
             continue;
         dbki_object_drop(leaving.objects[i], sql, sizeof sql);
-        status = report_statement(op, leaving.objects[i]->name, sql, 0, 0);
+        status = dbki_change_report(op, leaving.objects[i]->name, sql, 0, 0);
         if (!status)
             status = conn->engine->script(conn, sql, &op->error);
     }
-    status = end(op, conn, &patience, status);
+    status = dbki_change_end(op, conn, &patience, status);
     if (!status)
         op->is_partly_done = true;
     return status ? status : release_online(op, conn, &leaving);
