@@ -19,7 +19,8 @@ enum { BUFFER_SIZE = 65536 };
 static char folder[96], server_path[128];
 static _Atomic int cut;
 static _Atomic int cut_count;
-static _Atomic bool is_silent;
+static _Atomic int broken_count, message_count;
+static _Atomic bool is_silent, is_rough;
 static int listener;
 
 static struct sockaddr_un address_of(const char *path)
@@ -38,6 +39,30 @@ static bool pass(int to, const char *bytes, ssize_t len)
         done += sent;
     }
     return true;
+}
+
+static unsigned draw(unsigned *dice, unsigned below)
+{
+    *dice = *dice * 1103515245 + 12345;
+    return (*dice >> 16) % below;
+}
+
+/* As a bad line does. Result: false: it broke, perhaps in the middle. */
+static bool pass_roughly(int to, const char *bytes, ssize_t len, unsigned *dice)
+{
+    enum { DELAY_MAX_MS = 60, LONG_MS = 700 };
+    ssize_t first = draw(dice, 4) ? len : (ssize_t)draw(dice, (unsigned)len + 1);
+    if (!draw(dice, 12))
+        usleep(1000 * (draw(dice, 20) ? draw(dice, DELAY_MAX_MS) : LONG_MS));
+    if (!pass(to, bytes, first))
+        return false;
+    if (!draw(dice, 60)) {
+        atomic_fetch_add(&broken_count, 1);
+        return false;
+    }
+    if (first < len)
+        usleep(1000 * draw(dice, 5));
+    return pass(to, bytes + first, len - first);
 }
 
 /* Which cut is to be made now. */
@@ -75,9 +100,12 @@ static void *serve(void *argument)
             if (!fds[i].revents)
                 continue;
             ssize_t len = recv(fds[i].fd, buffer, BUFFER_SIZE, 0);
+            message_count += i == 0 && len > 0;
             bool is_commit = i == 0 && len > 0 && memmem(buffer, (size_t)len, "COMMIT", 7);
             enum proxy_cut now = is_commit ? take_cut(&dice) : PROXY_CUT_NOTHING;
-            is_open = len > 0 && now != PROXY_CUT_BEFORE_COMMIT && pass(fds[1 - i].fd, buffer, len);
+            is_open = len > 0 && now != PROXY_CUT_BEFORE_COMMIT &&
+                      (atomic_load(&is_rough) ? pass_roughly(fds[1 - i].fd, buffer, len, &dice)
+                                              : pass(fds[1 - i].fd, buffer, len));
             if (now == PROXY_CUT_AFTER_COMMIT) {
                 is_open = false;
                 if (recv(server, buffer, BUFFER_SIZE, 0) < 0) /* the answer, for nobody */
@@ -144,6 +172,21 @@ void proxy_set_cut(enum proxy_cut wanted)
 int proxy_cut_count(void)
 {
     return atomic_load(&cut_count);
+}
+
+void proxy_set_rough(bool wanted)
+{
+    atomic_store(&is_rough, wanted);
+}
+
+int proxy_message_count(void)
+{
+    return atomic_load(&message_count);
+}
+
+int proxy_broken_count(void)
+{
+    return atomic_load(&broken_count);
 }
 
 void proxy_set_silent(bool wanted)

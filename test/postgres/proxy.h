@@ -1,6 +1,6 @@
 /*
  * Stands between a store and the server of postgres.h, and cuts connections where a test wants it: while it passes
- * what holds a COMMIT, before the server got it or before the client gets the answer.
+ * what holds a COMMIT, before the server got it or before the client gets the answer; or anywhere, by chance.
  */
 #ifndef PROXY_H
 #define PROXY_H
@@ -20,6 +20,13 @@ const char *proxy_start(const char *server_folder);
 void proxy_set_cut(enum proxy_cut cut);
 /* How often it has cut. */
 int proxy_cut_count(void);
+/* From now on what passes is delayed, comes in parts, or ends in the middle with its connection, by chance, in either
+ * direction; or no more. */
+void proxy_set_rough(bool is_rough);
+/* How often it has ended a connection so. */
+int proxy_broken_count(void);
+/* How often something came from a client: at least as often as it had to wait for an answer. */
+int proxy_message_count(void);
 /* From now on nothing passes, in either direction, though connections stay open; or everything again. */
 void proxy_set_silent(bool is_silent);
 
