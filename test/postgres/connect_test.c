@@ -1,5 +1,6 @@
 /* Connecting to PostgreSQL: its URLs, what is refused and how, and what a new store there is like. */
 #include "postgres.h"
+#include "proxy.h"
 #include "seed.h"
 
 #include <stdio.h>
@@ -77,6 +78,22 @@ static void open__finds_the_store_again(void **state)
                          seed.buildrequestid, seed.workerid, seed.masterid, ""),
                      DBK_OK);
     assert_int_equal(a.number, 1);
+    dbk_close_wait(store);
+}
+
+static void open__asks_a_server_that_is_far_away_few_questions(void **state)
+{
+    enum { CONNECTIONS = 4 };
+    const char *url = postgres_place();
+    (void)state;
+    dbk_close_wait(must_open(url, true));
+    const char *through = test_format("postgresql://postgres@/postgres?host=%s&%s",
+                                      proxy_start(postgres_folder()), strstr(url, "options="));
+    int before = proxy_message_count();
+    struct dbk_store *store = must_open(through, false);
+    int count = proxy_message_count() - before;
+    print_message("%d messages to open\n", count);
+    assert_in_range(count, CONNECTIONS, 8 * CONNECTIONS);
     dbk_close_wait(store);
 }
 
@@ -181,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open__makes_a_whole_store_in_an_empty_place),
         cmocka_unit_test(open__finds_the_store_again),
+        cmocka_unit_test(open__asks_a_server_that_is_far_away_few_questions),
         cmocka_unit_test(open__an_empty_place_is_made_only_when_that_is_wanted),
         cmocka_unit_test(open__other_tables_are_left_alone),
         cmocka_unit_test(open__refusals_name_the_cause_and_no_password),

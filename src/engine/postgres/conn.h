@@ -33,6 +33,9 @@ struct conn {
     bool is_begun;      /* a transaction is open, or will be with what is sent next */
     const char *begin;  /* still to be sent; NULL: nothing */
     bool is_unprepared; /* prepare=no: for poolers that hand each transaction another connection */
+    bool is_snapshot;   /* that transaction reads, and sees one state of all tables */
+    bool has_columns;   /* then: of all tables, in `columns` */
+    struct dbki_buf columns;
     bool is_listening;  /* notifications come on it */
     bool is_forgetting; /* its prepared statements are of no more use */
     bool (*is_stopped)(void *user);
@@ -80,6 +83,12 @@ int dbki_postgres_command(struct conn *conn, const char *sql, struct dbki_wait *
 int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
                       int *out_failed);
 void dbki_postgres_forget_statements(struct conn *conn);
+
+/* columns.c */
+int dbki_postgres_columns(struct dbki_conn *conn, const char *table,
+                          int (*column)(void *user, const char *name, bool is_needed), void *user,
+                          struct dbk_error *error);
+void dbki_postgres_forget_columns(struct conn *conn);
 
 /* online.c */
 int dbki_postgres_index_online(struct dbki_conn *conn, const char *name, const char *create,

@@ -20,6 +20,7 @@ static void conn_close(struct dbki_conn *head)
     if (!conn)
         return;
     dbki_postgres_forget_statements(conn);
+    dbki_postgres_forget_columns(conn);
     PQfinish(conn->pg);
     dbki_free(conn->sent);
     dbki_free(conn);
@@ -74,15 +75,15 @@ static int look_around(struct conn *conn, struct dbk_error *error)
 /* No setting goes into the connection's start-up message, which poolers refuse. */
 static int make_settings(struct conn *conn, struct dbk_error *error)
 {
-    int status = dbki_postgres_command(
+    bool has_checks = PQserverVersion(conn->pg) >= VERSION_WITH_CHECKS;
+    return dbki_postgres_command(
         conn,
-        "SELECT set_config('client_min_messages', 'error', false), set_config('jit', 'off', false)",
+        has_checks ? "SELECT set_config('client_min_messages', 'error', false),"
+                     " set_config('jit', 'off', false),"
+                     " set_config('client_connection_check_interval', '1s', false)"
+                   : "SELECT set_config('client_min_messages', 'error', false),"
+                     " set_config('jit', 'off', false)",
         NULL, NULL, error);
-    if (!status && PQserverVersion(conn->pg) >= VERSION_WITH_CHECKS)
-        status = dbki_postgres_command(
-            conn, "SELECT set_config('client_connection_check_interval', '1s', false)", NULL, NULL,
-            error);
-    return status;
 }
 
 static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -132,6 +133,7 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
     conn->begin = mode == DBKI_WRITE ? "BEGIN ISOLATION LEVEL READ COMMITTED"
                                      : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     conn->is_begun = true;
+    conn->is_snapshot = mode == DBKI_READ;
     return DBK_OK;
 }
 
@@ -147,7 +149,8 @@ static void conn_rollback(struct dbki_conn *head)
 {
     struct conn *conn = (struct conn *)head;
     bool is_sent = conn->is_begun && !conn->begin;
-    conn->is_begun = false;
+    conn->is_begun = conn->is_snapshot = false;
+    dbki_postgres_forget_columns(conn);
     conn->begin = NULL;
     if (is_sent && !conn->is_lost)
         dbki_postgres_command(conn, "ROLLBACK", NULL, NULL, NULL);
@@ -160,7 +163,8 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     struct conn *conn = (struct conn *)head;
     char tag[TAG_SIZE] = "";
     bool is_sent = conn->is_begun && !conn->begin;
-    conn->is_begun = false;
+    conn->is_begun = conn->is_snapshot = false;
+    dbki_postgres_forget_columns(conn);
     conn->begin = NULL;
     if (!is_sent)
         return conn->is_lost ? dbki_postgres_lost(conn, error) : DBK_OK;
@@ -228,37 +232,6 @@ static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error
     return status || !conn->is_lost ? status : dbki_postgres_lost(conn, error);
 }
 
-struct column_taker {
-    int (*column)(void *user, const char *name, bool is_needed);
-    void *user;
-};
-
-static int take_column(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    const struct column_taker *taker = owner;
-    (void)index;
-    (void)cell_count;
-    return taker->column(taker->user, cells[0].text, cells[1].number != 0);
-}
-
-static int conn_columns(struct dbki_conn *head, const char *table,
-                        int (*column)(void *user, const char *name, bool is_needed), void *user,
-                        struct dbk_error *error)
-{
-    static const struct dbki_statement columns = {
-        .sql = "SELECT attname, attnotnull AND NOT atthasdef AND attidentity = ''"
-               " FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0"
-               " AND NOT attisdropped ORDER BY attnum"};
-    struct column_taker taker = {column, user};
-    struct dbki_value name = dbki_text(table);
-    struct dbki_bound bound = {.statement = &columns, .params = &name, .param_count = 1};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = &taker, .row = take_column, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return dbki_postgres_run(head, groups, 1, &failed);
-}
-
 static const char *const SCHEMES[] = {"postgresql", "postgres", "postgresql+psycopg2", NULL};
 
 const struct dbki_engine dbki_postgres = {
@@ -275,7 +248,7 @@ const struct dbki_engine dbki_postgres = {
     .rollback = conn_rollback,
     .look = conn_look,
     .script = conn_script,
-    .columns = conn_columns,
+    .columns = dbki_postgres_columns,
     .count_tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
                     " AND relnamespace = to_regnamespace(quote_ident(current_schema()))",
     .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
