@@ -18,7 +18,7 @@ void json_init(struct json_writer *json, FILE *file)
 
 void json_finish(struct json_writer *json)
 {
-    putc('\n', json->file);
+    putc_unlocked('\n', json->file);
 }
 
 /* Writes what stands between a value or a name and what came before it. */
@@ -33,9 +33,9 @@ static void begin_element(struct json_writer *json)
     bool is_first = !json->levels[json->depth - 1].has_elements;
     json->levels[json->depth - 1].has_elements = true;
     if (json->levels[json->depth - 1].is_lined)
-        fputs(is_first ? "\n" : ",\n", json->file);
+        fputs_unlocked(is_first ? "\n" : ",\n", json->file);
     else if (!is_first)
-        fputs(", ", json->file);
+        fputs_unlocked(", ", json->file);
 }
 
 static void begin_level(struct json_writer *json, bool is_object)
@@ -47,15 +47,15 @@ static void begin_level(struct json_writer *json, bool is_object)
     json->levels[json->depth].is_lined = false;
     json->levels[json->depth].has_elements = false;
     json->depth++;
-    putc(is_object ? '{' : '[', json->file);
+    putc_unlocked(is_object ? '{' : '[', json->file);
 }
 
 static void end_level(struct json_writer *json)
 {
     json->depth--;
     if (json->levels[json->depth].is_lined && json->levels[json->depth].has_elements)
-        putc('\n', json->file);
-    putc(json->levels[json->depth].is_object ? '}' : ']', json->file);
+        putc_unlocked('\n', json->file);
+    putc_unlocked(json->levels[json->depth].is_object ? '}' : ']', json->file);
 }
 
 void json_begin_array(struct json_writer *json)
@@ -84,43 +84,57 @@ void json_end_object(struct json_writer *json)
     end_level(json);
 }
 
+/* How many bytes of a text stand for themselves: most texts are written by one call. */
+static size_t plain_length(const char *text, bool is_quoted)
+{
+    const char *at = text;
+    while (*at >= 0x20 && *at < 0x7f && !(is_quoted && (*at == '"' || *at == '\\')))
+        at++;
+    return (size_t)(at - text);
+}
+
 static void put_string(struct json_writer *json, const char *text)
 {
     const char *at = text;
-    putc('"', json->file);
-    while (*at) {
+    putc_unlocked('"', json->file);
+    for (;;) {
         uint32_t point;
-        size_t len = utf8_decode(at, &point);
+        size_t len = plain_length(at, true);
+        fwrite_unlocked(at, 1, len, json->file);
+        at += len;
+        if (!*at)
+            break;
+        len = utf8_decode(at, &point);
         if (!len) {
-            fputs("\xef\xbf\xbd", json->file);
+            fputs_unlocked("\xef\xbf\xbd", json->file);
             at++;
             continue;
         }
         if (point == '"' || point == '\\')
             fprintf(json->file, "\\%c", (int)point);
         else if (point == '\n')
-            fputs("\\n", json->file);
+            fputs_unlocked("\\n", json->file);
         else if (utf8_is_control(point) || utf8_is_direction_mark(point))
             fprintf(json->file, "\\u%04" PRIx32, point);
         else
-            fwrite(at, 1, len, json->file);
+            fwrite_unlocked(at, 1, len, json->file);
         at += len;
     }
-    putc('"', json->file);
+    putc_unlocked('"', json->file);
 }
 
 void json_name(struct json_writer *json, const char *name)
 {
     begin_element(json);
     put_string(json, name);
-    fputs(": ", json->file);
+    fputs_unlocked(": ", json->file);
     json->is_named = true;
 }
 
 void json_none(struct json_writer *json)
 {
     begin_element(json);
-    fputs("null", json->file);
+    fputs_unlocked("null", json->file);
 }
 
 void json_text(struct json_writer *json, const char *text)
@@ -146,28 +160,33 @@ void json_number(struct json_writer *json, int64_t number)
 void json_bool(struct json_writer *json, bool is_true)
 {
     begin_element(json);
-    fputs(is_true ? "true" : "false", json->file);
+    fputs_unlocked(is_true ? "true" : "false", json->file);
 }
 
 void json_value(struct json_writer *json, const char *text)
 {
     begin_element(json);
-    for (const char *at = text; *at;) {
+    for (const char *at = text;;) {
         uint32_t point;
-        size_t len = utf8_decode(at, &point);
+        size_t len = plain_length(at, false);
+        fwrite_unlocked(at, 1, len, json->file);
+        at += len;
+        if (!*at)
+            break;
+        len = utf8_decode(at, &point);
         if (!len) {
-            fputs("\xef\xbf\xbd", json->file);
+            fputs_unlocked("\xef\xbf\xbd", json->file);
             at++;
             continue;
         }
         /* Valid JSON has control characters below U+0020 only as white space between its parts, and
          * the others only within its strings. */
         if (point < 0x20)
-            putc(' ', json->file);
+            putc_unlocked(' ', json->file);
         else if (utf8_is_control(point) || utf8_is_direction_mark(point))
             fprintf(json->file, "\\u%04" PRIx32, point);
         else
-            fwrite(at, 1, len, json->file);
+            fwrite_unlocked(at, 1, len, json->file);
         at += len;
     }
 }

@@ -3,6 +3,8 @@
  *
  * What goes out is valid UTF-8 and holds nothing that a terminal obeys: bytes that are no UTF-8
  * become U+FFFD, control characters are escaped, also within JSON that is passed on as it is.
+ *
+ * The file is not locked: while a writer prints, no other thread may.
  */
 #ifndef JSON_WRITER_H
 #define JSON_WRITER_H
