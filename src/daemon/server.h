@@ -74,6 +74,10 @@ struct server {
     struct sessions sessions;
     struct rate *rate;
     struct ssl_ctx_st *tls; /* NULL: in clear text */
+    struct {
+        int64_t second; /* of the clock that only goes forward */
+        int count;      /* slow requests within it */
+    } slow;
     bool is_stopping;
     bool is_full; /* new connections wait until one ends */
     struct {

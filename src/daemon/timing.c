@@ -12,7 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOW_US = 500000 };
+enum {
+    SLOW_US = 500000,
+    SLOW_LINES_MAX = 10 /* in a second: when all are slow, some tell enough */
+};
 
 static int64_t now_us(void)
 {
@@ -61,10 +64,25 @@ void timing_answer(struct exchange *exchange)
     struct evkeyvalq *headers = evhttp_request_get_output_headers(exchange->request);
     char text[80];
     timing->answered_us = now_us();
-    snprintf(text, sizeof(text), "db;dur=%.3f, total;dur=%.3f", (double)timing->store_us / 1000,
-             (double)(timing->answered_us - timing->begun_us) / 1000);
+    int64_t total_us = timing->answered_us - timing->begun_us;
+    snprintf(text, sizeof(text),
+             "db;dur=%" PRId64 ".%03" PRId64 ", total;dur=%" PRId64 ".%03" PRId64,
+             timing->store_us / 1000, timing->store_us % 1000, total_us / 1000, total_us % 1000);
     evhttp_add_header(headers, "Server-Timing", text);
     evhttp_add_header(headers, "X-Request-Id", timing->id);
+}
+
+/* Whether another line may be written now. */
+static bool may_tell(struct server *server, int64_t now)
+{
+    if (now / 1000000 != server->slow.second) {
+        if (server->slow.count > SLOW_LINES_MAX)
+            fprintf(stderr, "daybook: slow: and %d more within that second\n",
+                    server->slow.count - SLOW_LINES_MAX);
+        server->slow.second = now / 1000000;
+        server->slow.count = 0;
+    }
+    return ++server->slow.count <= SLOW_LINES_MAX;
 }
 
 static const char *method_of(const struct exchange *exchange)
@@ -77,7 +95,7 @@ double timing_end(struct exchange *exchange, int http_status)
     const struct timing *timing = &exchange->timing;
     int64_t now = now_us();
     int64_t took_us = (timing->answered_us ? timing->answered_us : now) - timing->begun_us;
-    if (took_us > SLOW_US && exchange->route)
+    if (took_us > SLOW_US && exchange->route && may_tell(exchange->server, now))
         fprintf(stderr,
                 "daybook: slow: %s %s took %" PRId64 " ms, the database %" PRId64
                 " ms of it; answered %d; request %s\n",

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 from harness import main, run
 from server import Daemon, DaemonCase
@@ -153,6 +154,24 @@ class TestTiming(DaemonCase):
                              r"answered 200; request slow-one\n", line)
         self.assertGreaterEqual(int(found.group(1)), int(found.group(2)))
         self.assertGreater(int(found.group(2)), 500)
+
+
+    def test_when_all_are_slow_ten_a_second_are_logged(self):
+        daemon = Daemon(self.db, "--listen", "127.0.0.1:0")
+        with contextlib.closing(sqlite3.connect(self.db, isolation_level=None, check_same_thread=False)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            threads = [threading.Thread(target=daemon.ask, args=("builds/1",)) for _ in range(60)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.8) # that is what is slow
+            connection.execute("ROLLBACK")
+            for thread in threads:
+                thread.join()
+        self.assertEqual(daemon.stop(), (0, ""))
+        lines = [line for line in daemon.slow if " took " in line]
+        # They may end in one second or around the border of two, and on a busy machine in more.
+        self.assertGreaterEqual(len(lines), 10)
+        self.assertLess(len(lines), 60)
 
 
 class TestHealth(DaemonCase):
