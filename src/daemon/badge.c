@@ -43,7 +43,7 @@ static void put_part(FILE *file, int left, int width, const char *colour, const 
             colour);
     if (width <= 2 * PADDING)
         return;
-    fprintf(file, "<text x=\"%d\" y=\"14\" textLength=\"%d\" lengthAdjust=\"spacingAndGlyphs\">",
+    fprintf(file, "<text x=\"%d\" y=\"14\" textLength=\"%d\" lengthAdjust=\"spacing\">",
             left + PADDING, width - 2 * PADDING);
     xml_text(file, text);
     fputs("</text>\n", file);
