@@ -21,7 +21,7 @@ testlog = meson-logs/testlog.json
 # The report decides on success: it also counts what meson does not.
 run_tests = rm -f $(1)/$(testlog); $(3) meson test -C $(1) --no-rebuild $(2) || true
 
-.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-more format lint install clean help
+.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-more bench-http format lint install clean help
 
 all: ## build the library and the command into build/
 	@$(call setup,build)
@@ -76,6 +76,12 @@ bench-more: ## measure lineages, whole builds, operation keys and large values (
 	@$(call configure,build)
 	@ninja -C build bench/bench-more
 	@build/bench/bench-more --folder build/bench/data $(BENCH)
+
+bench-http: ## measure daybook serve; it takes wrk (BENCH=--quick for less); build/bench/http.json
+	@$(call setup,run)
+	@$(call configure,build)
+	@ninja -C build daybook bench/http-bare bench/http-page
+	@bench/http build $(BENCH)
 
 format: ## rewrite the C files as .clang-format says
 	@$(call setup,test)
