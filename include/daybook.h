@@ -372,7 +372,7 @@ struct dbk_op {
  * An operation key is the caller's name for one write, within a scope that he names too, so that a write
  * that is sent again (by a caller that never saw the answer) happens once: the same key with the same call
  * and arguments gives the first one's result, also while that is outstanding; with others it ends with
- * DBK_CONFLICT. A write that ended with an error leaves no key. Keys are kept for 7 days. They need
+ * DBK_CONFLICT. A write that ended with an error leaves no key. Keys are kept for 7 days, and 14 at most. They need
  * daybook's tables: DBK_UNSUPPORTED in a Buildbot database that was not adopted.
  */
 struct dbk_call {

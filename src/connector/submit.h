@@ -7,6 +7,9 @@
 /* Submits the operation, or frees it and says why not, also where call->out_refusal points. */
 int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_call *call);
 
+/* The week that operation keys of that time are kept under; they go when it is not the last one any more. */
+int64_t dbki_key_week(int64_t now);
+
 /* locks.c: lock the row of that id, or name hash. */
 extern const struct dbki_statement dbki_lock_builder, dbki_lock_builder_name, dbki_lock_build,
     dbki_lock_step;

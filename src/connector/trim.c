@@ -18,8 +18,8 @@ static const struct dbki_statement FIND_OLD = {
 static const struct dbki_statement DELETE_EVENTS = {
     .sql = "DELETE FROM daybook_events WHERE position <= ?"};
 static const struct dbki_statement DELETE_KEYS = {
-    .sql = "DELETE FROM daybook_operations WHERE id IN (SELECT id FROM (SELECT id, at"
-           " FROM daybook_operations ORDER BY id LIMIT 500) oldest WHERE at < ?)"};
+    .sql = "DELETE FROM daybook_operations WHERE (week, key, scope) IN (SELECT week, key, scope"
+           " FROM daybook_operations WHERE week < ? ORDER BY week, key, scope LIMIT 500)"};
 
 /* Nobody asks for a batch's name but the store that gave it, right after. */
 static const struct dbki_statement DELETE_BATCHES = {
@@ -28,7 +28,7 @@ static const struct dbki_statement DELETE_BATCHES = {
 
 static void trim_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
-    DBKI_BIND(binder, &DELETE_KEYS, dbki_int(op->now - KEPT_S));
+    DBKI_BIND(binder, &DELETE_KEYS, dbki_int(dbki_key_week(op->now) - 1));
     DBKI_BIND(binder, &FIND_OLD, dbki_int(op->now - KEPT_S));
     if (op->store->schema.has_batches)
         DBKI_BIND(binder, &DELETE_BATCHES, dbki_int(op->now - BATCH_NAMES_KEPT_S));

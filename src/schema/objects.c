@@ -11,9 +11,6 @@
 #define EVENTS_COLUMNS                                                                             \
     " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"             \
     " buildid INTEGER, stepid INTEGER, name TEXT)"
-#define OPERATIONS_COLUMNS                                                                         \
-    " key TEXT NOT NULL, scope TEXT NOT NULL, at INTEGER NOT NULL, arguments_hash BLOB NOT NULL,"  \
-    " result INTEGER, result_number INTEGER, result_text TEXT)"
 #define ON_SERVERS(sql) NULL, NULL, sql
 #define BOTH(sql) sql, sql, NULL
 
@@ -46,14 +43,13 @@ const struct dbki_object dbki_objects[] = {
                 " ON daybook_commits (at)")},
     {"daybook_events_at", "daybook_events",
      BOTH("CREATE INDEX daybook_events_at ON daybook_events (at)")},
-    /* What a write with an operation key gave, for whoever sends it again; the oldest, which go first, have the lowest
-     * ids. In the index the key stands first: scopes are mostly the same. */
+    /* What a write with an operation key gave, for whoever sends it again. It is the one tree that a key costs a
+     * write: old ones are found by their week, and in it keys stand first, since scopes are mostly the same. */
     {"daybook_operations", NULL,
-     "CREATE TABLE daybook_operations (id INTEGER PRIMARY KEY," OPERATIONS_COLUMNS,
-     "CREATE TABLE daybook_operations (id INTEGER PRIMARY KEY," OPERATIONS_COLUMNS,
-     "CREATE TABLE daybook_operations (id INTEGER PRIMARY KEY AUTOINCREMENT," OPERATIONS_COLUMNS},
-    {"daybook_operations_key", "daybook_operations",
-     BOTH("CREATE UNIQUE INDEX daybook_operations_key ON daybook_operations (key, scope)")},
+     BOTH("CREATE TABLE daybook_operations (week INTEGER NOT NULL, key TEXT NOT NULL,"
+          " scope TEXT NOT NULL, arguments_hash BLOB NOT NULL, result INTEGER,"
+          " result_number INTEGER, result_text TEXT, PRIMARY KEY (week, key, scope))"
+          " WITHOUT ROWID")},
     /* A row for each successful finished build, by builder and set of (repository, branch, codebase). */
     {"daybook_lineage", NULL,
      BOTH("CREATE TABLE daybook_lineage (builderid INTEGER NOT NULL,"

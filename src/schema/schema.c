@@ -132,7 +132,7 @@ static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
     if (!status)
         status = has_table(conn, "daybook_events", "position", &has_events, error);
     if (!status)
-        status = has_table(conn, "daybook_operations", "result_number", &has_keys, error);
+        status = has_table(conn, "daybook_operations", "week", &has_keys, error);
     if (!status)
         status = has_table(conn, "daybook_lineage", "buildid", &has_lineage, error);
     if (!status && schema->is_server)

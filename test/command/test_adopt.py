@@ -231,7 +231,7 @@ class TestCheck(AdoptCase):
     def test_of_a_store_of_daybooks_own_it_names_upgrade(self):
         run(self.folder, "init", "own.sqlite")
         self.path = os.path.join(self.folder, "own.sqlite")
-        self.sql("DROP INDEX daybook_operations_key")
+        self.sql("DROP INDEX daybook_events_at")
         done = run(self.folder, "check", "--db", "own.sqlite")
         self.assertEqual(done.code, 1)
         self.assertIn("`daybook upgrade`", done.out)

@@ -364,7 +364,7 @@ static void let_pass(struct fixture *f, const struct ground *g, int64_t seconds)
 
 enum { KEPT_S = 7 * 24 * 60 * 60 };
 
-static void key__is_kept_for_7_days(void **state)
+static void key__is_kept_for_7_days_and_14_at_most(void **state)
 {
     struct fixture *f = *state;
     struct ground g = make_ground(f);
@@ -373,9 +373,22 @@ static void key__is_kept_for_7_days(void **state)
     let_pass(f, &g, KEPT_S - 10);
     assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
     assert_int_equal(get_build(f, g.buildid)->locks_duration_s, 5);
-    let_pass(f, &g, KEPT_S);
+    let_pass(f, &g, KEPT_S + 10);
     assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
     assert_int_equal(get_build(f, g.buildid)->locks_duration_s, 10);
+    if (f->engine->is_seen_by_others)
+        assert_int_equal(fixture_look_int(f, "SELECT count(*) FROM daybook_operations"), 1);
+}
+
+static void key__is_found_when_the_clock_was_set_back(void **state)
+{
+    struct fixture *f = *state;
+    struct ground g = make_ground(f);
+    struct answer a;
+    assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
+    f->now -= KEPT_S;
+    assert_int_equal(ask(f, &g, write_locks, 0, NULL, "k", &a), DBK_OK);
+    assert_int_equal(get_build(f, g.buildid)->locks_duration_s, 5);
 }
 
 static void get_events__those_older_than_7_days_are_gone_and_a_late_reader_is_told(void **state)
@@ -411,7 +424,8 @@ int main(void)
         cmocka_unit_test(key__is_there_when_the_store_is_opened_again),
         cmocka_unit_test(key__is_checked),
         cmocka_unit_test(key__text_is_copied_before_submitting_returns),
-        cmocka_unit_test(key__is_kept_for_7_days),
+        cmocka_unit_test(key__is_kept_for_7_days_and_14_at_most),
+        cmocka_unit_test(key__is_found_when_the_clock_was_set_back),
         cmocka_unit_test(get_events__those_older_than_7_days_are_gone_and_a_late_reader_is_told),
     };
     return fixture_run("operation keys", tests, COUNT_OF(tests));

@@ -51,7 +51,7 @@ static void open__makes_a_whole_store_in_an_empty_place(void **state)
     assert_int_equal(postgres_int(url, "SELECT count(*) FROM information_schema.columns WHERE"
                                        " table_schema = current_schema() AND is_identity = 'YES'"
                                        " AND column_name IN ('id', 'changeid', 'position')"),
-                     20);
+                     19);
     assert_int_equal(postgres_int(url, "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON"
                                        " c.oid = a.attrelid JOIN pg_collation o ON o.oid ="
                                        " a.attcollation WHERE c.relnamespace = current_schema()"
