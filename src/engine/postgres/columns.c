@@ -33,19 +33,6 @@ static int keep_column(void *owner, int index, const struct dbki_value *cells, i
     return kept->is_out_of_memory ? DBK_NO_MEMORY : DBK_OK;
 }
 
-static int ask(struct conn *conn, const struct dbki_statement *statement,
-               const struct dbki_value *param, void *owner,
-               int (*row)(void *, int, const struct dbki_value *, int), struct dbk_error *error)
-{
-    struct dbki_bound bound = {
-        .statement = statement, .params = param, .param_count = param ? 1 : 0};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = owner, .row = row, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return dbki_postgres_run(&conn->head, groups, 1, &failed);
-}
-
 void dbki_postgres_forget_columns(struct conn *conn)
 {
     dbki_buf_fini(&conn->columns);
@@ -61,7 +48,7 @@ static int keep_all(struct conn *conn, struct dbk_error *error)
                " FROM unnest(current_schemas(false)) s) AND relkind IN ('r', 'p', 'v', 'm', 'f')"
                " AND pg_table_is_visible(c.oid) AND attnum > 0 AND NOT attisdropped"
                " ORDER BY c.oid, attnum"};
-    int status = ask(conn, &all, NULL, &conn->columns, keep_column, error);
+    int status = dbki_postgres_ask(conn, &all, NULL, &conn->columns, keep_column, error);
     conn->has_columns = !status;
     if (status)
         dbki_postgres_forget_columns(conn);
@@ -92,7 +79,7 @@ int dbki_postgres_columns(struct dbki_conn *head, const char *table,
     struct taker taker = {column, user};
     struct dbki_value name = dbki_text(table);
     if (!conn->is_snapshot)
-        return ask(conn, &of_one, &name, &taker, take_column, error);
+        return dbki_postgres_ask(conn, &of_one, &name, &taker, take_column, error);
     int status = conn->has_columns ? DBK_OK : keep_all(conn, error);
     return status ? status : give_kept(conn, table, &taker);
 }

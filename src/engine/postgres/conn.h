@@ -82,6 +82,11 @@ int dbki_postgres_command(struct conn *conn, const char *sql, struct dbki_wait *
 /* statements.c */
 int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
                       int *out_failed);
+/* Runs one statement, with one parameter or none (NULL), and gives its rows to `row`. */
+int dbki_postgres_ask(struct conn *conn, const struct dbki_statement *statement,
+                      const struct dbki_value *param, void *owner,
+                      int (*row)(void *, int, const struct dbki_value *, int),
+                      struct dbk_error *error);
 void dbki_postgres_forget_statements(struct conn *conn);
 
 /* columns.c */

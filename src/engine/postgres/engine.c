@@ -56,12 +56,7 @@ static int look_around(struct conn *conn, struct dbk_error *error)
                " current_setting('synchronous_commit'), current_setting('server_encoding'),"
                " current_schema()",
         .is_one_row = true};
-    struct dbki_bound bound = {.statement = &facts};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = conn, .row = take_facts, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    int status = dbki_postgres_run(&conn->head, groups, 1, &failed);
+    int status = dbki_postgres_ask(conn, &facts, NULL, conn, take_facts, error);
     if (status == DBK_UNSUPPORTED)
         dbki_error_set(error, DBK_UNSUPPORTED,
                        "the database's encoding is not UTF8: make one with `createdb -E UTF8 -T "
@@ -190,16 +185,9 @@ static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_
 {
     static const struct dbki_statement snapshot = {.sql = "SELECT txid_current_snapshot()::text",
                                                    .is_one_row = true};
-    struct dbki_bound bound = {.statement = &snapshot};
-    struct dbki_group group = {.bound = &bound,
-                               .bound_count = 1,
-                               .owner = out_version,
-                               .row = take_version,
-                               .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
     *out_is_in_the_way = false;
-    return dbki_postgres_run(head, groups, 1, &failed);
+    return dbki_postgres_ask((struct conn *)head, &snapshot, NULL, out_version, take_version,
+                             error);
 }
 
 /* ---------------------------------------------------------------------------------- tables ---- */

@@ -24,28 +24,13 @@ static int take_numbers(void *owner, int index, const struct dbki_value *cells, 
     return DBK_OK;
 }
 
-static int ask(struct conn *conn, const struct dbki_statement *statement,
-               const struct dbki_value *param, int64_t out_numbers[2], struct dbk_error *error)
-{
-    struct dbki_bound bound = {
-        .statement = statement, .params = param, .param_count = param ? 1 : 0};
-    struct dbki_group group = {.bound = &bound,
-                               .bound_count = 1,
-                               .owner = out_numbers,
-                               .row = take_numbers,
-                               .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return dbki_postgres_run(&conn->head, groups, 1, &failed);
-}
-
 static int lock(struct conn *conn, struct dbki_wait *wait, struct dbk_error *error)
 {
     static const struct dbki_statement try = {.sql = "SELECT pg_try_advisory_lock(" LOCK ")",
                                               .is_one_row = true};
     for (;;) {
         int64_t is_mine[2] = {0};
-        int status = ask(conn, &try, NULL, is_mine, error);
+        int status = dbki_postgres_ask(conn, &try, NULL, is_mine, take_numbers, error);
         if (status || is_mine[0])
             return status;
         if (wait->gives_up(wait))
@@ -79,7 +64,7 @@ int dbki_postgres_index_online(struct dbki_conn *head, const char *name, const c
     int status = lock(conn, lock_wait, error);
     if (status)
         return status;
-    status = ask(conn, &find, &param, counts, error);
+    status = dbki_postgres_ask(conn, &find, &param, counts, take_numbers, error);
     bool is_right = create ? counts[1] > 0 : counts[0] == 0;
     if (!status && !is_right && counts[0])
         status = drop(conn, name, wait, error);
