@@ -43,12 +43,8 @@ static void check_builder(struct exchange *exchange, int64_t id)
 static void take_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
 {
     struct exchange *exchange = user;
-    if (exchange_is_over(exchange, error))
-        return;
-    if (build)
+    if (!exchange_is_without(exchange, error, build, "build"))
         check_builder(exchange, build->builderid);
-    else
-        exchange_fail(exchange, 404, "there is no such build");
 }
 
 static void check_build(struct exchange *exchange, int64_t id)
@@ -60,12 +56,8 @@ static void check_build(struct exchange *exchange, int64_t id)
 static void take_step(void *user, const struct dbk_error *error, const struct dbk_step *step)
 {
     struct exchange *exchange = user;
-    if (exchange_is_over(exchange, error))
-        return;
-    if (step)
+    if (!exchange_is_without(exchange, error, step, "step"))
         check_build(exchange, step->buildid);
-    else
-        exchange_fail(exchange, 404, "there is no such step");
 }
 
 static void check_step(struct exchange *exchange)

@@ -103,6 +103,16 @@ bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error)
     return error;
 }
 
+bool exchange_is_without(struct exchange *exchange, const struct dbk_error *error,
+                         const void *record, const char *noun)
+{
+    if (exchange_is_over(exchange, error))
+        return true;
+    if (!record)
+        exchange_fail(exchange, 404, "there is no such %s", noun);
+    return !record;
+}
+
 static void add_allow(struct exchange *exchange, struct evkeyvalq *headers)
 {
     static const struct {
@@ -222,12 +232,8 @@ void exchange_give_list(struct exchange *exchange, const void *const *records,
 static void take_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
 {
     struct exchange *exchange = user;
-    if (exchange_is_over(exchange, error))
+    if (exchange_is_without(exchange, error, build, "build"))
         return;
-    if (!build) {
-        exchange_fail(exchange, 404, "there is no such build");
-        return;
-    }
     exchange->buildid = build->id;
     exchange->route->run(exchange);
 }

@@ -92,6 +92,9 @@ void exchange_submitted(struct exchange *exchange, int status);
  * the error.
  */
 bool exchange_is_over(struct exchange *exchange, const struct dbk_error *error);
+/* The same where one record was asked for: also when there is none, which is said by its noun. */
+bool exchange_is_without(struct exchange *exchange, const struct dbk_error *error,
+                         const void *record, const char *noun);
 
 /* Answers with an error: the status and a sentence. */
 void exchange_fail(struct exchange *exchange, int http_status, const char *format, ...)

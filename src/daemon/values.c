@@ -309,12 +309,8 @@ static void hashed(void *user, const struct dbk_error *error, const struct dbk_b
 {
     struct exchange *exchange = user;
     struct value *value = exchange->value;
-    if (exchange_is_over(exchange, error))
+    if (exchange_is_without(exchange, error, data, "value"))
         return;
-    if (!data) {
-        exchange_fail(exchange, 404, "there is no such value");
-        return;
-    }
     end_hash(value, value->tag);
     value->length = value->seen;
     if (value->is_failed)
@@ -327,12 +323,8 @@ static void known(void *user, const struct dbk_error *error, const struct dbk_bu
 {
     struct exchange *exchange = user;
     struct value *value = exchange->value;
-    if (exchange_is_over(exchange, error))
+    if (exchange_is_without(exchange, error, data, "value"))
         return;
-    if (!data) {
-        exchange_fail(exchange, 404, "there is no such value");
-        return;
-    }
     value->length = data->length;
     if (value->length > SERVER_TAG_MAX)
         decide(exchange);

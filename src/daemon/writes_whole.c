@@ -211,12 +211,8 @@ static void take_builder(void *user, const struct dbk_error *error,
                          const struct dbk_builder *builder)
 {
     struct exchange *exchange = user;
-    if (exchange_is_over(exchange, error))
-        return;
-    if (builder)
+    if (!exchange_is_without(exchange, error, builder, "builder"))
         record(exchange, builder->name);
-    else
-        exchange_fail(exchange, 404, "there is no such builder");
 }
 
 void write_build(struct exchange *exchange)
