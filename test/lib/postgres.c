@@ -303,3 +303,14 @@ int64_t postgres_int(const char *url, const char *sql)
     const char *text = postgres_text(url, sql);
     return text ? strtoll(text, NULL, 10) : DBK_NONE;
 }
+
+struct dbk_store *postgres_open(const char *url, bool is_created)
+{
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct dbk_error error;
+    options.is_created = is_created;
+    if (dbk_open(url, &options, &store, &error))
+        fail_msg("%s: %s", url, error.message);
+    return store;
+}

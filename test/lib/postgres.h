@@ -30,6 +30,9 @@ const char *postgres_at_standby(const char *url);
 /* The same place for another role. */
 const char *postgres_as(const char *url, const char *role);
 
+/* A store there, which is made where there is none; the test fails when it cannot be opened. */
+struct dbk_store *postgres_open(const char *url, bool is_created);
+
 /* Runs SQL at a URL, past the library; the first column of the first row. NULL is DBK_NONE, and NULL. */
 void postgres_run(const char *url, const char *sql);
 int64_t postgres_int(const char *url, const char *sql);

@@ -14,15 +14,6 @@ static enum dbk_status open_at(const char *url, bool is_created, struct dbk_stor
     return dbk_open(url, &options, out_store, error);
 }
 
-static struct dbk_store *must_open(const char *url, bool is_created)
-{
-    struct dbk_store *store;
-    struct dbk_error error;
-    if (open_at(url, is_created, &store, &error))
-        fail_msg("%s: %s", url, error.message);
-    return store;
-}
-
 static void expect_refusal(const char *url, enum dbk_status status, const char *word)
 {
     struct dbk_store *store;
@@ -37,7 +28,7 @@ static void expect_refusal(const char *url, enum dbk_status status, const char *
 static void open__makes_a_whole_store_in_an_empty_place(void **state)
 {
     const char *url = postgres_place();
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     struct seed seed;
     (void)state;
     const struct dbk_info *info = dbk_get_info(store);
@@ -66,13 +57,13 @@ static void open__makes_a_whole_store_in_an_empty_place(void **state)
 static void open__finds_the_store_again(void **state)
 {
     const char *url = postgres_place();
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     struct seed seed;
     struct answer a;
     (void)state;
     seed_make(store, &seed);
     dbk_close_wait(store);
-    store = must_open(url, false);
+    store = postgres_open(url, false);
     assert_int_equal(ASK(&a, store, on_id, dbk_find_builder_id, "runtests", false), DBK_NOT_FOUND);
     assert_int_equal(ASK(&a, store, on_added_build, dbk_add_build, seed.builderid,
                          seed.buildrequestid, seed.workerid, seed.masterid, ""),
@@ -86,11 +77,11 @@ static void open__asks_a_server_that_is_far_away_few_questions(void **state)
     enum { CONNECTIONS = 4 };
     const char *url = postgres_place();
     (void)state;
-    dbk_close_wait(must_open(url, true));
+    dbk_close_wait(postgres_open(url, true));
     const char *through = test_format("postgresql://postgres@/postgres?host=%s&%s",
                                       proxy_start(postgres_folder()), strstr(url, "options="));
     int before = proxy_message_count();
-    struct dbk_store *store = must_open(through, false);
+    struct dbk_store *store = postgres_open(through, false);
     int count = proxy_message_count() - before;
     print_message("%d messages to open\n", count);
     assert_in_range(count, CONNECTIONS, 8 * CONNECTIONS);
@@ -131,12 +122,12 @@ static void open__refusals_name_the_cause_and_no_password(void **state)
 static void open__names_itself_to_the_server(void **state)
 {
     const char *url = postgres_place();
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     (void)state;
     assert_true(postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE"
                                   " application_name = 'daybook'") >= 2);
     dbk_close_wait(store);
-    store = must_open(test_format("%s&application_name=nightly", url), false);
+    store = postgres_open(test_format("%s&application_name=nightly", url), false);
     assert_true(postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE"
                                   " application_name = 'nightly'") >= 2);
     dbk_close_wait(store);
@@ -146,7 +137,7 @@ static void open__takes_hosts_in_turn_and_the_environment(void **state)
 {
     const char *url = postgres_place(), *options = strstr(url, "options=");
     (void)state;
-    struct dbk_store *store = must_open(
+    struct dbk_store *store = postgres_open(
         test_format("postgresql://postgres@/postgres?host=/nowhere,%s&target_session_attrs="
                     "read-write&%s",
                     postgres_folder(), options),
@@ -154,7 +145,7 @@ static void open__takes_hosts_in_turn_and_the_environment(void **state)
     dbk_close_wait(store);
     setenv("PGHOST", postgres_folder(), 1);
     setenv("PGUSER", "postgres", 1);
-    store = must_open(test_format("postgresql:///postgres?%s", options), false);
+    store = postgres_open(test_format("postgresql:///postgres?%s", options), false);
     dbk_close_wait(store);
     unsetenv("PGHOST");
     unsetenv("PGUSER");
@@ -163,7 +154,7 @@ static void open__takes_hosts_in_turn_and_the_environment(void **state)
 static void open__without_prepared_statements_works_too(void **state)
 {
     const char *url = test_format("%s&prepare=no", postgres_place());
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     struct seed seed;
     struct answer a;
     (void)state;
@@ -179,8 +170,8 @@ static void open__read_only_writes_nothing(void **state)
     const char *url = postgres_place();
     struct answer a;
     (void)state;
-    dbk_close_wait(must_open(url, true));
-    struct dbk_store *store = must_open(test_format("%s&mode=ro", url), false);
+    dbk_close_wait(postgres_open(url, true));
+    struct dbk_store *store = postgres_open(test_format("%s&mode=ro", url), false);
     assert_true(dbk_get_info(store)->is_read_only);
     assert_int_equal(ASK(&a, store, on_id, dbk_find_builder_id, "b", true), DBK_READ_ONLY);
     dbk_close_wait(store);

@@ -21,17 +21,6 @@ struct ground {
     int seen, ended;
 };
 
-static struct dbk_store *must_open(const char *url, bool is_created)
-{
-    struct dbk_options options = DBK_OPTIONS_INIT;
-    struct dbk_store *store;
-    struct dbk_error error;
-    options.is_created = is_created;
-    if (dbk_open(url, &options, &store, &error))
-        fail_msg("%s: %s", url, error.message);
-    return store;
-}
-
 static int set_up(void **state)
 {
     struct ground *g = calloc(1, sizeof *g);
@@ -39,13 +28,13 @@ static int set_up(void **state)
     if (!g)
         return 1;
     g->url = postgres_place();
-    g->writer = must_open(g->url, true);
+    g->writer = postgres_open(g->url, true);
     seed_make(g->writer, &g->seed);
     answer_begin(&a);
     assert_int_equal(answer_end(&a, g->writer, dbk_get_newest_event(g->writer, &a.call, on_id, &a)),
                      DBK_OK);
     g->position = a.id;
-    g->reader = must_open(g->url, false);
+    g->reader = postgres_open(g->url, false);
     *state = g;
     return 0;
 }
@@ -144,7 +133,7 @@ static void follow_events__of_one_who_may_not_write_is_woken_too(void **state)
 {
     struct ground *g = *state;
     dbk_close_wait(g->reader);
-    g->reader = must_open(test_format("%s&mode=ro", g->url), false);
+    g->reader = postgres_open(test_format("%s&mode=ro", g->url), false);
     follow(g);
     int64_t took_ms = time_rounds(g);
     print_message("%d wake-ups in %lld ms\n", ROUNDS, (long long)took_ms);
@@ -155,7 +144,7 @@ static void follow_events__without_notifications_finds_all_by_looking(void **sta
 {
     struct ground *g = *state;
     dbk_close_wait(g->reader);
-    g->reader = must_open(test_format("%s&prepare=no", g->url), false);
+    g->reader = postgres_open(test_format("%s&prepare=no", g->url), false);
     g->call = (struct dbk_call)DBK_CALL_INIT;
     g->call.out_op = &g->follower;
     assert_int_equal(dbk_follow_events(g->reader, g->position, NULL, &g->call, on_event, on_end, g),

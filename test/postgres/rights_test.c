@@ -13,17 +13,6 @@
 
 static const char *document, *fixture;
 
-static struct dbk_store *must_open(const char *url, bool is_created)
-{
-    struct dbk_options options = DBK_OPTIONS_INIT;
-    struct dbk_store *store;
-    struct dbk_error error;
-    options.is_created = is_created;
-    if (dbk_open(url, &options, &store, &error))
-        fail_msg("%s: %s", url, error.message);
-    return store;
-}
-
 /* Runs the document's statements for a role, as they stand there. Result: how many. */
 static int grant(const char *url, const char *role)
 {
@@ -46,7 +35,7 @@ static int grant(const char *url, const char *role)
 static const char *make_store(struct seed *out_seed, int64_t *out_buildid)
 {
     const char *url = postgres_database("");
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     struct answer a;
     seed_make(store, out_seed);
     assert_int_equal(ASK(&a, store, on_added_build, dbk_add_build, out_seed->builderid,
@@ -131,7 +120,7 @@ static void reader__reads_all_and_writes_nothing(void **state)
     const char *const options[] = {"&mode=ro", ""};
     for (size_t i = 0; i < COUNT_OF(options); i++) {
         struct dbk_store *store =
-            must_open(test_format("%s%s", postgres_as(url, "reader"), options[i]), false);
+            postgres_open(test_format("%s%s", postgres_as(url, "reader"), options[i]), false);
         read_all(store, buildid);
         assert_int_equal(ASK(&a, store, on_done, dbk_set_build_state_string, buildid, "changed"),
                          i ? DBK_DENIED : DBK_READ_ONLY);
@@ -146,7 +135,7 @@ static void reader__reads_a_buildbot_database_adopted_or_not(void **state)
     const char *url = buildbot_postgres_place(fixture);
     grant(url, "reader");
     for (int i = 0; i < 2; i++) {
-        struct dbk_store *store = must_open(postgres_as(url, "reader"), false);
+        struct dbk_store *store = postgres_open(postgres_as(url, "reader"), false);
         assert_int_equal(dbk_get_info(store)->is_adopted, i == 1);
         read_all(store, 1);
         dbk_close_wait(store);
@@ -167,7 +156,7 @@ static void writer__writes_every_kind_of_record(void **state)
     (void)state;
     const char *url = make_store(&seed, &buildid);
     assert_true(grant(url, "writer") >= 4);
-    struct dbk_store *store = must_open(postgres_as(url, "writer"), false);
+    struct dbk_store *store = postgres_open(postgres_as(url, "writer"), false);
     struct dbk_new_build build = DBK_NEW_BUILD_INIT;
     build.builder = "new";
     read_all(store, buildid);
@@ -185,7 +174,7 @@ static void writer__writes_every_kind_of_record(void **state)
     dbk_close_wait(store);
     /* What is not allowed is said with what to do. */
     postgres_run(url, "REVOKE UPDATE ON builds FROM writer");
-    store = must_open(postgres_as(url, "writer"), false);
+    store = postgres_open(postgres_as(url, "writer"), false);
     assert_int_equal(ASK(&a, store, on_done, dbk_finish_build, buildid, 2), DBK_DENIED);
     assert_non_null(strstr(a.error.message, "GRANT"));
     dbk_close_wait(store);
@@ -198,7 +187,7 @@ static void writer__of_a_buildbot_database_needs_no_more(void **state)
     const char *url = buildbot_postgres_place(fixture);
     grant(url, "writer");
     struct dbk_store *store =
-        must_open(test_format("%s&writes=master", postgres_as(url, "writer")), false);
+        postgres_open(test_format("%s&writes=master", postgres_as(url, "writer")), false);
     assert_int_equal(ASK(&a, store, on_added_build, dbk_add_build, 1, 5, 1, 1, "x"), DBK_OK);
     int64_t buildid = a.id;
     assert_int_equal(ASK(&a, store, on_added_step, dbk_add_step, buildid, "step", "x"), DBK_OK);
@@ -212,7 +201,7 @@ static void open__a_schema_that_the_role_may_not_use_is_no_empty_store(void **st
     struct dbk_error error;
     (void)state;
     const char *url = postgres_place();
-    dbk_close_wait(must_open(url, true));
+    dbk_close_wait(postgres_open(url, true));
     assert_int_equal(dbk_open(postgres_as(url, "reader"), NULL, &store, &error), DBK_SCHEMA);
     assert_non_null(strstr(error.message, "may use"));
 }
@@ -220,7 +209,7 @@ static void open__a_schema_that_the_role_may_not_use_is_no_empty_store(void **st
 static void expect_read_only(const char *url, int64_t buildid)
 {
     struct answer a;
-    struct dbk_store *store = must_open(url, false);
+    struct dbk_store *store = postgres_open(url, false);
     assert_true(dbk_get_info(store)->is_read_only);
     read_all(store, buildid);
     assert_int_equal(ASK(&a, store, on_done, dbk_set_build_state_string, buildid, "changed"),

@@ -104,21 +104,10 @@ static void submit(struct operation *operation)
     line->outstanding++;
 }
 
-static struct dbk_store *must_open(const char *url, bool is_created)
-{
-    struct dbk_options options = DBK_OPTIONS_INIT;
-    struct dbk_store *store;
-    struct dbk_error error;
-    options.is_created = is_created;
-    if (dbk_open(url, &options, &store, &error))
-        fail_msg("%s: %s", url, error.message);
-    return store;
-}
-
 static void make_ground(const char *url, struct line *line)
 {
     struct seed seed;
-    struct dbk_store *store = must_open(url, true);
+    struct dbk_store *store = postgres_open(url, true);
     seed_make(store, &seed);
     for (int i = 0; i < BUILDERS; i++)
         line->builderids[i] = seed_builder(store, test_format("b%d", i));
@@ -163,9 +152,9 @@ static void operations__over_a_bad_line_end_in_time_and_say_what_became_of_them(
     struct operation operations[OUTSTANDING];
     (void)state;
     make_ground(url, &line);
-    line.store = must_open(test_format("postgresql://postgres@/postgres?host=%s&%s",
-                                       proxy_start(postgres_folder()), strstr(url, "options=")),
-                           false);
+    line.store = postgres_open(test_format("postgresql://postgres@/postgres?host=%s&%s",
+                                           proxy_start(postgres_folder()), strstr(url, "options=")),
+                               false);
     int seconds = SECONDS * (scale && atoi(scale) > 0 ? atoi(scale) : 1);
     line.end_ms = now_ms() + 1000 * seconds;
     proxy_set_rough(true);
