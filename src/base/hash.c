@@ -34,15 +34,10 @@ uint64_t dbki_hash_bytes(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
-static uint64_t mix(uint64_t lane, uint64_t word)
-{
-    lane = (lane ^ word) * 0x9E3779B97F4A7C15u;
-    return lane << 29 | lane >> 35;
-}
-
 uint64_t dbki_hash_number(uint64_t hash, uint64_t number)
 {
-    return mix(hash, number);
+    hash = (hash ^ number) * 0x9E3779B97F4A7C15u;
+    return hash << 29 | hash >> 35;
 }
 
 /* Four lanes, which a processor works on side by side. */
@@ -54,9 +49,9 @@ uint64_t dbki_hash_block(uint64_t hash, const void *bytes, size_t len)
     for (; len >= sizeof words; s += sizeof words, len -= sizeof words) {
         memcpy(words, s, sizeof words);
         for (int i = 0; i < 4; i++)
-            lanes[i] = mix(lanes[i], words[i]);
+            lanes[i] = dbki_hash_number(lanes[i], words[i]);
     }
     for (int i = 0; i < 4; i++)
-        hash = mix(hash, lanes[i]);
+        hash = dbki_hash_number(hash, lanes[i]);
     return len ? dbki_hash_bytes(hash, s, len) : hash;
 }
