@@ -112,6 +112,12 @@ struct json_writer;
 /* Ends the object that was printed, and sends it: 413 when it is too long. */
 void exchange_finish(struct exchange *exchange, int http_status, struct json_writer *json);
 
+/* Reads the head: the path, the query, and what a write needs. Result: false when it answered already. */
+bool exchange_understand(struct exchange *exchange);
+
+/* Finds what the path names, then begins the route's operation. */
+void exchange_find(struct exchange *exchange);
+
 /* Begins the route's operation, its builder being known. */
 void exchange_run(struct exchange *exchange);
 
