@@ -73,7 +73,7 @@ static int list_builds(struct dbk_store *store, const struct dbki_opkind *kind,
         .conditions = conditions,
         .spec = spec,
         .extra_before = dbki_properties_before(store),
-        .extra_after = " page ON page.id = p.buildid ORDER BY p.buildid, p.name",
+        .extra_after = " page) ORDER BY p.buildid, p.name",
         .extra_row = property_row,
         .property = dbki_properties_condition(store),
     };

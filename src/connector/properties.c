@@ -55,12 +55,14 @@ bool dbk_is_json(const char *text)
     "NOT EXISTS (SELECT 1 FROM build_properties l"                                                 \
     " WHERE l.buildid = p.buildid AND l.name = p.name AND l.rowid > p.rowid)"
 
+/* IN, and not a join: SQLite looks the page's builds up in the order of their ids, so that nothing is sorted. */
+#define OF_PAGE "p.buildid IN (SELECT page.id FROM "
+
 const char *dbki_properties_before(const struct dbk_store *store)
 {
-    return store->schema.is_own ? "SELECT " COLUMNS " FROM build_properties p JOIN "
-                                : "SELECT " COLUMNS
-                                  " FROM (SELECT * FROM build_properties p WHERE " LATEST
-                                  ") p JOIN ";
+    return store->schema.is_own ? "SELECT " COLUMNS " FROM build_properties p WHERE " OF_PAGE
+                                : "SELECT " COLUMNS " FROM build_properties p WHERE " LATEST
+                                  " AND " OF_PAGE;
 }
 
 const char *dbki_properties_condition(const struct dbk_store *store)
