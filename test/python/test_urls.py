@@ -35,8 +35,22 @@ class TestUrls(unittest.TestCase):
     def test_a_socket_is_kept(self):
         self.check("mysql://u@/b?unix_socket=/run/my.sock", "mysql://u@/b?unix_socket=/run/my.sock&writes=master")
 
+    def test_what_the_driver_hands_to_libpq_is_kept(self):
+        self.check("postgresql://u@/b?host=/run/postgresql&port=5433",
+                   "postgresql://u@/b?host=/run/postgresql&port=5433&writes=master")
+        self.check("postgresql+psycopg2://u@h/b?sslmode=verify-full&options=-csearch_path%3Dci",
+                   "postgresql://u@h/b?sslmode=verify-full&options=-csearch_path%3Dci&writes=master")
+
+    def test_several_hosts_are_named_in_libpqs_way(self):
+        self.check("postgresql://u@/b?host=one:5432&host=two&target_session_attrs=read-write",
+                   "postgresql://u@/b?host=one%2Ctwo&target_session_attrs=read-write&port=5432%2C&writes=master")
+
+    def test_an_option_given_twice_is_refused(self):
+        with self.assertRaisesRegex(UnknownUrl, "sslmode twice"):
+            translate("postgresql://u@/b?sslmode=require&sslmode=disable", None)
+
     def test_what_is_not_known_is_refused_by_name(self):
-        for url, word in (("oracle://h/b", "oracle"), ("postgresql://h/b?sslmode=require", "sslmode"),
+        for url, word in (("oracle://h/b", "oracle"), ("postgresql://h/b?executemany_mode=values_only", "executemany_mode"),
                           ("sqlite:////x?cache=shared", "cache"), ("sqlite://", "memory"),
                           ("sqlite:///:memory:", "memory")):
             with self.assertRaisesRegex(UnknownUrl, word):

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Optional, Union
+from typing import Dict, Optional, Sequence, Union
 from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
 
-# Options that say how Buildbot or its driver connects, and nothing that daybook has to know.
+# Options that say how Buildbot or its driver connects: nothing that daybook has to know,
 _IGNORED = {
     "sqlite": {"serialize_access"},
     "postgresql": set(),
     "mysql": {"charset", "max_idle", "storage_engine", "use_unicode"},
 }
-_KEPT = {"sqlite": set(), "postgresql": set(), "mysql": {"unix_socket"}}
+# and what its engine takes under the same names (psycopg's are libpq's).
+_KEPT = {
+    "sqlite": set(),
+    "postgresql": {
+        "application_name",
+        "channel_binding",
+        "connect_timeout",
+        "gssencmode",
+        "host",
+        "hostaddr",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "krbsrvname",
+        "options",
+        "passfile",
+        "port",
+        "service",
+        "sslcert",
+        "sslcrl",
+        "sslkey",
+        "sslmode",
+        "sslrootcert",
+        "target_session_attrs",
+        "tcp_user_timeout",
+    },
+    "mysql": {"unix_socket"},
+}
 _SCHEMES = {"postgres": "postgresql", "mariadb": "mysql"}
 
 
@@ -35,9 +63,11 @@ def translate(url: Union[str, URL], basedir: Optional[str]) -> str:
     if scheme not in _IGNORED:
         raise UnknownUrl(f"daybook knows no database {parsed.drivername}")
     options: Dict[str, str] = {}
-    for name, value in parsed.query.items():
+    for name, value in _joined_hosts(dict(parsed.query)).items():
+        if not isinstance(value, str):
+            raise UnknownUrl(f"the database URL has the option {name} twice")
         if name in _KEPT[scheme]:
-            options[name] = str(value)
+            options[name] = value
         elif name not in _IGNORED[scheme]:
             raise UnknownUrl(f"daybook does not know the option {name} of the database URL")
     options["writes"] = "master"
@@ -45,6 +75,16 @@ def translate(url: Union[str, URL], basedir: Optional[str]) -> str:
     if scheme == "sqlite":
         return f"sqlite:///{quote(_path(parsed, basedir))}?{query}"
     return f"{scheme}://{_authority(parsed)}/{quote(parsed.database or '')}?{query}"
+
+
+def _joined_hosts(query: Dict[str, Union[str, Sequence[str]]]) -> Dict[str, Union[str, Sequence[str]]]:
+    """SQLAlchemy names several hosts as host=a:1&host=b:2, libpq as host=a,b&port=1,2."""
+    hosts = query.get("host", "")
+    if isinstance(hosts, str):
+        return query
+    pairs = [host.partition(":") for host in hosts]
+    joined = {"host": ",".join(pair[0] for pair in pairs), "port": ",".join(pair[2] for pair in pairs)}
+    return {**query, **joined}
 
 
 def _path(url: URL, basedir: Optional[str]) -> str:
