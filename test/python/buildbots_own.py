@@ -1,15 +1,29 @@
-"""Buildbot's own tests with the drop-in on, from each checkout that BUILDBOT_SOURCE names (joined by ":")."""
+"""Buildbot's own tests with the drop-in on, from each checkout that BUILDBOT_SOURCE names (joined by ":").
+
+From each on an SQLite file, and on PostgreSQL.
+"""
 
 import os
 import subprocess
 import sys
 
+from servers import Server
+
 RUNNER = os.path.join(os.environ["SOURCE_DIR"], "python", "run-buildbot-tests")
+
+
+def run(checkout, **more):
+    """Result: the exit status."""
+    done = subprocess.run([RUNNER, checkout], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "PYTHON": sys.executable, **more}, check=False)
+    print(checkout, "\n".join(done.stdout.splitlines()[-200 if done.returncode else -2:]), sep="\n", flush=True)
+    return done.returncode
+
 
 status = 0
 for checkout in os.environ["BUILDBOT_SOURCE"].split(":"):
-    done = subprocess.run([RUNNER, checkout], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "PYTHON": sys.executable}, check=False)
-    print(checkout, "\n".join(done.stdout.splitlines()[-200 if done.returncode else -2:]), sep="\n")
-    status |= done.returncode
+    status |= run(checkout)
+    server = Server()
+    status |= run(checkout, BUILDBOT_TEST_DB_URL=server.database().url)
+    server.end()
 sys.exit(status)

@@ -19,6 +19,7 @@ except ModuleNotFoundError:  # a checkout that was never built
     import buildbot  # noqa: F401
 
 from harness import FolderCase, in_reactor, main
+from servers import Server
 from twisted.internet import reactor
 from twisted.python import log
 
@@ -39,13 +40,17 @@ NOW = 1700000000
 
 
 class MasterCase(FolderCase):
+    def setUp(self):
+        super().setUp()
+        self.url = f"sqlite:///{self.path()}"
+
     async def master(self, url=None, **more):
         self.said = []
         observer = lambda event: self.said.extend(map(str, event["message"]))  # noqa: E731
         log.addObserver(observer)
         self.addCleanup(log.removeObserver, observer)
         master = await fakemaster.make_master(self, wantDb=True, wantRealReactor=True,
-                                              db_url=url or f"sqlite:///{self.path()}",
+                                              db_url=url or self.url,
                                               basedir=self.path("basedir"), **more)
         self.db = master.db
         return master
@@ -68,7 +73,7 @@ class MasterCase(FolderCase):
                             "submitted_at": 0, "waited_for": 0}])
 
     def adopt(self):
-        subprocess.run([os.environ["DAYBOOK"], "adopt", "--force", "--db", self.path()], check=True,
+        subprocess.run([os.environ["DAYBOOK"], "adopt", "--force", "--db", self.url], check=True,
                        stdout=subprocess.DEVNULL)
 
 
@@ -251,6 +256,14 @@ class TestPreviousSuccessfulBuild(MasterCase):
         self.adopt()
         await self.compare()
         self.assertTrue(store_of(self.db).info().is_adopted)
+
+
+class TestPreviousSuccessfulBuildOnPostgres(TestPreviousSuccessfulBuild):
+    def setUp(self):
+        super().setUp()
+        server = Server()
+        self.addCleanup(server.end)
+        self.url = server.database().url
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tempfile
 from harness import Parents, main
 from hypothesis import HealthCheck, Verbosity, given, settings
 from hypothesis import strategies as st
+from servers import File, Server
 from twisted.internet import defer
 from twisted.trial import unittest
 
@@ -152,28 +153,44 @@ class Run:
             assert [each.id for each in filtered] == [i for i, b in builds if b.results == results]
 
 
-@settings(max_examples=int(os.environ.get("DAYBOOK_EXAMPLES", "60")), deadline=None, database=None,
-          derandomize=True, suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet)
-@given(CALLS)
-def check(example, calls):
+class Files:
+    """Where each example gets an SQLite file of its own."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="daybook-model-")
+        self.count = 0
+
+    def database(self):
+        self.count += 1
+        return File(os.path.join(self.folder, f"{self.count}.sqlite"))
+
+    def end(self):
+        shutil.rmtree(self.folder)
+
+
+def check(databases, count):
     """Hypothesis is not asynchronous: each example runs to its end in the store's own turns."""
-    place = tempfile.mkdtemp(prefix="daybook-model-")
-    run = Run(None)
-    store = daybook.Store(os.path.join(place, "daybook.sqlite"), is_created=True,
-                          clock=lambda: run.model.now)
-    run.store = store
 
-    async def work():
-        run.parents = await Parents.add(store)
-        for words in calls:
-            await run.call(words)
-        await run.compare()
+    @settings(max_examples=count, deadline=None, database=None, derandomize=True,
+              suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet)
+    @given(CALLS)
+    def check_calls(calls):
+        run = Run(None)
+        run.store = store = daybook.Store(databases.database().url, is_created=True,
+                                          clock=lambda: run.model.now)
 
-    try:
-        wait_for(store, defer.ensureDeferred(work()))
-    finally:
-        wait_for(store, store.close())
-        shutil.rmtree(place)
+        async def work():
+            run.parents = await Parents.add(store)
+            for words in calls:
+                await run.call(words)
+            await run.compare()
+
+        try:
+            wait_for(store, defer.ensureDeferred(work()))
+        finally:
+            wait_for(store, store.close())
+
+    check_calls()
 
 
 def wait_for(store, deferred):
@@ -192,8 +209,15 @@ def wait_for(store, deferred):
 class TestModel(unittest.TestCase):
     timeout = 250
 
-    def test_whatever_is_written_is_read_back_as_the_model_has_it(self):
-        check(self)
+    def check_on(self, databases, count):
+        self.addCleanup(databases.end)
+        check(databases, int(os.environ.get("DAYBOOK_EXAMPLES", count)))
+
+    def test_a_file_gives_back_what_was_written_as_the_model_has_it(self):
+        self.check_on(Files(), 60)
+
+    def test_a_postgresql_server_gives_back_what_was_written_as_the_model_has_it(self):
+        self.check_on(Server(), 30)
 
 
 if __name__ == "__main__":
