@@ -1,20 +1,21 @@
 """A real master with a local worker, from the first checkout that BUILDBOT_SOURCE names, without and with the drop-in.
 
-DAYBOOK_BUILDS says how many builds it runs (default 30).
+DAYBOOK_BUILDS says how many builds it runs (default 30), DAYBOOK_AWAY_S how long the server is away (default 60).
 """
 
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 
 from harness import FolderCase, main
+from servers import File, Server
 
 CHECKOUT = os.environ["BUILDBOT_SOURCE"].split(":")[0]
 BUILDS = int(os.environ.get("DAYBOOK_BUILDS", "30"))
+AWAY_S = float(os.environ.get("DAYBOOK_AWAY_S", "60"))
 
 # A checkout that was never built lacks the file that says its version.
 VERSION = """
@@ -102,7 +103,7 @@ c = BuildmasterConfig = {
         BuilderConfig(name="child", workernames=["local"], collapseRequests=False,
                       factory=factory(ShellCommand(name="child", command=["true"]))),
     ],
-    "db": {"db_url": "sqlite:///state.sqlite"},
+    "db": {"db_url": os.environ["DB_URL"]},
     "protocols": {"null": {}},
     "buildbotNetUsageData": None,
     "title": "test",
@@ -121,14 +122,15 @@ runner.run()
 class Master:
     """A master in a folder of its own, in a process of its own."""
 
-    def __init__(self, folder, is_dropped_in):
+    def __init__(self, folder, is_dropped_in, database, builds=BUILDS):
         self.folder = folder
+        self.database = database
         os.mkdir(folder)
         with open(os.path.join(folder, "buildbot.tac"), "w", encoding="utf-8") as file:
             file.write(TAC.replace("DROP_IN", DROP_IN if is_dropped_in else ""))
         with open(os.path.join(folder, "master.cfg"), "w", encoding="utf-8") as file:
             file.write(CONFIG)
-        self.env = {**os.environ, "BUILDS": str(BUILDS), "PYTHONPATH": os.pathsep.join(
+        self.env = {**os.environ, "BUILDS": str(builds), "DB_URL": database.url, "PYTHONPATH": os.pathsep.join(
             [os.environ["PYTHONPATH"], f"{CHECKOUT}/master", f"{CHECKOUT}/worker"])}
         done = subprocess.run([sys.executable, "-c", UPGRADE], cwd=folder, env=self.env, check=False, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
@@ -150,25 +152,26 @@ class Master:
         self.log.close()
 
     def sql(self, statement):
-        connection = sqlite3.connect(f"file:{self.folder}/state.sqlite?mode=ro", uri=True, timeout=30)
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
+        return self.database.sql(statement)
 
-    def wait(self, finished, deadline_s=400):
+    def wait(self, finished, deadline_s=1200):
         """Waits until so many builds have ended for good."""
         end = time.monotonic() + deadline_s
         while time.monotonic() < end and self.process.poll() is None:
             if self.sql("SELECT count(*) FROM buildrequests WHERE complete = 1")[0][0] >= finished:
                 return
             time.sleep(0.3)
-        with open(os.path.join(self.folder, "twistd.log"), encoding="utf-8") as file:
-            raise AssertionError("the builds did not end: " + file.read()[-4000:])
+        raise AssertionError("the builds did not end: " + self.text()[-4000:])
 
     def text(self):
-        with open(os.path.join(self.folder, "twistd.log"), encoding="utf-8") as file:
-            return file.read()
+        """Its log, the parts that were put aside (.1 the newest) first."""
+        names = [name for name in os.listdir(self.folder) if name.startswith("twistd.log")]
+        names.sort(key=lambda name: -int(name.rpartition(".")[2]) if name[-1].isdigit() else 1)
+        parts = []
+        for name in names:
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+                parts.append(file.read())
+        return "".join(parts)
 
     def records(self):
         """All that the master recorded, but for times and ids; builds in the order of their numbers."""
@@ -188,14 +191,14 @@ class Master:
         return builds
 
 
-class TestMaster(FolderCase):
-    timeout = 1400
+class MasterCases:
+    """What holds on every engine."""
+
+    timeout = 3600
 
     def run_master(self, name, is_dropped_in, kill_after=None):
-        master = Master(self.path(name), is_dropped_in)
-        self.addCleanup(lambda: master.end(signal.SIGKILL))
+        master = self.start_master(name, is_dropped_in, BUILDS)
         begin, cpu = time.monotonic(), os.times()
-        master.start()
         if kill_after:
             master.wait(kill_after)
             master.end(signal.SIGKILL)
@@ -206,6 +209,12 @@ class TestMaster(FolderCase):
         used = os.times()
         print(f"\n{name}: {2 * BUILDS} builds in {wall:.1f} s, "
               f"{used.children_user + used.children_system - cpu.children_user - cpu.children_system:.1f} s of CPU")
+        return master
+
+    def start_master(self, name, is_dropped_in, builds):
+        master = Master(self.path(name), is_dropped_in, self.database(name), builds)
+        self.addCleanup(lambda: master.end(signal.SIGKILL))
+        master.start()
         return master
 
     def test_the_same_records_without_and_with_daybook(self):
@@ -226,7 +235,41 @@ class TestMaster(FolderCase):
             self.assertGreaterEqual(len(numbers), BUILDS)
         self.assertEqual(master.sql("SELECT count(*) FROM builds WHERE complete_at IS NULL AND results IS NULL"
                                     " AND number = 1"), [(0,)])
-        self.assertEqual(master.sql("PRAGMA integrity_check"), [("ok",)])
+
+
+class TestMasterOnFile(MasterCases, FolderCase):
+    def database(self, name):
+        return File(self.path(name + ".sqlite"))
+
+    def test_a_killed_master_goes_on_where_it_was(self):
+        super().test_a_killed_master_goes_on_where_it_was()
+        self.assertEqual(self.database("killed").sql("PRAGMA integrity_check"), [("ok",)])
+
+
+class TestMasterOnPostgres(MasterCases, FolderCase):
+    def setUp(self):
+        super().setUp()
+        self.server = Server()
+        self.addCleanup(self.server.end)
+
+    def database(self, name):
+        return self.server.database()
+
+    def test_a_server_that_is_away_for_a_minute_costs_no_build(self):
+        builds = 10  # and as many that they trigger
+        master = self.start_master("away", True, builds)
+        master.wait(5)
+        self.server.stop()
+        time.sleep(AWAY_S)
+        self.server.start()
+        master.wait(2 * builds)
+        master.end()
+        self.assertEqual(len(master.records()), 2 * builds)
+        undisturbed = self.start_master("undisturbed", True, builds)
+        undisturbed.wait(2 * builds)
+        undisturbed.end()
+        self.assertEqual(master.records(), undisturbed.records())
+        self.assertNotIn("Traceback", master.text())
 
 
 if __name__ == "__main__":
