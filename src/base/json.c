@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -75,10 +76,26 @@ static bool take_hex4(struct scanner *scanner)
     return true;
 }
 
+/* Passes what ends nothing within a string, by eights. Looking closer at a few bytes too many does no harm. */
+static void skip_plain(struct scanner *scanner)
+{
+    const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+    for (uint64_t bytes; scanner->end - scanner->next >= (ptrdiff_t)sizeof bytes;
+         scanner->next += sizeof bytes) {
+        memcpy(&bytes, scanner->next, sizeof bytes);
+        uint64_t quotes = bytes ^ ones * '"', backslashes = bytes ^ ones * '\\';
+        uint64_t found = ((bytes - ones * 0x20) & ~bytes) | ((quotes - ones) & ~quotes) |
+                         ((backslashes - ones) & ~backslashes);
+        if (found & highs)
+            break;
+    }
+}
+
 static bool take_string(struct scanner *scanner)
 {
     if (!take(scanner, '"'))
         return false;
+    skip_plain(scanner);
     while (scanner->next < scanner->end) {
         unsigned char c = (unsigned char)*scanner->next++;
         if (c == '"')

@@ -26,16 +26,35 @@ static size_t character(const unsigned char *s, const unsigned char *end)
     return need;
 }
 
+/* How many bytes from the front are ASCII and not zero, counted by eights: most texts are nothing else. */
+static size_t plain_length(const unsigned char *s, size_t len)
+{
+    const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+    size_t plain = 0;
+    for (uint64_t bytes; len - plain >= sizeof bytes; plain += sizeof bytes) {
+        memcpy(&bytes, s + plain, sizeof bytes);
+        if ((bytes | (bytes - ones)) & highs)
+            break;
+    }
+    return plain;
+}
+
 bool dbki_text_is_valid(const char *text, size_t len, size_t *out_chars)
 {
     const unsigned char *s = (const unsigned char *)text, *end = s + len;
-    size_t chars = 0;
+    size_t chars = plain_length(s, len);
+    s += chars;
     while (s < end) {
         size_t size = character(s, end);
         if (!size)
             return false;
         s += size;
         chars++;
+        if (size > 1) {
+            size_t plain = plain_length(s, (size_t)(end - s));
+            s += plain;
+            chars += plain;
+        }
     }
     if (out_chars)
         *out_chars = chars;

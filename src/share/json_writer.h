@@ -1,5 +1,6 @@
 /*
- * JSON, written as it comes: nothing is held but how deep the writer is. Not for reading JSON.
+ * JSON, written as it comes. What is not whole may be held for a moment: it is in the file when its outermost array or
+ * object is ended. Not for reading JSON.
  *
  * What goes out is valid UTF-8 and holds nothing that a terminal obeys: bytes that are no UTF-8
  * become U+FFFD, control characters are escaped, also within JSON that is passed on as it is.
@@ -14,6 +15,7 @@
 #include <stdio.h>
 
 #define JSON_DEPTH_MAX 16
+#define JSON_HELD_MAX 1024
 
 struct json_writer {
     FILE *file;
@@ -24,6 +26,9 @@ struct json_writer {
         bool has_elements;
     } levels[JSON_DEPTH_MAX];
     bool is_named; /* a member's name was written, its value comes next */
+    /* What is not in the file yet: to hand it every word by itself would cost more than the words. */
+    size_t held_len;
+    char held[JSON_HELD_MAX];
 };
 
 void json_init(struct json_writer *json, FILE *file);
