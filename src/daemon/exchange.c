@@ -181,5 +181,8 @@ void exchange_begin(struct evhttp_request *request, void *user)
     connection->exchange = exchange;
     server->exchange_count++;
     evhttp_request_set_on_complete_cb(request, sent, exchange);
+    /* Its reads, and those of the requests that came with it, begin when all have been read. */
+    dbk_gather(server->store);
+    event_active(server->dispatching, EV_READ, 0);
     answer(exchange);
 }

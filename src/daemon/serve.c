@@ -89,28 +89,29 @@ static void reload(evutil_socket_t signo, short what, void *user)
 }
 
 struct events {
-    struct event *store, *terminated, *interrupted, *hung_up, *tick;
+    struct event *terminated, *interrupted, *hung_up, *tick;
 };
 
 static bool events_begin(struct server *server, struct events *events)
 {
     const struct timeval tick = {SWEEP_MS / 1000, 0};
     struct event_base *base = server->base;
-    events->store = event_new(base, dbk_fd(server->store), EV_READ | EV_PERSIST, dispatch, server);
+    server->dispatching =
+        event_new(base, dbk_fd(server->store), EV_READ | EV_PERSIST, dispatch, server);
     events->terminated = evsignal_new(base, SIGTERM, stop, server);
     events->interrupted = evsignal_new(base, SIGINT, stop, server);
     events->hung_up = evsignal_new(base, SIGHUP, reload, server);
     events->tick = event_new(base, -1, EV_PERSIST, sweep, server);
-    return events->store && events->terminated && events->interrupted && events->hung_up &&
-           events->tick && !event_add(events->store, NULL) &&
+    return server->dispatching && events->terminated && events->interrupted && events->hung_up &&
+           events->tick && !event_add(server->dispatching, NULL) &&
            !event_add(events->terminated, NULL) && !event_add(events->interrupted, NULL) &&
            !event_add(events->hung_up, NULL) && !event_add(events->tick, &tick);
 }
 
-static void events_end(struct events *events)
+static void events_end(struct server *server, struct events *events)
 {
-    struct event *all[] = {events->store, events->terminated, events->interrupted, events->hung_up,
-                           events->tick};
+    struct event *all[] = {server->dispatching, events->terminated, events->interrupted,
+                           events->hung_up, events->tick};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         if (all[i])
             event_free(all[i]);
@@ -146,7 +147,7 @@ static void greet(const struct server *server, const char *place)
 
 static int run(struct server *server, const char *address, char *out_message)
 {
-    struct events events = {.store = NULL};
+    struct events events = {.tick = NULL};
     char place[LISTEN_TEXT_SIZE];
     int status = listen_begin(server, address, place, out_message, SERVE_MESSAGE_SIZE);
     if (status)
@@ -158,7 +159,7 @@ static int run(struct server *server, const char *address, char *out_message)
         event_base_dispatch(server->base);
     }
     listen_end(server);
-    events_end(&events);
+    events_end(server, &events);
     connection_end_all(server);
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
     feed_end(server);

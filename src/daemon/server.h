@@ -54,6 +54,7 @@ struct server {
     const struct serve_options *options;
     struct dbk_store *store;
     struct event_base *base;
+    struct event *dispatching; /* runs what the store has finished */
     struct evhttp *http;
     struct evhttp_bound_socket *bound; /* NULL once it stops */
     struct unix_socket socket;

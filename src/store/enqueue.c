@@ -62,6 +62,14 @@ bool dbki_wants_worker_locked(const struct dbki_queue *queue)
     return queue->sleeper_count && queue->count > queue->seeker_count;
 }
 
+/* Whether this thread's answers cannot be given before it has done something else first. */
+static bool gathers_locked(const struct dbk_store *store)
+{
+    pthread_t self = pthread_self();
+    return (store->is_dispatching && pthread_equal(store->dispatcher, self)) ||
+           (store->is_dispatch_due && pthread_equal(store->gatherer, self));
+}
+
 /*
  * Whether a submit wakes a worker. Reads that callbacks submit are left to gather: their answers cannot be
  * given before the callbacks have returned, and a batch costs less than so many single ones.
@@ -70,8 +78,7 @@ static bool wakes_worker_locked(const struct dbk_store *store, const struct dbki
 {
     if (!dbki_wants_worker_locked(queue))
         return false;
-    if (queue == &store->reads && store->is_dispatching &&
-        pthread_equal(store->dispatcher, pthread_self()))
+    if (queue == &store->reads && gathers_locked(store))
         return queue->count == GATHERED_READS;
     return true;
 }

@@ -163,6 +163,24 @@ static void deliver(struct dbk_store *store, struct dbki_op *op)
     dbki_op_free(op);
 }
 
+void dbk_gather(struct dbk_store *store)
+{
+    if (!store || is_forked(store))
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->is_dispatch_due = true;
+    store->gatherer = pthread_self();
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* Result: whether a reader has to be woken for what gathered. */
+static bool end_gathering_locked(struct dbk_store *store)
+{
+    bool wakes = store->is_dispatch_due && dbki_wants_worker_locked(&store->reads);
+    store->is_dispatch_due = false;
+    return wakes;
+}
+
 /* Result: how many callbacks ran; *out_is_freed says that the store is gone. */
 static int dispatch(struct dbk_store *store, bool *out_is_freed)
 {
@@ -176,7 +194,8 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         pthread_mutex_unlock(&store->lock);
         return 0;
     }
-    bool wakes_follower = check_deadlines_locked(store);
+    bool wakes_reader = check_deadlines_locked(store);
+    wakes_reader |= end_gathering_locked(store);
     dbki_list_move_all(&finished, &store->ready);
     store->outstanding -= store->ready_count;
     store->ready_count = 0;
@@ -188,7 +207,7 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
     store->is_dispatching = is_last || !dbki_list_is_empty(&finished);
     store->dispatcher = pthread_self();
     pthread_mutex_unlock(&store->lock);
-    if (wakes_follower)
+    if (wakes_reader)
         pthread_cond_signal(&dbki_read_queue(store)->wake);
 
     for (struct dbki_link *link; (link = dbki_list_take_first(&finished)); delivered++)
@@ -200,7 +219,7 @@ static int dispatch(struct dbk_store *store, bool *out_is_freed)
         is_last = is_last && dbki_list_is_empty(&store->ready);
         store->is_dispatching = is_last;
         bool wakes_writer = store->is_gathering;
-        bool wakes_reader = dbki_wants_worker_locked(&store->reads);
+        wakes_reader = dbki_wants_worker_locked(&store->reads);
         pthread_mutex_unlock(&store->lock);
         if (wakes_writer)
             pthread_cond_signal(&store->dispatched);

@@ -79,6 +79,9 @@ struct dbk_store {
         owed_signals;    /* promised to event_fd and not read from it; one may not be written yet */
     bool is_dispatching; /* callbacks run: more submits are likely to come at once */
     pthread_t dispatcher;
+    bool
+        is_dispatch_due; /* `gatherer` said that it will dispatch soon: reads of its are left to gather */
+    pthread_t gatherer;
     bool is_gathering; /* the writer waits on `dispatched` for them to end */
     pthread_cond_t dispatched;
     bool is_closing;

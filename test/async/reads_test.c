@@ -4,6 +4,7 @@
  */
 #include "support.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -368,6 +369,76 @@ static void descriptor__is_not_readable_for_long_when_nothing_is_left(void **sta
     }
 }
 
+/* --------------------------------------------------------------------------------- gathered ---- */
+
+enum { GATHERED = 16, A_MOMENT_MS = 20, WAIT_MS = 10000, TRIES = 50 };
+
+static bool is_readable(int timeout_ms)
+{
+    struct pollfd fd = {.fd = dbk_fd(fixture.store), .events = POLLIN};
+    return poll(&fd, 1, timeout_ms) == 1;
+}
+
+static void get_builds(struct answer *answers, int count)
+{
+    dbk_gather(fixture.store);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(dbk_get_build(fixture.store, 1, NULL, on_build, &answers[i]), DBK_OK);
+}
+
+/* A reader that has not gone to sleep yet takes what there is: so it is looked for more than once. */
+static void gather__few_reads_wait_for_a_dispatch(void **state)
+{
+    bool has_waited = false;
+    (void)state;
+    for (int i = 0; i < TRIES && !has_waited; i++) {
+        struct answer answers[2] = {{0}};
+        get_builds(answers, 2);
+        has_waited = !is_readable(A_MOMENT_MS);
+        await(fixture.store, answers, 2);
+    }
+    assert_true(has_waited);
+}
+
+static void gather__a_dispatch_begins_what_gathered(void **state)
+{
+    struct answer answers[3] = {{0}};
+    (void)state;
+    get_builds(answers, 3);
+    dbk_dispatch(fixture.store);
+    while (answers[0].count + answers[1].count + answers[2].count < 3) {
+        assert_true(is_readable(WAIT_MS));
+        dbk_dispatch(fixture.store);
+    }
+}
+
+static void gather__many_reads_begin_by_themselves(void **state)
+{
+    struct answer answers[GATHERED] = {{0}};
+    (void)state;
+    get_builds(answers, GATHERED);
+    assert_true(is_readable(WAIT_MS));
+    await(fixture.store, answers, GATHERED);
+}
+
+static void *submit_one(void *answer)
+{
+    dbk_get_build(fixture.store, 1, NULL, on_build, answer);
+    return NULL;
+}
+
+static void gather__is_for_the_thread_that_says_it(void **state)
+{
+    struct answer answer = {0};
+    pthread_t thread;
+    (void)state;
+    dbk_gather(fixture.store);
+    assert_int_equal(pthread_create(&thread, NULL, submit_one, &answer), 0);
+    pthread_join(thread, NULL);
+    assert_true(is_readable(WAIT_MS));
+    await(fixture.store, &answer, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -379,6 +450,10 @@ int main(void)
         TEST(read__that_takes_long_does_not_hold_up_those_of_the_same_callback),
         TEST(threads__many_submit_and_one_dispatches),
         TEST(descriptor__is_not_readable_for_long_when_nothing_is_left),
+        TEST(gather__few_reads_wait_for_a_dispatch),
+        TEST(gather__a_dispatch_begins_what_gathered),
+        TEST(gather__many_reads_begin_by_themselves),
+        TEST(gather__is_for_the_thread_that_says_it),
     };
     inner_gate_install();
     return cmocka_run_group_tests_name("reads", tests, NULL, NULL);

@@ -18,7 +18,7 @@ with open(os.path.join(SOURCE_DIR, "include", "daybook.h"), encoding="utf-8") as
 
 # Not calls of a store's, or the business of Python itself.
 OTHER = {"version", "status_name", "status_text", "status_exit_code", "status_http", "results_name",
-         "results_parse", "open", "fd", "dispatch", "wait", "close", "close_wait", "get_info", "get_stats",
+         "results_parse", "open", "fd", "dispatch", "gather", "wait", "close", "close_wait", "get_info", "get_stats",
          "cancel", "is_json", "spec_new", "spec_free", "spec_filter_int", "spec_filter_text", "spec_order",
          "spec_limit", "spec_offset", "spec_cursor", "spec_field", "spec_total", "spec_add", "spec_parse",
          "build_dup", "build_free", "step_dup", "step_free", "build_data_dup", "build_data_free"}
