@@ -66,6 +66,16 @@ static void read_on(struct server *server)
     feed->has_more = false;
     feed->batch = batch_read(server, feed->position, take_batch, server, &error);
     feed->has_more = !feed->batch; /* refused: the next second tries again */
+    feed->begun_looks += feed->batch != NULL;
+}
+
+int64_t feed_look(struct server *server)
+{
+    struct feed *feed = server->feed;
+    int64_t next = feed->begun_looks + 1;
+    feed->has_more = true;
+    read_on(server);
+    return next;
 }
 
 static void take_batch(void *user, struct batch *batch)
@@ -85,6 +95,8 @@ static void take_batch(void *user, struct batch *batch)
             push(feed, &batch->notices[i]);
         feed->position = batch->position;
         feed->has_more = feed->has_more || batch->is_full;
+        if (!batch->is_full)
+            feed->ended_looks = feed->begun_looks;
     }
     bool is_whole = !batch->error.status;
     batch_free(batch);

@@ -17,7 +17,8 @@ struct feed {
     struct batch *batch;    /* being read */
     struct dbk_op op;       /* the follower */
     bool is_following, is_beginning;
-    bool has_more; /* the follower saw something that was not read for yet */
+    bool has_more;                    /* the follower saw something that was not read for yet */
+    int64_t begun_looks, ended_looks; /* reads, and the last one of them that came to the end */
 };
 
 /* Makes and ends it. Result: false when out of memory. */
@@ -35,6 +36,9 @@ bool feed_is_busy(const struct server *server);
 
 /* Begins again after an error, and reads on. Called each second while somebody listens. */
 void feed_tend(struct server *server);
+
+/* Looks for more. Result: what `ended_looks` comes to when a read that began from now on was at the end. */
+int64_t feed_look(struct server *server);
 
 /* The first notice after a position, which is not below `base`. Result: NULL: there is none yet. */
 const struct notice *feed_after(const struct feed *feed, int64_t position);

@@ -28,6 +28,7 @@ struct stream {
         position; /* of the last event that it was given or that is not for it; DBK_NONE: not known yet */
     struct batch *batch; /* from the log, being read for it */
     int64_t known;       /* the feed's base when it was read for */
+    int64_t awaits_look; /* of the feed, since it was ahead of that; 0: it is not */
     struct evbuffer *out;
     int64_t sent_ms; /* when it was sent something */
     bool is_ending;
@@ -152,6 +153,24 @@ static void take_batch(void *user, struct batch *batch)
     pump(stream);
 }
 
+/*
+ * Whether it is ahead of the feed, as who reads in the log may be for a moment. Who is still ahead when the feed has
+ * looked since comes from another database, or from this one before it was restored.
+ */
+static bool is_ahead(struct stream *stream)
+{
+    struct server *server = stream->exchange->server;
+    bool is_beyond = stream->position > server->feed->position;
+    if (is_beyond && !stream->awaits_look)
+        stream->awaits_look = feed_look(server);
+    if (is_beyond && server->feed->ended_looks < stream->awaits_look)
+        return true;
+    stream->awaits_look = 0;
+    if (is_beyond)
+        tell_reload(stream);
+    return false;
+}
+
 static void pump(struct stream *stream)
 {
     struct feed *feed = stream->exchange->server->feed;
@@ -161,9 +180,8 @@ static void pump(struct stream *stream)
         return;
     if (stream->position == DBK_NONE)
         stream->position = feed->position;
-    else if (stream->position > feed->position)
-        tell_reload(
-            stream); /* it comes from another database, or from this one before it was restored */
+    else if (is_ahead(stream) && !stream->must_end)
+        return;
     while (!is_held_up(stream) && !stream->must_end && stream->position >= feed->base &&
            (notice = feed_after(feed, stream->position)))
         give(stream, notice);

@@ -8,6 +8,7 @@ import resource
 import signal
 import sqlite3
 import sys
+import threading
 import time
 
 from harness import DEADLINE_S, main, run
@@ -203,6 +204,29 @@ class TestResumed(StreamCase):
         self.assertEqual(stream.next(), ("reload", {}))
         self.start("future")
         self.assertIn("new", stream.take(1)[0][0])
+
+    def test_who_reads_ahead_of_the_others_is_not_told_to_reload(self):
+        """He begins far behind, in the log, while others write: so he comes to what the feed has not read yet."""
+        done = threading.Event()
+
+        def write():
+            while not done.is_set():
+                self.start("ahead")
+        writers = [threading.Thread(target=write) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        kinds, last, end = set(), 0, time.monotonic() + 2
+        try:
+            while time.monotonic() < end:
+                # The feed begins with the first of the two, at the newest event.
+                with contextlib.closing(Stream(self.daemon)), contextlib.closing(Stream(self.daemon, last=last)) as late:
+                    kinds.update(late.next()[0] for _ in range(20))
+                    last = late.last
+        finally:
+            done.set()
+            for writer in writers:
+                writer.join()
+        self.assertEqual(kinds, {"event"})
 
     def test_who_comes_too_late_is_told_to_reload(self):
         self.start("trimmed")
