@@ -6,7 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Optional, Sequence, Tuple
 
 from daybook import records
+from daybook.events import EventCalls
+from daybook.new_build import NewBuild, native_build
 from daybook.spec import Spec, native_spec
+from daybook.work import WorkCalls
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -15,13 +18,8 @@ if TYPE_CHECKING:
     from daybook.store import Call
 
 
-class Calls:
+class Calls(EventCalls, WorkCalls):
     """What a Store can be asked."""
-
-    def ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Any:
-        """Submits the call of that name, which every other method here does. `make` makes a record of its
-        members, given by position; with None their tuple is the record."""
-        raise NotImplementedError
 
     # ---- Builds
 
@@ -123,6 +121,11 @@ class Calls:
         self, buildid: int, results: int, *, call: Optional[Call] = None
     ) -> Deferred[None]:
         return self.ask("finish_build", None, call, buildid, results)
+
+    def record_build(
+        self, build: NewBuild, *, call: Optional[Call] = None
+    ) -> Deferred[Tuple[int, int]]:
+        return self.ask("record_build", None, call, *native_build(build))
 
     # ---- Properties
 
@@ -474,16 +477,6 @@ class Calls:
         return self.ask(
             "get_sourcestamps", records.Sourcestamp, call, buildsetid, native_spec(spec)
         )
-
-    # ---- Events
-
-    def get_events(
-        self, position: int, spec: Optional[Spec] = None, *, call: Optional[Call] = None
-    ) -> Deferred[Page[records.Event]]:
-        return self.ask("get_events", records.Event, call, position, native_spec(spec))
-
-    def get_newest_event(self, *, call: Optional[Call] = None) -> Deferred[int]:
-        return self.ask("get_newest_event", None, call)
 
 
 def _build_of(spec: Optional[Spec]) -> Any:

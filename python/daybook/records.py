@@ -192,6 +192,21 @@ class Event:
 
 
 @dataclass
+class Report:
+    """What long work says; struct dbk_report. kind is "progress", "statement" or "finding"."""
+
+    kind: str
+    subject: str
+    problem: Optional[str]
+    text: Optional[str]
+    id: Optional[int]
+    done: Optional[int]
+    total: Optional[int]
+    rows: Optional[int]
+    bytes: Optional[int]
+
+
+@dataclass
 class Info:
     """What is known of the database behind a store; struct dbk_info."""
 

@@ -14,7 +14,8 @@ _NUMBERS = {name: number for number, name in enumerate(COMPARISONS)}
 @dataclass
 class Spec:
     """filters are (field, comparison, value or values), a comparison one of COMPARISONS. order are fields, a
-    leading "-" reverses. total is "none", "exact", or a number up to which is counted."""
+    leading "-" reverses. total is "none", "exact", or a number up to which is counted. properties are filters
+    of builds, (name, JSON texts of which one must be its value); see dbk_spec_property()."""
 
     filters: Tuple[Tuple[str, str, Union[Value, Tuple[Value, ...]]], ...] = ()
     order: Tuple[str, ...] = ()
@@ -23,6 +24,7 @@ class Spec:
     cursor: Optional[str] = None
     fields: Tuple[str, ...] = ()
     total: Union[str, int] = "none"
+    properties: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
 
 
 def native_spec(spec: Optional[Spec]) -> Optional[tuple]:
@@ -46,6 +48,7 @@ def native_spec(spec: Optional[Spec]) -> Optional[tuple]:
         tuple(spec.fields),
         total,
         up_to,
+        tuple((name, tuple(values)) for name, values in spec.properties),
     )
 
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum kind { INT, TEXT, FLAG, URLS, PROPERTIES, VALUE };
+enum kind { INT, TEXT, FLAG, URLS, PROPERTIES, VALUE, REPORT_KIND };
 
 struct member {
     size_t offset;
@@ -80,6 +80,10 @@ RECORD(change, {OF(id), INT}, {OF(author), TEXT}, {OF(committer), TEXT}, {OF(com
 RECORD(event, {OF(id), INT}, {OF(at), INT}, {OF(kind), TEXT}, {OF(verb), TEXT},
        {OF(builderid), INT}, {OF(buildid), INT}, {OF(stepid), INT}, {OF(name), TEXT});
 #undef OF
+#define OF(member) offsetof(struct dbk_report, member)
+RECORD(report, {OF(kind), REPORT_KIND}, {OF(subject), TEXT}, {OF(problem), TEXT}, {OF(text), TEXT},
+       {OF(id), INT}, {OF(done), INT}, {OF(total), INT}, {OF(rows), INT}, {OF(bytes), INT});
+#undef OF
 
 /* ---------------------------------------------------------------------------------- members ---- */
 
@@ -151,6 +155,14 @@ static PyObject *value_of(const struct dbk_build_data *data)
                        : none();
 }
 
+static PyObject *kind_of(const struct dbk_report *report)
+{
+    static const char *const names[] = {[DBK_REPORT_PROGRESS] = "progress",
+                                        [DBK_REPORT_STATEMENT] = "statement",
+                                        [DBK_REPORT_FINDING] = "finding"};
+    return PyUnicode_FromString(names[report->kind]);
+}
+
 static PyObject *member_of(const struct member *member, const void *found)
 {
     const char *place = (const char *)found + member->offset;
@@ -173,6 +185,8 @@ static PyObject *member_of(const struct member *member, const void *found)
         return properties_of(found);
     case VALUE:
         return value_of(found);
+    case REPORT_KIND:
+        return kind_of(found);
     }
     return none();
 }
@@ -273,6 +287,30 @@ ANSWERS(buildset)
 ANSWERS(buildrequest)
 ANSWERS(change)
 ANSWERS(event)
+
+/* Calls what was given for the records that come before the end. What that raises is not the call's. */
+static void report_one(struct pending *pending, const struct record *record, const void *found)
+{
+    hold_lock(pending->store);
+    if (pending->store->is_abandoned)
+        return;
+    PyObject *item = made(pending->make, record, found);
+    PyObject *result = item ? PyObject_CallFunctionObjArgs(pending->report, item, NULL) : NULL;
+    if (!result)
+        PyErr_WriteUnraisable(pending->report);
+    Py_XDECREF(item);
+    Py_XDECREF(result);
+}
+
+void answer_each_event(void *user, const struct dbk_event *event)
+{
+    report_one(user, &event_record, event);
+}
+
+void answer_report(void *user, const struct dbk_report *report)
+{
+    report_one(user, &report_record, report);
+}
 
 void answer_done(void *user, const struct dbk_error *error)
 {

@@ -92,6 +92,24 @@ static bool add_filter(struct dbk_spec *spec, PyObject *filter)
     return !PyErr_Occurred();
 }
 
+static bool add_property(struct dbk_spec *spec, PyObject *property)
+{
+    const char *name;
+    PyObject *values;
+    if (!PyArg_ParseTuple(property, "sO!", &name, &PyTuple_Type, &values))
+        return false;
+    size_t count = (size_t)PyTuple_Size(values);
+    const char **texts = PyMem_Malloc((count + 1) * sizeof *texts);
+    if (!texts)
+        PyErr_NoMemory();
+    for (size_t i = 0; i < count && !PyErr_Occurred(); i++)
+        texts[i] = text_of(PyTuple_GetItem(values, (Py_ssize_t)i));
+    if (!PyErr_Occurred())
+        dbk_spec_property(spec, name, texts, count);
+    PyMem_Free(texts);
+    return !PyErr_Occurred();
+}
+
 static bool add_texts(struct dbk_spec *spec, PyObject *texts,
                       int (*add)(struct dbk_spec *spec, const char *text))
 {
@@ -102,16 +120,19 @@ static bool add_texts(struct dbk_spec *spec, PyObject *texts,
 
 static bool fill_spec(struct dbk_spec *spec, PyObject *object)
 {
-    PyObject *filters, *order, *fields;
+    PyObject *filters, *order, *fields, *properties;
     int64_t limit, offset, up_to;
     const char *cursor;
     int total;
-    if (!PyArg_ParseTuple(object, "O!O!O&O&zO!iO&", &PyTuple_Type, &filters, &PyTuple_Type, &order,
-                          take_id, &limit, take_id, &offset, &cursor, &PyTuple_Type, &fields,
-                          &total, take_id, &up_to))
+    if (!PyArg_ParseTuple(object, "O!O!O&O&zO!iO&O!", &PyTuple_Type, &filters, &PyTuple_Type,
+                          &order, take_id, &limit, take_id, &offset, &cursor, &PyTuple_Type,
+                          &fields, &total, take_id, &up_to, &PyTuple_Type, &properties))
         return false;
     for (Py_ssize_t i = 0; i < PyTuple_Size(filters); i++)
         if (!add_filter(spec, PyTuple_GetItem(filters, i)))
+            return false;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(properties); i++)
+        if (!add_property(spec, PyTuple_GetItem(properties, i)))
             return false;
     if (limit != DBK_NONE)
         dbk_spec_limit(spec, limit);

@@ -1,4 +1,4 @@
-/* The calls for build data, and for the event log. */
+/* The calls for build data. */
 #include "native.h"
 
 static PyObject *set_build_data(PyObject *self, PyObject *args)
@@ -128,30 +128,6 @@ static PyObject *give_space_back(PyObject *self, PyObject *args)
     return SUBMIT(s, dbk_give_space_back(s.store, &s.call, answer_number, s.pending));
 }
 
-static PyObject *get_events(PyObject *self, PyObject *args)
-{
-    struct submission s;
-    int64_t position;
-    struct dbk_spec *spec;
-    PyObject *result = NULL;
-    if (!PyArg_ParseTuple(args, HEAD "O&O&:get_events", HEAD_INTO(s), take_id, &position, take_spec,
-                          &spec))
-        return NULL;
-    if (begin(&s, self))
-        result = SUBMIT(
-            s, dbk_get_events(s.store, position, spec, &s.call, answer_event_list, s.pending));
-    dbk_spec_free(spec);
-    return result;
-}
-
-static PyObject *get_newest_event(PyObject *self, PyObject *args)
-{
-    struct submission s;
-    if (!PyArg_ParseTuple(args, HEAD ":get_newest_event", HEAD_INTO(s)) || !begin(&s, self))
-        return NULL;
-    return SUBMIT(s, dbk_get_newest_event(s.store, &s.call, answer_number, s.pending));
-}
-
 PyMethodDef data_methods[] = {
     {"set_build_data", set_build_data, METH_VARARGS, NULL},
     {"set_build_data_from_fd", set_build_data_from_fd, METH_VARARGS, NULL},
@@ -163,7 +139,5 @@ PyMethodDef data_methods[] = {
     {"delete_old_build_data", delete_old_build_data, METH_VARARGS, NULL},
     {"count_old_build_data", count_old_build_data, METH_VARARGS, NULL},
     {"give_space_back", give_space_back, METH_VARARGS, NULL},
-    {"get_events", get_events, METH_VARARGS, NULL},
-    {"get_newest_event", get_newest_event, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

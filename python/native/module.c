@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FILES = 6 };
+enum { FILES = 9 };
 
 static PyMethodDef no_methods[] = {{NULL, NULL, 0, NULL}};
 
@@ -11,7 +11,8 @@ static PyMethodDef no_methods[] = {{NULL, NULL, 0, NULL}};
 static PyMethodDef *all_methods(void)
 {
     PyMethodDef *const files[FILES] = {store_methods, build_methods, property_methods,
-                                       step_methods,  data_methods,  parent_methods};
+                                       step_methods,  data_methods,  parent_methods,
+                                       event_methods, whole_methods, work_methods};
     size_t count = 0;
     for (int i = 0; i < FILES; i++)
         for (PyMethodDef *method = files[i]; method->ml_name; method++)

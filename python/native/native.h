@@ -31,6 +31,7 @@ struct pending {
     struct store *store;
     PyObject *operation; /* a Deferred */
     PyObject *make;      /* makes a record from its members; None: their tuple is the record */
+    PyObject *report;    /* is called with each record that comes before the end; or NULL */
 };
 
 /* A call on its way into the library. */
@@ -52,6 +53,7 @@ struct submission {
 
 /* submit.c: the way in. */
 bool begin(struct submission *s, PyObject *self);
+bool begin_reporting(struct submission *s, PyObject *self, PyObject *report);
 void leave(struct submission *s);
 PyObject *enter(struct submission *s);
 /* Runs a call of the library without the lock. Gives the operation's id, or NULL with an exception. */
@@ -79,6 +81,8 @@ struct id_list {
 };
 int take_ids(PyObject *object, void *out_list);  /* struct id_list; PyMem_Free() its ids */
 int take_spec(PyObject *object, void *out_spec); /* struct dbk_spec *; dbk_spec_free() it */
+/* properties.c: takes a tuple of (name, value, source), in whose texts the result's are; PyMem_Free() it. */
+struct dbk_new_property *take_properties(PyObject *tuple);
 
 /* answers.c: the callbacks. */
 #define DECLARE_ANSWERS(record)                                                                    \
@@ -99,6 +103,8 @@ DECLARE_ANSWERS(buildset);
 DECLARE_ANSWERS(buildrequest);
 DECLARE_ANSWERS(change);
 DECLARE_ANSWERS(event);
+void answer_each_event(void *user, const struct dbk_event *event);
+void answer_report(void *user, const struct dbk_report *report);
 void answer_done(void *user, const struct dbk_error *error);
 void answer_number(void *user, const struct dbk_error *error, int64_t number);
 void answer_size(void *user, const struct dbk_error *error, int64_t count, int64_t size);
@@ -109,6 +115,6 @@ bool init_answers(void);
 
 /* The methods of each file, ended by an empty one. */
 extern PyMethodDef store_methods[], build_methods[], property_methods[], step_methods[],
-    data_methods[], parent_methods[];
+    data_methods[], parent_methods[], event_methods[], whole_methods[], work_methods[];
 
 #endif

@@ -44,8 +44,7 @@ static PyObject *set_build_property(PyObject *self, PyObject *args)
                                             answer_done, s.pending));
 }
 
-/* Takes a tuple of (name, value, source). The texts live as long as it. */
-static struct dbk_new_property *take_properties(PyObject *tuple)
+struct dbk_new_property *take_properties(PyObject *tuple)
 {
     Py_ssize_t count = PyTuple_Size(tuple);
     struct dbk_new_property *properties = PyMem_Malloc((size_t)(count + 1) * sizeof *properties);

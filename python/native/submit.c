@@ -80,10 +80,19 @@ bool begin(struct submission *s, PyObject *self)
         PyErr_NoMemory();
         return false;
     }
-    *s->pending = (struct pending){s->self, s->operation, s->make};
+    *s->pending = (struct pending){s->self, s->operation, s->make, NULL};
     Py_INCREF(self);
     Py_INCREF(s->operation);
     Py_INCREF(s->make);
+    return true;
+}
+
+bool begin_reporting(struct submission *s, PyObject *self, PyObject *report)
+{
+    if (!begin(s, self))
+        return false;
+    s->pending->report = report;
+    Py_INCREF(report);
     return true;
 }
 
@@ -91,6 +100,7 @@ static void free_pending(struct pending *pending)
 {
     Py_DECREF(pending->operation);
     Py_DECREF(pending->make);
+    Py_XDECREF(pending->report);
     Py_DECREF((PyObject *)pending->store);
     PyMem_Free(pending);
 }
