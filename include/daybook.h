@@ -1248,6 +1248,54 @@ DBK_API int dbk_follow_events(struct dbk_store *store, int64_t position,
                               const struct dbk_spec *filters, const struct dbk_call *call,
                               dbk_event_fn *event, dbk_done_fn *done, void *user);
 
+/* ------------------------------------------------------------------------- builds of others ---- */
+
+/*
+ * What was seen of builds that a Buildbot master writes, who leaves no events. It belongs to one thread at a time
+ * and is good for any store of that database.
+ */
+struct dbk_watch;
+
+/*
+ * Makes a watch. Args: position, as dbk_watch_position() gave it: the first look finds what has changed since; NULL or
+ * "": it only finds out what there is, and what changes from then on is told.
+ * Result: DBK_OK and *out_watch; DBK_INVALID when that is no position; DBK_NO_MEMORY.
+ */
+DBK_API int dbk_watch_new(const char *position, struct dbk_watch **out_watch);
+
+/* Frees it; no look of it may be under way. NULL is fine. */
+DBK_API void dbk_watch_free(struct dbk_watch *watch);
+
+/* Gives what was seen up to now as one line of text, to be kept and handed back: the newest build and those that are
+ * open. Result: lent, valid until the next call with the watch; "" before the first look; NULL when out of memory. */
+DBK_API const char *dbk_watch_position(struct dbk_watch *watch);
+
+/* How a look went. */
+struct dbk_look {
+    size_t count; /* events */
+    bool
+        is_lost; /* what was seen before does not fit this database, or was lost: read the records again */
+    bool has_more; /* it was full: the next look goes on from there */
+};
+
+/* The events have no position: their id is 0. They are lent until the callback returns. */
+typedef void dbk_look_fn(void *user, const struct dbk_error *error,
+                         const struct dbk_event *const *events, const struct dbk_look *look);
+
+/*
+ * Looks once at what has changed since the last look: builds "new", "updated" (the state string) and "finished";
+ * steps of open builds "new", "started", "updated" and "finished". Writes nothing. What the event log has is left
+ * out: in an adopted database this is what others than daybook wrote. It reads one snapshot, of bounded size: at
+ * most 1,000 new builds, 1,024 of those that are open (at the first look found among the 10,000 newest builds; at
+ * most 20,000 are watched), and 200 unfinished steps each of 128 of them; what does not fit comes with the next looks.
+ * A build that was both begun and finished between two looks is told as new and finished, without its steps; changes
+ * of a build that was complete when it was seen are not found. Look every half second, not more often.
+ * Errors: DBK_INVALID while a look of the watch is under way. After any error the next look goes on from before, but
+ * after DBK_NO_MEMORY it may say is_lost.
+ */
+DBK_API int dbk_watch_look(struct dbk_store *store, struct dbk_watch *watch,
+                           const struct dbk_call *call, dbk_look_fn *done, void *user);
+
 /* -------------------------------------------------------------------------------- long work ---- */
 
 /*

@@ -29,6 +29,7 @@ void every_call_prepare(const char *path)
 
 static struct dbk_spec *page_spec, *builds_spec, *steps_spec, *events_spec;
 static int data_fd = -1;
+static struct dbk_watch *watch;
 
 static struct dbk_spec *parsed(struct dbk_spec **spec, const char *text)
 {
@@ -53,6 +54,8 @@ void every_call_end(void)
         dbk_spec_free(*specs[i]);
         *specs[i] = NULL;
     }
+    dbk_watch_free(watch);
+    watch = NULL;
     if (data_fd >= 0)
         close(data_fd);
     data_fd = -1;
@@ -201,6 +204,26 @@ static int read_build_data(struct dbk_store *store, const struct dbk_call *call,
     return dbk_read_build_data(store, 8, "data", 1, INT64_MAX, call, take_piece, on_data, answer);
 }
 
+static void on_look(void *user, const struct dbk_error *error,
+                    const struct dbk_event *const *events, const struct dbk_look *look)
+{
+    struct answer *answer = user;
+    (void)events;
+    answer->number = error ? 0 : (int64_t)look->count;
+    on_any(user, error);
+}
+
+/* From a position, so that there is something to tell. */
+static int look(struct dbk_store *store, const struct dbk_call *call, struct answer *answer)
+{
+    dbk_watch_free(watch);
+    watch = NULL;
+    int status = dbk_watch_new("1 1 0 ?1", &watch);
+    if (status && call && call->out_refusal)
+        *call->out_refusal = (struct dbk_error){.status = DBK_NO_MEMORY, .is_retryable = true};
+    return status ? status : dbk_watch_look(store, watch, call, on_look, answer);
+}
+
 #define CALLS(X)                                                                                   \
     X(dbk_get_build, false, on_build, 8)                                                           \
     X(dbk_get_build_by_number, false, on_build, 8, 1)                                              \
@@ -271,5 +294,6 @@ CALLS(DEFINE)
 const struct every_call EVERY_CALL[] = {CALLS(ROW){"dbk_record_build", true, record_build},
                                         {"dbk_give_space_back", false, give_space_back},
                                         {"dbk_get_newest_event", false, get_newest_event},
+                                        {"dbk_watch_look", false, look},
                                         {"dbk_read_build_data", false, read_build_data}};
 const size_t EVERY_CALL_COUNT = COUNT_OF(EVERY_CALL);

@@ -148,6 +148,71 @@ static void reader__reads_a_buildbot_database_adopted_or_not(void **state)
     }
 }
 
+static void on_look(void *user, const struct dbk_error *error,
+                    const struct dbk_event *const *events, const struct dbk_look *look)
+{
+    struct answer *answer = user;
+    (void)events;
+    answer->count = error ? -1 : (int64_t)look->count;
+    answer_take(answer, error, NULL);
+}
+
+/* "watcher: LOG:  execute NAME: SELECT ..." is a statement that it ran: gives that; else NULL. */
+static const char *logged_statement(const char *line)
+{
+    const char *prefix = "watcher: LOG:  ";
+    if (strncmp(line, prefix, strlen(prefix)) != 0)
+        return NULL;
+    const char *text = strstr(line + strlen(prefix), ": ");
+    bool is_run = !strncmp(line + strlen(prefix), "statement", 9) ||
+                  !strncmp(line + strlen(prefix), "execute", 7);
+    return is_run && text ? text + 2 : NULL;
+}
+
+/* Each statement that the role ran is one that reads, by the server's own log. */
+static void watcher__looks_with_nothing_but_select_and_so_says_the_servers_log(void **state)
+{
+    static const char *const reading[] = {"SELECT", "BEGIN", "COMMIT", "ROLLBACK", "SET ", "SHOW"};
+    struct dbk_watch *watch = NULL;
+    struct answer a;
+    char line[8192];
+    int looks = 0;
+    (void)state;
+    const char *url = buildbot_postgres_place(fixture);
+    grant(url, "reader");
+    postgres_run(url, "CREATE ROLE watcher LOGIN IN ROLE reader;"
+                      " ALTER ROLE watcher SET log_statement = 'all'");
+    postgres_run(url, "ALTER SYSTEM SET log_line_prefix = '%u: '");
+    postgres_run(url, "SELECT pg_reload_conf()");
+    struct dbk_store *store = postgres_open(postgres_as(url, "watcher"), false);
+    assert_int_equal(dbk_watch_new(NULL, &watch), DBK_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ASK(&a, store, on_look, dbk_watch_look, watch), DBK_OK);
+        assert_int_equal(a.count, i == 1 ? 2 : 0);
+        postgres_run(url, i ? "SELECT 1"
+                            : "INSERT INTO builds (id, number, builderid, buildrequestid, masterid,"
+                              " started_at, complete_at, locks_duration_s, state_string, results)"
+                              " VALUES (9001, 9001, 1, 5, 1, 1000, 1001, 0, 'x', 0)");
+    }
+    dbk_watch_free(watch);
+    dbk_close_wait(store);
+    FILE *log = fopen(test_format("%s/log", postgres_folder()), "r");
+    assert_non_null(log);
+    while (fgets(line, sizeof line, log)) {
+        const char *statement = logged_statement(line);
+        size_t i = 0;
+        if (!statement)
+            continue;
+        while (i < COUNT_OF(reading) && strncmp(statement, reading[i], strlen(reading[i])) != 0)
+            i++;
+        if (i == COUNT_OF(reading))
+            fail_msg("it ran: %s", statement);
+        looks += strstr(statement, "FROM builds WHERE id >= ") != NULL;
+    }
+    fclose(log);
+    assert_int_equal(looks, 2); /* the first one only finds out what there is */
+}
+
 static void writer__writes_every_kind_of_record(void **state)
 {
     struct seed seed;
@@ -249,6 +314,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader__reads_all_and_writes_nothing),
         cmocka_unit_test(reader__reads_a_buildbot_database_adopted_or_not),
+        cmocka_unit_test(watcher__looks_with_nothing_but_select_and_so_says_the_servers_log),
         cmocka_unit_test(writer__writes_every_kind_of_record),
         cmocka_unit_test(writer__of_a_buildbot_database_needs_no_more),
         cmocka_unit_test(open__a_schema_that_the_role_may_not_use_is_no_empty_store),
