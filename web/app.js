@@ -178,7 +178,7 @@ function sayState() {
     sign.className = `stream ${isShown ? state : ""}`;
 }
 
-const SIGNS = {live: "live", lost: "connection lost, trying again", looking: "looks again every 10 s"};
+const SIGNS = {live: "live", seen: "live, looks twice a second", lost: "connection lost, trying again", looking: "looks again every 10 s"};
 
 document.querySelector(".skip").addEventListener("click", (event) => {
     event.preventDefault();

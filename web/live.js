@@ -27,7 +27,7 @@ function connect(tell) {
 
 /**
  * Watches. `onEvent` gets what an event is about; `onStale` is called when anything may have happened;
- * `onState` gets "live", "lost" or "looking". Result: {again}, which begins the stream anew.
+ * `onState` gets "live", "seen" (live, but by the daemon's looking), "lost" or "looking". Result: {again}, which begins the stream anew.
  */
 export function watch({onEvent, onStale, onState}) {
     let state = null;
@@ -36,7 +36,7 @@ export function watch({onEvent, onStale, onState}) {
         state = next;
         onState(next);
         // What was read before the stream began may be old already.
-        if (was !== next && next === "live")
+        if (was !== next && (next === "live" || next === "seen"))
             onStale();
     }
     const again = connect((message) => {
@@ -50,7 +50,7 @@ export function watch({onEvent, onStale, onState}) {
     let rounds = 0;
     setInterval(() => {
         rounds++;
-        if (!document.hidden && (state === "looking" || (state === "live" && rounds % LOOK_ROUNDS_LIVE === 0)))
+        if (!document.hidden && (state === "looking" || ((state === "live" || state === "seen") && rounds % LOOK_ROUNDS_LIVE === 0)))
             onStale();
     }, LOOK_MS);
     return {again};

@@ -12,7 +12,8 @@ function subject({key, message}) {
 }
 
 /**
- * Follows the events of a daemon. `tell` gets {state: "live"}; "lost" while it tries again by itself; "none"
+ * Follows the events of a daemon. `tell` gets {state: "live"}; then "seen" where the daemon finds out what happens by
+ * looking; "lost" while it tries again by itself; "none"
  * when there is no stream; {event}; and {reload: true} when events were missed. Result: {end, again}: what ends it,
  * and what begins it anew, as somebody else.
  */
@@ -31,6 +32,7 @@ export function follow(url, tell) {
             if (isOver)
                 timer = setTimeout(begin, AGAIN_MS);
         };
+        source.addEventListener("looks", () => tell({state: "seen"}));
         source.addEventListener("event", ({data}) => tell({event: subject(JSON.parse(data))}));
         source.addEventListener("reload", () => tell({reload: true}));
     }

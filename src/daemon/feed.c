@@ -5,9 +5,14 @@
 #include "feed.h"
 
 #include "stream.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+/* Events that the watch may be ahead of what is told. */
+#define SEEN_MAX 50000
 
 static struct notice *at(struct feed *feed, size_t index)
 {
@@ -27,6 +32,8 @@ static void drop_oldest(struct feed *feed)
 /* Keeps it; older ones go, of which streams that are behind read again in the log. */
 static void push(struct feed *feed, struct notice *notice)
 {
+    if (feed->is_counted)
+        feed->position = notice->position = ++feed->count_position;
     feed->size += strlen(notice->message);
     while (feed->count == FEED_RING_SIZE || (feed->count && feed->size > FEED_BYTES_MAX))
         drop_oldest(feed);
@@ -39,7 +46,16 @@ static void drop_all(struct feed *feed)
     while (feed->count)
         notice_fini(at(feed, --feed->count));
     feed->size = 0;
+    feed->seen_count = 0;
     feed->position = feed->base = DBK_NONE;
+}
+
+/* Begins with nothing at a position that nobody had before: whoever was told something earlier has to reload. */
+static void begin_counted(struct feed *feed)
+{
+    drop_all(feed);
+    feed->is_counted = true;
+    feed->position = feed->base = ++feed->count_position;
 }
 
 const struct notice *feed_after(const struct feed *feed, int64_t position)
@@ -57,14 +73,29 @@ const struct notice *feed_after(const struct feed *feed, int64_t position)
 
 static void take_batch(void *user, struct batch *batch);
 
+static void take_seen(void *user, struct batch *batch);
+
+static void read_seen(struct server *server)
+{
+    struct feed *feed = server->feed;
+    size_t count = feed->seen_count < NOTICE_BATCH_MAX ? feed->seen_count : NOTICE_BATCH_MAX;
+    feed->batch = batch_of(server, feed->seen, count, take_seen, server);
+}
+
 static void read_on(struct server *server)
 {
     struct feed *feed = server->feed;
     struct dbk_error error;
-    if (feed->batch || feed->position == DBK_NONE || !feed->has_more)
+    if (feed->batch || feed->position == DBK_NONE)
+        return;
+    if (feed->seen_count) {
+        read_seen(server);
+        return;
+    }
+    if (!feed->has_more || !dbk_get_info(server->store)->has_events)
         return;
     feed->has_more = false;
-    feed->batch = batch_read(server, feed->position, take_batch, server, &error);
+    feed->batch = batch_read(server, feed->log_position, take_batch, server, &error);
     feed->has_more = !feed->batch; /* refused: the next second tries again */
     feed->begun_looks += feed->batch != NULL;
 }
@@ -76,6 +107,25 @@ int64_t feed_look(struct server *server)
     feed->has_more = true;
     read_on(server);
     return next;
+}
+
+static void take_seen(void *user, struct batch *batch)
+{
+    struct server *server = user;
+    struct feed *feed = server->feed;
+    bool is_whole = !batch->error.status;
+    feed->batch = NULL;
+    if (is_whole) {
+        for (size_t i = 0; i < batch->count; i++)
+            push(feed, &batch->notices[i]);
+        feed->seen_count -= batch->count;
+        memmove(feed->seen, feed->seen + batch->count, feed->seen_count * sizeof(*feed->seen));
+    }
+    batch_free(batch);
+    if (is_whole) { /* else the next second tries again */
+        read_on(server);
+        stream_pump_all(server);
+    }
 }
 
 static void take_batch(void *user, struct batch *batch)
@@ -93,7 +143,9 @@ static void take_batch(void *user, struct batch *batch)
     } else {
         for (size_t i = 0; i < batch->count; i++)
             push(feed, &batch->notices[i]);
-        feed->position = batch->position;
+        feed->log_position = batch->position;
+        if (!feed->is_counted)
+            feed->position = batch->position;
         feed->has_more = feed->has_more || batch->is_full;
         if (!batch->is_full)
             feed->ended_looks = feed->begun_looks;
@@ -109,7 +161,7 @@ static void take_batch(void *user, struct batch *batch)
 static void take_event(void *user, const struct dbk_event *event)
 {
     struct server *server = user;
-    if (event->id > server->feed->position)
+    if (event->id > server->feed->log_position)
         server->feed->has_more = true;
     read_on(server);
 }
@@ -127,7 +179,7 @@ static int follow(struct server *server, struct dbk_error *out_error)
     struct dbk_call call = DBK_CALL_INIT;
     call.out_op = &feed->op;
     call.out_refusal = out_error;
-    int status = dbk_follow_events(server->store, feed->position, NULL, &call, take_event,
+    int status = dbk_follow_events(server->store, feed->log_position, NULL, &call, take_event,
                                    follower_ended, server);
     feed->is_following = !status;
     return status;
@@ -141,21 +193,70 @@ static void take_newest(void *user, const struct dbk_error *error, int64_t posit
     feed->is_beginning = false;
     if (error || !server->stream_count)
         return;
-    feed->position = feed->base = position;
+    feed->log_position = position;
+    if (feed->is_counted)
+        begin_counted(feed);
+    else
+        feed->position = feed->base = position;
     follow(server, &refusal);
+    if (watch_is_needed(server))
+        watch_begin(server);
     stream_pump_all(server);
 }
 
+/* Makes room for events that were seen. */
+static bool reserve_seen(struct feed *feed, size_t count)
+{
+    if (feed->seen_count + count <= feed->seen_max)
+        return true;
+    size_t max = feed->seen_count + count + 256;
+    struct notice *grown = max <= SEEN_MAX ? realloc(feed->seen, max * sizeof(*grown)) : NULL;
+    if (!grown)
+        return false;
+    feed->seen = grown;
+    feed->seen_max = max;
+    return true;
+}
+
+void feed_take(struct server *server, const struct dbk_event *const *events, size_t count,
+               bool is_lost)
+{
+    struct feed *feed = server->feed;
+    bool is_first = feed->is_awaiting;
+    feed->is_awaiting = false;
+    if (is_first || (feed->position != DBK_NONE && (is_lost || !reserve_seen(feed, count)))) {
+        batch_drop(feed->batch);
+        feed->batch = NULL;
+        begin_counted(feed);
+        feed->has_more = true;
+        stream_pump_all(server);
+    }
+    if (feed->position == DBK_NONE || !count || !reserve_seen(feed, count))
+        return;
+    if (!feed->is_counted) {
+        feed->is_counted = true;
+        feed->position = ++feed->count_position;
+    }
+    for (size_t i = 0; i < count; i++)
+        feed->seen_count += notice_begin(&feed->seen[feed->seen_count], events[i]);
+    read_on(server);
+}
+
+/* Counted positions begin above those of daemons that ran before, which counted less than a million a second. */
 bool feed_init(struct server *server)
 {
-    server->feed = calloc(1, sizeof(*server->feed));
-    if (server->feed)
-        server->feed->base = server->feed->position = DBK_NONE;
-    return server->feed;
+    struct feed *feed = server->feed = calloc(1, sizeof(*server->feed));
+    if (!feed)
+        return false;
+    feed->base = feed->position = DBK_NONE;
+    feed->count_position = (int64_t)time(NULL) * 1000000;
+    return true;
 }
 
 void feed_fini(struct server *server)
 {
+    if (server->feed)
+        free(server->feed->seen);
     free(server->feed);
 }
 
@@ -163,10 +264,15 @@ int feed_begin(struct server *server, struct dbk_error *out_error)
 {
     struct feed *feed = server->feed;
     struct dbk_call call = DBK_CALL_INIT;
-    if (feed->is_beginning || feed->is_following)
+    if (feed->is_beginning || feed->is_following || feed->is_awaiting || feed->position != DBK_NONE)
         return DBK_OK;
     feed->first = feed->count = 0;
     feed->position = feed->base = DBK_NONE;
+    if (!dbk_get_info(server->store)->has_events && watch_is_needed(server)) {
+        feed->is_awaiting = true;
+        watch_begin(server);
+        return DBK_OK;
+    }
     call.timeout_ms = SERVER_OPERATION_MS;
     call.out_refusal = out_error;
     int status = dbk_get_newest_event(server->store, &call, take_newest, server);
@@ -181,8 +287,9 @@ void feed_end(struct server *server)
         dbk_cancel(server->store, feed->op);
     batch_drop(feed->batch);
     feed->batch = NULL;
-    feed->has_more = false;
+    feed->has_more = feed->is_awaiting = false;
     drop_all(feed);
+    watch_end(server);
 }
 
 bool feed_is_busy(const struct server *server)
@@ -198,7 +305,7 @@ void feed_tend(struct server *server)
         return;
     if (feed->position == DBK_NONE)
         feed_begin(server, &error);
-    else if (!feed->is_following)
+    else if (!feed->is_following && dbk_get_info(server->store)->has_events)
         follow(server, &error);
     read_on(server);
 }

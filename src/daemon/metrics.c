@@ -4,6 +4,7 @@
 #include "metrics.h"
 
 #include "reply.h"
+#include "watch.h"
 #include "standing.h"
 
 #include <inttypes.h>
@@ -48,18 +49,20 @@ void metrics_count(struct exchange *exchange, int http_status)
 
 /* ------------------------------------------------------------------------- alive, and ready ---- */
 
-static void give_word(struct exchange *exchange, const char *name)
+static void give_word(struct exchange *exchange, const char *name, const char *events)
 {
     struct json_writer json;
     reply_begin(exchange, &json);
     json_begin_object(&json);
     json_member_text(&json, "status", name);
+    if (events)
+        json_member_text(&json, "events", events);
     exchange_finish(exchange, 200, &json);
 }
 
 void read_health(struct exchange *exchange)
 {
-    give_word(exchange, "alive");
+    give_word(exchange, "alive", NULL);
 }
 
 static void take_answer(void *user, const struct dbk_error *error,
@@ -73,7 +76,8 @@ static void take_answer(void *user, const struct dbk_error *error,
     if (error)
         exchange_fail(exchange, 503, "%s", dbk_status_text(error->status));
     else
-        give_word(exchange, "ready");
+        give_word(exchange, "ready",
+                  watch_is_needed(exchange->server) ? "found by looking twice a second" : NULL);
 }
 
 /* The database answers, and soon. */

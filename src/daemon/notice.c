@@ -270,17 +270,24 @@ static enum notice_kind kind_of(const struct dbk_event *event)
     return NOTICE_NONE;
 }
 
+bool notice_begin(struct notice *notice, const struct dbk_event *event)
+{
+    enum notice_kind kind = kind_of(event);
+    *notice = (struct notice){
+        event->id, kind, event->builderid, event->buildid, event->stepid, NULL, "", NULL};
+    if (kind == NOTICE_NONE)
+        return false;
+    bool is_update = kind == NOTICE_BUILD && !strcmp(event->verb, "updated");
+    snprintf(notice->verb, sizeof(notice->verb), "%s", is_update ? "update" : event->verb);
+    return true;
+}
+
 static void add_event(struct batch *batch, const struct dbk_event *event)
 {
     struct notice *notice = &batch->notices[batch->count];
-    enum notice_kind kind = kind_of(event);
     batch->position = event->id;
-    if (kind == NOTICE_NONE)
+    if (!notice_begin(notice, event))
         return;
-    *notice = (struct notice){
-        event->id, kind, event->builderid, event->buildid, event->stepid, NULL, "", NULL};
-    bool is_update = kind == NOTICE_BUILD && !strcmp(event->verb, "updated");
-    snprintf(notice->verb, sizeof(notice->verb), "%s", is_update ? "update" : event->verb);
     batch->count++;
     if (event->name && !(notice->name = strdup(event->name)))
         note_no_memory(batch);
@@ -322,4 +329,26 @@ struct batch *batch_read(struct server *server, int64_t position,
     }
     dbk_spec_free(spec);
     return batch;
+}
+
+struct batch *batch_of(struct server *server, const struct notice *notices, size_t count,
+                       void (*done)(void *user, struct batch *batch), void *user)
+{
+    struct batch *batch = calloc(1, sizeof(*batch));
+    if (!batch)
+        return NULL;
+    batch->server = server;
+    batch->done = done;
+    batch->user = user;
+    batch->count = count;
+    server->batch_count++;
+    for (size_t i = 0; i < count; i++) {
+        batch->notices[i] = notices[i];
+        read_record(batch, &batch->notices[i]);
+    }
+    if (batch->waiting_count)
+        return batch;
+    server->batch_count--;
+    batch_free(batch);
+    return NULL;
 }

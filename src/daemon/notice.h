@@ -54,6 +54,14 @@ struct batch *batch_read(struct server *server, int64_t position,
                          void (*done)(void *user, struct batch *batch), void *user,
                          struct dbk_error *out_error);
 
+/* What an event says, but for its name and its record. Result: false: nobody is told of such ones. */
+bool notice_begin(struct notice *notice, const struct dbk_event *event);
+
+/* Reads the records of 1 to NOTICE_BATCH_MAX events that were begun so and have no name. Result: as batch_read(); NULL:
+ * all were refused. */
+struct batch *batch_of(struct server *server, const struct notice *notices, size_t count,
+                       void (*done)(void *user, struct batch *batch), void *user);
+
 /* Nobody wants it any more: `done` does not run. NULL is fine. */
 void batch_drop(struct batch *batch);
 void batch_free(struct batch *batch);

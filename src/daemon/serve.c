@@ -15,6 +15,7 @@
 #include "sessions.h"
 #include "stream.h"
 #include "tls.h"
+#include "watch.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -163,7 +164,8 @@ static int run(struct server *server, const char *address, char *out_message)
     connection_end_all(server);
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
     feed_end(server);
-    while (server->exchange_count || server->batch_count || feed_is_busy(server))
+    while (server->exchange_count || server->batch_count || feed_is_busy(server) ||
+           watch_is_busy(server))
         dbk_wait(server->store, -1);
     return status;
 }
@@ -216,11 +218,12 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     server.http = server.base ? evhttp_new(server.base) : NULL;
     if (!read_files(&server, out_message)) {
         status = DBK_DENIED;
-    } else if (server.http && reply_init(&server) && feed_init(&server) && metrics_init(&server) &&
-               rate_init(&server)) {
+    } else if (server.http && reply_init(&server) && feed_init(&server) && watch_init(&server) &&
+               metrics_init(&server) && rate_init(&server)) {
         configure(&server);
         status = run(&server, options->listen, out_message);
     }
+    watch_fini(&server);
     if (server.http)
         evhttp_free(server.http);
     if (server.base)

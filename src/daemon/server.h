@@ -40,6 +40,7 @@ struct feed;
 struct meter;
 struct rate;
 struct stream;
+struct watch;
 
 struct session;
 struct ssl_ctx_st;
@@ -64,6 +65,7 @@ struct server {
     int stream_count;
     int batch_count; /* of events that are being read */
     struct feed *feed;
+    struct watch *watch;
     uint64_t *error_counts;  /* of answers, by status from METRICS_ERROR_MIN on */
     struct meter *meters;    /* of the routes, and one for what matched none */
     int exchange_count;      /* requests whose answer is not gone yet */

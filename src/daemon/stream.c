@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "feed.h"
 #include "reply.h"
+#include "watch.h"
 
 #include <event2/bufferevent.h>
 #include <inttypes.h>
@@ -31,6 +32,7 @@ struct stream {
     int64_t awaits_look; /* of the feed, since it was ahead of that; 0: it is not */
     struct evbuffer *out;
     int64_t sent_ms; /* when it was sent something */
+    bool has_begun;  /* what happens from now on is told */
     bool is_ending;
     bool must_end; /* as soon as what was given is on its way */
 };
@@ -161,6 +163,10 @@ static bool is_ahead(struct stream *stream)
 {
     struct server *server = stream->exchange->server;
     bool is_beyond = stream->position > server->feed->position;
+    if (is_beyond && server->feed->is_counted) {
+        tell_reload(stream); /* who is told here is never ahead */
+        return false;
+    }
     if (is_beyond && !stream->awaits_look)
         stream->awaits_look = feed_look(server);
     if (is_beyond && server->feed->ended_looks < stream->awaits_look)
@@ -178,6 +184,9 @@ static void pump(struct stream *stream)
     struct dbk_error error;
     if (stream->batch || stream->is_ending || feed->position == DBK_NONE)
         return;
+    if (!stream->has_begun && watch_is_needed(stream->exchange->server))
+        evbuffer_add_printf(stream->out, "event: looks\ndata: {}\n\n");
+    stream->has_begun = true;
     if (stream->position == DBK_NONE)
         stream->position = feed->position;
     else if (is_ahead(stream) && !stream->must_end)
@@ -194,7 +203,12 @@ static void pump(struct stream *stream)
     if (!is_held_up(stream) && !is_behind)
         stream->position = feed->position;
     flush(stream);
-    if (is_behind && !is_held_up(stream)) {
+    if (!is_behind || is_held_up(stream))
+        return;
+    if (feed->is_counted) {
+        tell_reload(stream); /* what was counted is kept nowhere else */
+        flush(stream);
+    } else {
         stream->known = feed->base;
         stream->batch =
             batch_read(stream->exchange->server, stream->position, take_batch, stream, &error);

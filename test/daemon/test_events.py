@@ -289,8 +289,8 @@ class TestEnd(StreamCase):
 
 
 class TestMasters(DaemonCase):
-    def test_without_an_event_log_it_is_409_that_says_what_to_do(self):
-        self.assertIn("adopt", self.get("events", 409).json["error"])
+    def test_without_an_event_log_the_list_of_events_is_409_that_says_what_to_do(self):
+        self.assertIn("adopt", self.get("event_list", 409).json["error"])
 
 
 if __name__ == "__main__":

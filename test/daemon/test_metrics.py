@@ -177,7 +177,7 @@ class TestTiming(DaemonCase):
 class TestHealth(DaemonCase):
     def test_it_lives_and_is_ready(self):
         self.assertEqual(self.daemon.ask("/healthz").json, {"status": "alive"})
-        self.assertEqual(self.daemon.ask("/readyz").json, {"status": "ready"})
+        self.assertEqual(self.daemon.ask("/readyz").json["status"], "ready")
         self.assertEqual(self.daemon.ask("/healthz", "HEAD").status, 200)
         self.assertEqual(self.daemon.write("POST", "/healthz", {}).status, 405)
         for path in ("/health", "/healthz/", "/api/v2/healthz", "/api/v2/metrics"):

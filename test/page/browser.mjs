@@ -39,6 +39,11 @@ export function mastersDatabase() {
     return db;
 }
 
+/** What a master does in such a database. */
+export function master(db, sql) {
+    execFileSync("python3", ["-c", "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], 10); db.execute(sys.argv[2]); db.commit()", db, sql]);
+}
+
 /** Runs the command on a database. Its exit status may be any: a build that fails is one, too. */
 export function daybook(db, ...words) {
     try {
@@ -53,6 +58,7 @@ export function daybook(db, ...words) {
 export class Daemon {
     static async start(db, listen = "127.0.0.1:0", ...words) {
         const daemon = new Daemon();
+        daemon.db = db;
         daemon.process = spawn(PROGRAM, ["serve", "--db", db, "--listen", listen, ...words], {stdio: ["ignore", "pipe", "inherit"]});
         for await (const line of readline.createInterface({input: daemon.process.stdout})) {
             daemon.url = / a page at (https?:\S+\/) /.exec(line)[1];
