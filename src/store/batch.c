@@ -88,7 +88,8 @@ static bool is_closing(struct dbk_store *store)
     return is;
 }
 
-static void back_off(int tries)
+/* Args: until_ns: past which nobody wants to wait; 0: none. */
+static void back_off(int tries, int64_t until_ns)
 {
     int64_t pause_ns = BACK_OFF_NS << (tries < 8 ? tries : 8);
     unsigned short dice = 0;
@@ -96,7 +97,10 @@ static void back_off(int tries)
         dice = 0x8000;
     /* Half of it by chance, so that two do not meet again. */
     pause_ns = pause_ns < BACK_OFF_MAX_NS ? pause_ns : BACK_OFF_MAX_NS;
-    dbki_clock_sleep_ns(pause_ns / 2 + pause_ns / 2 * dice / 0x10000);
+    pause_ns = pause_ns / 2 + pause_ns / 2 * dice / 0x10000;
+    int64_t left_ns = until_ns ? until_ns - dbki_clock_ns() : pause_ns;
+    if (left_ns > 0)
+        dbki_clock_sleep_ns(pause_ns < left_ns ? pause_ns : left_ns);
 }
 
 bool dbki_reconnect(struct dbki_worker *worker, int64_t until_ns)
@@ -106,17 +110,19 @@ bool dbki_reconnect(struct dbki_worker *worker, int64_t until_ns)
     struct dbki_conn *conn;
     struct dbk_error ignored;
     int64_t closing_since_ns = 0;
+    /* Those who were late have been dropped: it holds for connecting, too. */
+    worker->late_at_ns = until_ns;
     for (int tries = 0;; tries++) {
         dbki_error_clear(&ignored);
         if (store->engine->open(&store->url, &options, &conn, &ignored) == DBK_OK)
             break;
+        back_off(tries + 3, until_ns);
         int64_t now_ns = dbki_clock_ns();
         if (is_closing(store) && !closing_since_ns)
             closing_since_ns = now_ns;
-        if ((until_ns && now_ns > until_ns) ||
+        if ((until_ns && now_ns >= until_ns) ||
             (closing_since_ns && now_ns > closing_since_ns + CLOSING_NS))
             return false;
-        back_off(tries + 3);
     }
     store->engine->close(worker->conn);
     worker->conn = conn;
@@ -256,7 +262,7 @@ static void recover(struct batch *batch)
     }
     drop_late(batch, DBK_NOT_DONE);
     if (batch->tries++) /* again, on a connection that could be opened */
-        back_off(batch->tries);
+        back_off(batch->tries, first_deadline(batch));
     while (batch->count && !dbki_reconnect(worker, first_deadline(batch))) {
         drop_late(batch, DBK_NOT_DONE);
         if (is_closing(worker->store))
@@ -286,7 +292,7 @@ static void run_batch(struct batch *batch)
         if (is_lost(batch))
             recover(batch);
         else if (batch->error.is_retryable && ++batch->tries < TRIES_MAX)
-            back_off(batch->tries);
+            back_off(batch->tries, first_deadline(batch));
         else if (batch->count > 1)
             run_one_by_one(batch);
         else

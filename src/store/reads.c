@@ -178,6 +178,14 @@ static int64_t first_deadline(struct dbki_op *const *ops, int count)
     return first_ns;
 }
 
+/* Args: until_ns: past which nobody wants to wait; 0: none. */
+static void pause_within(int64_t until_ns, int64_t pause_ns)
+{
+    int64_t left_ns = until_ns ? until_ns - dbki_clock_ns() : pause_ns;
+    if (left_ns > 0)
+        dbki_clock_sleep_ns(pause_ns < left_ns ? pause_ns : left_ns);
+}
+
 /* Ends those that are late. Result: how many are left. */
 static int end_late(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
@@ -223,7 +231,7 @@ void dbki_run_reads(struct dbki_worker *worker, struct dbki_op **ops, int count)
         if (count && !dbki_reconnect(worker, worker->late_at_ns) && !worker->late_at_ns)
             break; /* the store is being closed */
         count = end_late(worker, ops, count);
-        dbki_clock_sleep_ns(tries * RETRY_PAUSE_NS);
+        pause_within(first_deadline(ops, count), tries * RETRY_PAUSE_NS);
     }
     worker->late_at_ns = 0;
     if (count)

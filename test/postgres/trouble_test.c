@@ -276,15 +276,13 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void operations__end_at_their_deadline_when_the_server_says_nothing(void **state)
+static void expect_deadlines_when_silent(const char *url, const char *through)
 {
     enum { TIMEOUT_MS = 300 };
-    const char *url = postgres_place();
     struct load load;
     struct answer a;
-    (void)state;
     make_ground(url, &load);
-    load.store = open_at(through_proxy(url), false);
+    load.store = open_at(through, false);
     struct dbk_call call = DBK_CALL_INIT;
     call.timeout_ms = TIMEOUT_MS;
     proxy_set_silent(true);
@@ -304,6 +302,53 @@ static void operations__end_at_their_deadline_when_the_server_says_nothing(void 
     assert_int_equal(load.failed, 0);
     dbk_close_wait(load.store);
     expect_builds(url, 10);
+}
+
+static void operations__end_at_their_deadline_when_the_server_says_nothing(void **state)
+{
+    const char *url = postgres_place();
+    (void)state;
+    expect_deadlines_when_silent(url, through_proxy(url));
+}
+
+static void operations__end_at_their_deadline_when_several_hosts_say_nothing(void **state)
+{
+    const char *url = postgres_place(), *folder = proxy_start(postgres_folder());
+    (void)state;
+    expect_deadlines_when_silent(url, test_format("postgresql://postgres@/postgres?host=%s,%s&%s",
+                                                  folder, folder, strstr(url, "options=")));
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Half of them in time: a busy machine may be late with some. */
+static void operations__end_at_their_deadline_while_there_is_no_server(void **state)
+{
+    enum { TIMEOUT_MS = 700, TIMES = 9, LATE_MAX_MS = 200 };
+    const char *url = postgres_place();
+    struct dbk_call call = DBK_CALL_INIT;
+    int64_t took_ms[TIMES];
+    struct load load;
+    struct answer a;
+    (void)state;
+    make_ground(url, &load);
+    load.store = open_at(url, false);
+    call.timeout_ms = TIMEOUT_MS;
+    postgres_stop("immediate");
+    for (int i = 0; i < TIMES; i++) {
+        int64_t began_ms = now_ms();
+        assert_int_equal(ASK_WITH(&a, load.store, &call, on_done, dbk_finish_build, 1, 0),
+                         DBK_TIMEOUT);
+        took_ms[i] = now_ms() - began_ms;
+    }
+    postgres_start();
+    qsort(took_ms, TIMES, sizeof took_ms[0], compare_times);
+    assert_in_range(took_ms[TIMES / 2], TIMEOUT_MS, TIMEOUT_MS + LATE_MAX_MS);
+    dbk_close_wait(load.store);
 }
 
 /* ---------------------------------------------------------------------------------- deadlocks ---- */
@@ -425,6 +470,8 @@ int main(void)
         cmocka_unit_test(add_build__without_names_of_batches_a_lost_commit_is_unknown),
         cmocka_unit_test(add_build__goes_on_after_the_server_restarted),
         cmocka_unit_test(operations__end_at_their_deadline_when_the_server_says_nothing),
+        cmocka_unit_test(operations__end_at_their_deadline_when_several_hosts_say_nothing),
+        cmocka_unit_test(operations__end_at_their_deadline_while_there_is_no_server),
         cmocka_unit_test(writes__in_a_deadlock_are_run_again),
         cmocka_unit_test(events__of_a_transaction_that_commits_late_are_not_missed),
         cmocka_unit_test(events__are_placed_by_the_writer_for_those_who_only_read),

@@ -29,7 +29,6 @@ static const struct {
 };
 enum { DEFAULT_COUNT = sizeof DEFAULTS / sizeof DEFAULTS[0] };
 enum { TICK_MS = 50 };
-static const int64_t WHY_NS = 5000 * 1000 * 1000LL;
 
 static bool is_ours(const char *name)
 {
@@ -198,35 +197,118 @@ static PGconn *connect_in_steps(const struct params *params,
     return NULL;
 }
 
-/* Of several hosts libpq goes on to the next one in time only when it is let alone. */
-static PGconn *connect_to_any(const struct params *params, struct dbk_error *error)
+/* -------------------------------------------------------------------------------- several hosts ---- */
+
+/* A parameter that may be a list with commas, one part for each host. */
+struct list {
+    const char *name;
+    char *parts; /* with zeros for the commas */
+    int count;
+};
+
+enum { HOSTS, ADDRESSES, PORTS, LIST_COUNT };
+
+static bool split(const struct params *params, struct list *list)
 {
-    PGconn *pg = PQconnectdbParams(params->names, params->values, 0);
-    if (!pg) {
-        dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
-        return NULL;
-    }
-    PQsetNoticeReceiver(pg, ignore_notice, NULL);
-    if (PQstatus(pg) == CONNECTION_OK)
-        return pg;
-    struct dbk_error why;
-    dbki_error_clear(&why);
-    dbki_postgres_connect_error(PQerrorMessage(pg), error);
-    PQfinish(pg);
-    /* Its message has no SQLSTATE: a refusal is asked for once more. */
-    pg = connect_in_steps(params, NULL, WHY_NS, &why);
-    if (!pg && why.sqlstate[0])
-        *error = why;
-    return pg;
+    const char *text = param_of(params, list->name);
+    size_t size = strlen(text) + 1;
+    list->parts = dbki_malloc(size);
+    if (!list->parts)
+        return false;
+    memcpy(list->parts, text, size);
+    list->count = *text != '\0';
+    for (char *comma = list->parts; (comma = strchr(comma, ',')); list->count++)
+        *comma++ = '\0';
+    return true;
 }
 
-static PGconn *connect_as(const struct params *params, const struct dbki_conn_options *options,
-                          struct dbk_error *error)
+/* A list of one part has it for all hosts. */
+static const char *part_of(const struct list *list, int index)
 {
-    if (strchr(param_of(params, "host"), ',') || strchr(param_of(params, "hostaddr"), ','))
-        return connect_to_any(params, error);
+    const char *part = list->parts;
+    for (index = list->count == 1 ? 0 : index; index; index--)
+        part += strlen(part) + 1;
+    return part;
+}
+
+static void set_param(struct params *params, const char *name, const char *value)
+{
+    for (int i = 0; i < params->count; i++)
+        if (!strcmp(params->names[i], name)) {
+            params->values[i] = value;
+            return;
+        }
+    add_param(params, name, value);
+}
+
+static PGconn *connect_to_one(const struct params *params, const struct dbki_conn_options *options,
+                              struct dbk_error *error)
+{
     long long seconds = strtoll(param_of(params, "connect_timeout"), NULL, 10);
     return connect_in_steps(params, options, seconds > 0 ? seconds * 1000000000 : 0, error);
+}
+
+/* Whether a host has said something that holds for the others too: as libpq does, all but "I am starting". */
+static bool is_final(const struct dbk_error *error)
+{
+    return error->status == DBK_TIMEOUT || error->status == DBK_NO_MEMORY ||
+           (error->sqlstate[0] && strcmp(error->sqlstate, "57P03") != 0);
+}
+
+/* One after the other. Args: attrs: what a session must be like. */
+static PGconn *connect_in_turn(const struct params *params, const struct list *lists,
+                               const char *attrs, const struct dbki_conn_options *options,
+                               struct dbk_error *error)
+{
+    int count = lists[HOSTS].count ? lists[HOSTS].count : lists[ADDRESSES].count;
+    for (int i = 0; i < count; i++) {
+        struct params one = *params;
+        for (int j = 0; j < LIST_COUNT; j++)
+            if (lists[j].count)
+                set_param(&one, lists[j].name, part_of(&lists[j], i));
+        if (*attrs)
+            set_param(&one, "target_session_attrs", attrs);
+        dbki_error_clear(error);
+        PGconn *pg = connect_to_one(&one, options, error);
+        if (pg || is_final(error))
+            return pg;
+    }
+    return NULL;
+}
+
+/*
+ * libpq would go on to the next host by itself, but only as long as nobody may stop it: each host is a connection of
+ * its own here. Lists that do not match are left to libpq to be refused.
+ */
+static PGconn *connect_to_any(const struct params *params, const struct dbki_conn_options *options,
+                              struct dbk_error *error)
+{
+    struct list lists[LIST_COUNT] = {{.name = "host"}, {.name = "hostaddr"}, {.name = "port"}};
+    const char *attrs = param_of(params, "target_session_attrs");
+    bool has_memory = true, is_matched = true;
+    int most = 1;
+    PGconn *pg = NULL;
+    for (int i = 0; i < LIST_COUNT; i++) {
+        has_memory &= split(params, &lists[i]);
+        most = lists[i].count > most ? lists[i].count : most;
+    }
+    for (int i = 0; i < LIST_COUNT; i++)
+        is_matched &=
+            lists[i].count == most || !lists[i].count || (i == PORTS && lists[i].count == 1);
+    if (!has_memory) {
+        dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    } else if (most == 1 || !is_matched) {
+        pg = connect_to_one(params, options, error);
+    } else if (!strcmp(attrs, "prefer-standby")) {
+        pg = connect_in_turn(params, lists, "standby", options, error);
+        if (!pg && !is_final(error))
+            pg = connect_in_turn(params, lists, "any", options, error);
+    } else {
+        pg = connect_in_turn(params, lists, attrs, options, error);
+    }
+    for (int i = 0; i < LIST_COUNT; i++)
+        dbki_free(lists[i].parts);
+    return pg;
 }
 
 int dbki_postgres_connect(const struct dbki_url *url, const struct dbki_conn_options *wanted,
@@ -243,7 +325,7 @@ int dbki_postgres_connect(const struct dbki_url *url, const struct dbki_conn_opt
         return why.status;
     }
     collect(options, &params);
-    PGconn *pg = connect_as(&params, wanted, &why);
+    PGconn *pg = connect_to_any(&params, wanted, &why);
     PQconninfoFree(options);
     if (pg)
         *out_pg = pg;
