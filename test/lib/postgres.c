@@ -265,6 +265,27 @@ const char *postgres_at_standby(const char *url)
     return test_format("%.*s/standby%s", (int)(host - url), url, host);
 }
 
+void postgres_promote_standby(void)
+{
+    char data[PATH_SIZE];
+    snprintf(data, sizeof data, "%s/standby", folder);
+    const char *const args[] = {"promote", "-D", data, "-w", NULL};
+    assert_int_equal(run_program("pg_ctl", args), 0);
+}
+
+/* Its other processes end when they see that the first one is gone. */
+void postgres_kill(void)
+{
+    char path[PATH_SIZE];
+    int pid;
+    snprintf(path, sizeof path, "%s/data/postmaster.pid", folder);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    assert_return_code(kill(pid, SIGKILL), errno);
+}
+
 /* ----------------------------------------------------------------------------- past the library ---- */
 
 static PGresult *ask(const char *url, const char *sql, PGconn **out_pg)

@@ -27,6 +27,10 @@ const char *postgres_database_named(const char *name, const char *options);
 
 /* The same place at a standby that streams from the server; it is made at the first call. */
 const char *postgres_at_standby(const char *url);
+/* Makes the standby a server that is written. */
+void postgres_promote_standby(void);
+/* Kills the server as its machine's end would: nothing is stopped or said. */
+void postgres_kill(void);
 /* The same place for another role. */
 const char *postgres_as(const char *url, const char *role);
 
