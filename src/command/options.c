@@ -337,27 +337,36 @@ int arguments_size(const struct arguments *arguments, const char *name, int64_t 
     return 0;
 }
 
-int arguments_duration(const struct arguments *arguments, const char *name, int64_t fallback,
-                       int64_t min, int64_t max, int64_t *out_seconds)
+bool option_duration(const char *text, int64_t max, int64_t *out_seconds)
 {
     static const struct {
         const char *name;
         int64_t factor;
     } units[] = {{"", 1},     {"s", 1},     {"m", 60},       {"min", 60},
                  {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
-    const char *value = arguments_value(arguments, name);
     const char *end = NULL;
-    int64_t seconds = fallback, factor = 0;
-    if (value && read_number(value, &seconds, &end))
+    int64_t seconds, factor = 0;
+    if (read_number(text, &seconds, &end))
         for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
             if (!strcmp(end, units[i].name))
                 factor = units[i].factor;
-    if (value && (!factor || seconds < 0 || seconds > max / factor || seconds * factor < min))
+    if (!factor || seconds < 0 || seconds > max / factor)
+        return false;
+    *out_seconds = seconds * factor;
+    return true;
+}
+
+int arguments_duration(const struct arguments *arguments, const char *name, int64_t fallback,
+                       int64_t min, int64_t max, int64_t *out_seconds)
+{
+    const char *value = arguments_value(arguments, name);
+    int64_t seconds = fallback;
+    if (value && (!option_duration(value, max, &seconds) || seconds < min))
         return usage_error(
             arguments,
             "--%s is a whole number of seconds from %lld on, or with s, m, h, d or w "
             "at its end, not \"%s\"",
             name, (long long)min, message_word(value));
-    *out_seconds = value ? seconds * factor : fallback;
+    *out_seconds = seconds;
     return 0;
 }

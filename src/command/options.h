@@ -56,6 +56,9 @@ int arguments_size(const struct arguments *arguments, const char *name, int64_t 
 int arguments_duration(const struct arguments *arguments, const char *name, int64_t fallback,
                        int64_t min, int64_t max, int64_t *out_seconds);
 
+/* Reads such a duration from a text. Result: whether it is one, from 0 to max. */
+bool option_duration(const char *text, int64_t max, int64_t *out_seconds);
+
 /* Says on stderr what is wrong with the use of a subcommand, and how to see its help.
  * Result: EXIT_USAGE. */
 int usage_error(const struct arguments *arguments, const char *format, ...)
