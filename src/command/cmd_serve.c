@@ -5,6 +5,7 @@
 #include "config_file.h"
 #include "message.h"
 #include "options.h"
+#include "serve_notify.h"
 #include "store_open.h"
 
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static int read_proxies(const struct arguments *arguments, const char **proxies,
     return 0;
 }
 
-static int serve(const struct arguments *arguments)
+static int serve_with(const struct arguments *arguments, const struct notify_options *notify)
 {
     const char *proxies[PROXIES_MAX];
     const char *base = arguments_value(arguments, "base-path");
@@ -67,7 +68,8 @@ static int serve(const struct arguments *arguments)
                                 .tls_key = arguments_value(arguments, "tls-key"),
                                 .base_path = base ? base : "",
                                 .is_public = access && !strcmp(access, "public-read"),
-                                .is_read_only = arguments_has(arguments, "read-only")};
+                                .is_read_only = arguments_has(arguments, "read-only"),
+                                .notify = notify};
     struct dbk_options store_options = DBK_OPTIONS_INIT;
     int64_t rate, queue_max;
     char message[SERVE_MESSAGE_SIZE];
@@ -98,6 +100,16 @@ static int serve(const struct arguments *arguments)
         message_print("%s", message);
     dbk_close_wait(store);
     return dbk_status_exit_code(status);
+}
+
+static int serve(const struct arguments *arguments)
+{
+    struct notify_options notify;
+    int exit_code = serve_notify_read(arguments, &notify);
+    if (!exit_code)
+        exit_code = serve_with(arguments, &notify);
+    serve_notify_fini(&notify);
+    return exit_code;
 }
 
 static int cmd_serve(const struct arguments *arguments)
@@ -136,6 +148,22 @@ static const struct command_option options[] = {
      "of users that a proxy names: read (the default) or write"},
     {"base-path", 0, OPTION_VALUE, "PATH", "serve below this path, as in /daybook"},
     {"read-only", 0, OPTION_FLAG, NULL, "takes no writes"},
+    {"notify-command", 0, OPTION_LIST, "COMMAND",
+     "run this when a builder turns failing or fixed, or is late (several)"},
+    {"notify-webhook", 0, OPTION_LIST, "URL", "post that, signed, to this URL (several)"},
+    {"notify-chat", 0, OPTION_LIST, "URL", "post that as a chat's message to this URL (several)"},
+    {"notify-secret", 0, OPTION_VALUE, "FILE", "sign with the key in this file's first line"},
+    {"notify-builder", 0, OPTION_LIST, "PATTERN",
+     "tell of turns of builders with such names alone (several)"},
+    {"expect", 0, OPTION_LIST, "EXPECTED",
+     "tell when a builder is late, as in \"nightly every 26h\" (several)"},
+    {"notify-timeout", 0, OPTION_VALUE, "DURATION", "for a command, or for an answer (30s)"},
+    {"notify-give-up", 0, OPTION_VALUE, "DURATION", "how long a delivery is tried again (1d)"},
+    {"notify-ca", 0, OPTION_VALUE, "FILE",
+     "trust these certificates of webhooks in place of the system's"},
+    {"state-directory", 0, OPTION_VALUE, "DIRECTORY",
+     "where it is kept what was told (below ~/.local/state)"},
+    {"public-url", 0, OPTION_VALUE, "URL", "the page's address as others see it, for what is told"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
@@ -156,7 +184,16 @@ const struct subcommand subcommand_serve = {
         "its dashes, also db; yes or no stands for an option that takes no value. Lines that\n"
         "begin with # say something to people. What the command line says counts more.\n"
         "\n"
-        "SIGHUP reads the tokens and the certificate again. SIGTERM ends it, after the answers\n"
+        "Who is told with --notify-command, --notify-webhook or --notify-chat hears once when a\n"
+        "builder turns failing, when it is fixed, when it is late and when it is on time again: a\n"
+        "command by DAYBOOK_EVENT, DAYBOOK_BUILDER, DAYBOOK_TEXT and others in its environment "
+        "and\n"
+        "by JSON on its stdin, a URL by a POST of that JSON. What fails is tried again, also "
+        "after\n"
+        "a restart; each delivery keeps its id.\n"
+        "\n"
+        "SIGHUP reads the tokens, the certificate and the secret again. SIGTERM ends it, after the "
+        "answers\n"
         "that are under way.",
     .options = options,
     .common = COMMON_DB,

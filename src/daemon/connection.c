@@ -9,6 +9,7 @@
 #include "connection.h"
 
 #include "exchange.h"
+#include "notifier.h"
 #include "tls.h"
 
 #include <event2/bufferevent.h>
@@ -75,7 +76,7 @@ static void forget(struct connection *connection)
         server->is_full = false;
         evconnlistener_enable(evhttp_bound_socket_get_listener(server->bound));
     }
-    if (server->is_stopping && !server->connection_count)
+    if (server->is_stopping && !server->connection_count && !notifier_is_sending(server->notifier))
         event_base_loopexit(server->base, NULL);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "metrics.h"
 
+#include "notifier.h"
 #include "reply.h"
 #include "watch.h"
 #include "standing.h"
@@ -221,6 +222,28 @@ static void put_files(FILE *file, const struct dbk_info *info)
                    (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
 }
 
+/* Who is told; nothing when nobody is. */
+static void put_deliveries(FILE *file, const struct notifier *notifier)
+{
+    int64_t waiting = 0;
+    if (!notifier)
+        return;
+    for (size_t i = 0; i < notifier->options->target_count; i++)
+        waiting += (int64_t)notifier->queues[i].count;
+    put_number(file, "daybook_deliveries_made_total", "counter",
+               "Deliveries to those who are told of builders that were made.",
+               notifier->courier.made_count);
+    put_number(file, "daybook_deliveries_failed_total", "counter",
+               "Attempts to deliver that failed.", notifier->courier.failed_count);
+    put_number(file, "daybook_deliveries_given_up_total", "counter",
+               "Deliveries that are not tried any more.", notifier->courier.given_up_count);
+    put_number(file, "daybook_deliveries_waiting", "gauge",
+               "Deliveries that are not made yet, those on their way among them.", waiting);
+    put_number(file, "daybook_deliveries_stuck", "gauge",
+               "1 while the state directory cannot be written, and nothing new is told.",
+               notifier->is_stuck);
+}
+
 /* ---------------------------------------------------------------------------------- builders ---- */
 
 static void put_builder(FILE *file, const char *name, const char *builder, int64_t number)
@@ -287,6 +310,7 @@ static void put_all(struct exchange *exchange)
     put_latencies(file, server);
     put_store(file, server->store);
     put_files(file, info);
+    put_deliveries(file, server->notifier);
     put_builders(file, exchange->standings);
     if (!reply_send_text(exchange, "text/plain; version=0.0.4; charset=utf-8"))
         exchange_fail(exchange, 503, "out of memory");

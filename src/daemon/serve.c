@@ -9,6 +9,7 @@
 #include "feed.h"
 #include "listen.h"
 #include "metrics.h"
+#include "notifier.h"
 #include "proxy.h"
 #include "rate.h"
 #include "reply.h"
@@ -54,6 +55,7 @@ static void sweep(evutil_socket_t fd, short what, void *user)
     (void)what;
     connection_sweep(user, false);
     stream_tend_all(user);
+    notifier_tend(((struct server *)user)->notifier);
 }
 
 /* A signal: nobody new is let in, whoever waits for an answer gets it, the others are sent away. */
@@ -71,10 +73,11 @@ static void stop(evutil_socket_t signo, short what, void *user)
     listen_end(server);
     stream_end_all(server);
     connection_sweep(server, true);
-    event_base_loopexit(server->base, server->connection_count ? &limit : NULL);
+    bool is_busy = server->connection_count || notifier_is_sending(server->notifier);
+    event_base_loopexit(server->base, is_busy ? &limit : NULL);
 }
 
-/* The tokens and the certificate again. Those from before stay when that fails, and stderr says so. */
+/* The tokens, the certificate and the secret again. Those from before stay when that fails, and stderr says so. */
 static void reload(evutil_socket_t signo, short what, void *user)
 {
     struct server *server = user;
@@ -87,6 +90,7 @@ static void reload(evutil_socket_t signo, short what, void *user)
         stream_end_all(server); /* who still may comes again, and goes on */
     if (server->tls && !tls_load(server, message))
         fprintf(stderr, "daybook: %s; the certificate from before stays\n", message);
+    notifier_reload(server->notifier);
 }
 
 struct events {
@@ -156,6 +160,7 @@ static int run(struct server *server, const char *address, char *out_message)
     if (!events_begin(server, &events)) {
         status = DBK_NO_MEMORY;
     } else {
+        notifier_begin(server->notifier);
         greet(server, place);
         event_base_dispatch(server->base);
     }
@@ -164,8 +169,9 @@ static int run(struct server *server, const char *address, char *out_message)
     connection_end_all(server);
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
     feed_end(server);
+    notifier_stop(server->notifier);
     while (server->exchange_count || server->batch_count || feed_is_busy(server) ||
-           watch_is_busy(server))
+           watch_is_busy(server) || notifier_is_asking(server->notifier))
         dbk_wait(server->store, -1);
     return status;
 }
@@ -208,10 +214,11 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
                             .store = store,
                             .is_read_only = options->is_read_only,
                             .tokens_path = options->tokens};
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before, before_size;
     int status = DBK_NO_MEMORY;
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
     sigaction(SIGPIPE, &ignore, &before);
+    sigaction(SIGXFSZ, &ignore, &before_size); /* a limit on files is an error of the write */
     raise_limit();
     keep_memory();
     server.base = event_base_new();
@@ -221,9 +228,12 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     } else if (server.http && reply_init(&server) && feed_init(&server) && watch_init(&server) &&
                metrics_init(&server) && rate_init(&server)) {
         configure(&server);
-        status = run(&server, options->listen, out_message);
+        status = notifier_new(&server, out_message, SERVE_MESSAGE_SIZE);
+        if (!status)
+            status = run(&server, options->listen, out_message);
     }
     watch_fini(&server);
+    notifier_free(server.notifier);
     if (server.http)
         evhttp_free(server.http);
     if (server.base)
@@ -235,6 +245,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     tokens_fini(&server.tokens);
     tls_fini(&server);
     sessions_fini(&server.sessions);
+    sigaction(SIGXFSZ, &before_size, NULL);
     sigaction(SIGPIPE, &before, NULL);
     return status;
 }

@@ -11,6 +11,44 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Whom to tell, and how. */
+enum notify_kind {
+    NOTIFY_COMMAND, /* a program and its arguments, apart by blanks; no shell sees them */
+    NOTIFY_WEBHOOK, /* a URL that takes a signed JSON object */
+    NOTIFY_CHAT,    /* a URL that takes {"text": TEXT}, as chat systems do */
+};
+
+struct notify_target {
+    enum notify_kind kind;
+    const char *place;
+};
+
+/* Builders that must end a build every so often. */
+struct notify_expected {
+    char *pattern; /* * ? [...] as in a shell */
+    int64_t every_s;
+};
+
+#define NOTIFY_TARGETS_MAX 8
+#define NOTIFY_PATTERNS_MAX 64
+
+/* Who is told when a builder turns failing or fixed, or is late. */
+struct notify_options {
+    struct notify_target targets[NOTIFY_TARGETS_MAX];
+    size_t target_count;                       /* 0: nobody */
+    const char *builders[NOTIFY_PATTERNS_MAX]; /* of whose turns is told */
+    size_t builder_count;                      /* 0: of all */
+    struct notify_expected
+        expected[NOTIFY_PATTERNS_MAX]; /* of a builder the first that fits counts */
+    size_t expected_count;
+    const char *secret;  /* the file of the key that bodies are signed with; NULL: not signed */
+    const char *ca_file; /* certificates to trust, in place of the system's; NULL */
+    const char *state_directory; /* NULL: the default one */
+    const char *public_url; /* what the page's address begins with; NULL: no addresses are told */
+    int64_t timeout_s;      /* for one attempt */
+    int64_t give_up_s;      /* after so long a delivery is not tried again */
+};
+
 struct serve_options {
     const char
         *listen; /* "ADDRESS:PORT", "unix:PATH"; NULL: 127.0.0.1:8011 or the next free port */
@@ -31,6 +69,7 @@ struct serve_options {
     const char *base_path;   /* "" or "/PATH": what the path of every address begins with */
     bool is_public;          /* everybody may read; tokens are for writes */
     bool is_read_only;       /* it takes no writes */
+    const struct notify_options *notify;
 };
 
 #define SERVE_BASE_MAX 128 /* bytes */
@@ -38,6 +77,12 @@ struct serve_options {
 /* Whether a text is an address of a proxy, and a base path. */
 bool serve_is_proxy(const char *text);
 bool serve_is_base_path(const char *text);
+
+/* Whether a text is a URL that may be told something: https, or http on this machine. */
+bool serve_is_hook(const char *text);
+
+/* Whether a text may stand before "/#/builders" in an address. */
+bool serve_is_public_url(const char *text);
 
 /* Room for a sentence that says why there is no service. */
 #define SERVE_MESSAGE_SIZE 256
@@ -47,8 +92,8 @@ int64_t serve_clock(void *user);
 
 /*
  * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. SIGHUP reads the
- * tokens and the certificate again. Signals and
- * SIGPIPE are its own meanwhile. The store is the caller's, who closes it afterwards.
+ * tokens and the certificate again. Signals,
+ * SIGPIPE and SIGXFSZ are its own meanwhile. The store is the caller's, who closes it afterwards.
  * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_DENIED (the file of tokens, the certificate),
  * DBK_UNREACHABLE (the address is taken), DBK_NO_MEMORY, with a sentence in out_message.
  */

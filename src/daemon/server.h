@@ -38,6 +38,7 @@ struct connection;
 struct exchange;
 struct feed;
 struct meter;
+struct notifier;
 struct rate;
 struct stream;
 struct watch;
@@ -76,7 +77,8 @@ struct server {
     struct tokens tokens;
     struct sessions sessions;
     struct rate *rate;
-    struct ssl_ctx_st *tls; /* NULL: in clear text */
+    struct notifier *notifier; /* NULL: nobody is told */
+    struct ssl_ctx_st *tls;    /* NULL: in clear text */
     struct {
         int64_t second; /* of the clock that only goes forward */
         int count;      /* slow requests within it */
