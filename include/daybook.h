@@ -1307,14 +1307,15 @@ DBK_API int dbk_watch_look(struct dbk_store *store, struct dbk_watch *watch,
 enum dbk_report_kind {
     DBK_REPORT_PROGRESS,  /* how far it has come */
     DBK_REPORT_STATEMENT, /* an SQL statement that was run, or that would be */
-    DBK_REPORT_FINDING,   /* something that a check found */
+    DBK_REPORT_FINDING,   /* something that a check or a comparison found */
 };
 
 struct dbk_report {
     enum dbk_report_kind kind;
     const char *subject; /* what it is about: a table or an index, or in words */
     const char
-        *problem; /* of a finding: "orphan" "duplicate" "length" "json" "urls" "missing" "unsafe" */
+        *problem; /* of a finding: "orphan" "duplicate" "length" "json" "urls" "missing" "unsafe"
+                  "surplus" "different" */
     const char *text; /* the statement; or the finding in a sentence, with what to do */
     int64_t id; /* of the row that was found: its id, of properties the build's; or DBK_NONE */
     int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known */
@@ -1348,6 +1349,32 @@ DBK_API int dbk_release(struct dbk_store *store, bool is_dry_run, const struct d
  * Args and errors: as dbk_adopt(), but for stores of daybook's own and for adopted databases. */
 DBK_API int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
                         dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Copies all records of another store into this one, also between databases of different kinds: every table of a store
+ * as it is, with keys, event positions and operation keys, and no id is given again that the source ever gave.
+ * Rows go in batches, each with how far it has come in one transaction; the indexes are made at the end.
+ * Memory is bounded by a batch and the largest value. Until it ends nobody else can open the store (DBK_SCHEMA).
+ * Whatever ended it, also a kill: the same copy done again goes on from there.
+ * Args: the store is_exclusive, and new (is_created makes it) or one that a copy of the same source was begun in;
+ *   from_url as for dbk_open(), of a store of daybook's own that nobody writes to. It is not written to.
+ * Result: reports of progress: a table or an index, and the rows of all tables, those of earlier calls too.
+ * Errors: those of dbk_open() for the source; DBK_CONFLICT (the store holds something else; another process copies
+ *   into it; the source was written to meanwhile), DBK_UNSUPPORTED (a Buildbot database; the store is not is_exclusive),
+ *   DBK_TOO_LARGE (a value that this database cannot hold).
+ */
+DBK_API int dbk_copy(struct dbk_store *store, const char *from_url, const struct dbk_call *call,
+                     dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Compares the rows of two stores, and their last ids, by ranges of keys, in bounded memory. Nothing is changed on
+ * either side, and nobody should write to either meanwhile. Rows are compared by hashes of 64 bits, one a column.
+ * Args: from_url as for dbk_copy(). Result: a finding for each row that is "missing" in this store, "surplus" (it is
+ *   not in the source) or "different", with the columns; and progress in rows.
+ * Errors: those of dbk_open() for the source; DBK_UNSUPPORTED (a Buildbot database).
+ */
+DBK_API int dbk_verify(struct dbk_store *store, const char *from_url, const struct dbk_call *call,
+                       dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 /*
  * Looks for what is dirty (orphans, duplicate properties, wrong lengths, properties that are no JSON, URL lists

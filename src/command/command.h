@@ -84,6 +84,7 @@ extern const struct subcommand subcommand_build;
 extern const struct subcommand subcommand_builders;
 extern const struct subcommand subcommand_builds;
 extern const struct subcommand subcommand_check;
+extern const struct subcommand subcommand_copy;
 extern const struct subcommand subcommand_data;
 extern const struct subcommand subcommand_events;
 extern const struct subcommand subcommand_help;

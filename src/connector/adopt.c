@@ -433,6 +433,10 @@ int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call 
             call, DBK_UNSUPPORTED,
             "this Buildbot database has no tables of daybook's: `daybook adopt` adds "
             "them");
+    if (store && store->schema.is_copying)
+        return dbki_refuse(call, DBK_UNSUPPORTED,
+                           "records are being copied into this store: `daybook copy` from the same "
+                           "source goes on with it");
     return dbki_long_submit(store, is_dry_run ? &UPGRADE_PLAN : &UPGRADE, sizeof(struct change_op),
                             is_dry_run, call, report, done, user);
 }

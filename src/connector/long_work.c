@@ -59,9 +59,9 @@ void dbki_long_deliver(struct dbki_op *op, const struct dbk_error *error)
         ((dbk_done_fn *)op->done)(op->user, error);
 }
 
-int dbki_long_submit(struct dbk_store *store, const struct dbki_opkind *kind, size_t size,
-                     bool is_dry_run, const struct dbk_call *call, dbk_report_fn *report,
-                     dbk_done_fn *done, void *user)
+int dbki_long_new(struct dbk_store *store, const struct dbki_opkind *kind, size_t size,
+                  const struct dbk_call *call, dbk_report_fn *report, dbk_done_fn *done, void *user,
+                  struct dbki_op **out_op)
 {
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && report && done, "store, report and done must not be NULL");
@@ -73,6 +73,18 @@ int dbki_long_submit(struct dbk_store *store, const struct dbki_opkind *kind, si
     if (!work)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     work->report = report;
-    work->is_dry_run = is_dry_run;
-    return dbki_submit(store, &work->op, call);
+    *out_op = &work->op;
+    return DBK_OK;
+}
+
+int dbki_long_submit(struct dbk_store *store, const struct dbki_opkind *kind, size_t size,
+                     bool is_dry_run, const struct dbk_call *call, dbk_report_fn *report,
+                     dbk_done_fn *done, void *user)
+{
+    struct dbki_op *op;
+    int status = dbki_long_new(store, kind, size, call, report, done, user, &op);
+    if (status)
+        return status;
+    ((struct dbki_long_op *)op)->is_dry_run = is_dry_run;
+    return dbki_submit(store, op, call);
 }

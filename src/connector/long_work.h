@@ -23,6 +23,10 @@ int dbki_long_progress(struct dbki_op *op, const char *subject, int64_t done, in
 /* The kind's deliver. */
 void dbki_long_deliver(struct dbki_op *op, const struct dbk_error *error);
 
+/* Makes one that is still to be submitted, by dbki_submit(), or freed. Result: 0 and *out_op, or why it is refused. */
+int dbki_long_new(struct dbk_store *store, const struct dbki_opkind *kind, size_t size,
+                  const struct dbk_call *call, dbk_report_fn *report, dbk_done_fn *done, void *user,
+                  struct dbki_op **out_op);
 /* Makes and submits one; `size` is that of a struct that begins with a struct dbki_long_op. */
 int dbki_long_submit(struct dbk_store *store, const struct dbki_opkind *kind, size_t size,
                      bool is_dry_run, const struct dbk_call *call, dbk_report_fn *report,

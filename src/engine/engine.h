@@ -25,6 +25,8 @@ struct dbki_statement {
     const char *sql;
     bool is_made;    /* made at run time (lists): known by its text, and may be forgotten again */
     bool is_one_row; /* a query of which only the first row is wanted */
+    bool
+        is_streamed; /* a query with many or large rows: none is kept until the next one is taken */
     /* Of one that writes one row with a parameter of type DBKI_SOURCE: where the source's bytes go. An
      * engine that can fill a value in pieces needs to know. */
     const char *source_table, *source_column;
@@ -144,6 +146,24 @@ struct dbki_engine {
     /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
      * that makes the tables, where beginning to write does not keep others from doing so too. */
     const char *before_tables, *lock_tables;
+    /* Optional. Rows go into a table within a transaction that writes, quicker than by an insert each: begun for some
+     * of its columns ("a, b"), then each row with a value for each of them. What began must end; without is_kept, after
+     * an error of the caller's, nothing of it is there. After an error of any of them the transaction is undone. */
+    int (*load_begin)(struct dbki_conn *conn, const char *table, const char *columns,
+                      struct dbk_error *error);
+    int (*load_row)(struct dbki_conn *conn, const struct dbki_value *values, int count,
+                    struct dbk_error *error);
+    int (*load_end)(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+    /* Optional. The last id that a table whose ids count up has given, and will not give again (DBK_NONE: none, or
+     * that is not known); and makes it that one, within a transaction that writes. */
+    int (*last_id)(struct dbki_conn *conn, const char *table, int64_t *out_last,
+                   struct dbk_error *error);
+    int (*set_last_id)(struct dbki_conn *conn, const char *table, int64_t last,
+                       struct dbk_error *error);
+    /* Optional. A statement after very many rows were written, outside of any transaction. */
+    const char *after_load;
+    /* The names of all tables that are there, one a row. */
+    const char *list_tables;
     int64_t value_max;    /* bytes of the largest value of build data */
     bool sorts_null_high; /* unless it is told otherwise, by NULLS FIRST and NULLS LAST */
     /* Optional. Wakes others who wait for events, when the transaction is committed: those who listen. */

@@ -110,7 +110,8 @@ static int inspect_own(struct dbki_conn *conn, struct dbki_schema *schema, struc
             "the store's tables are of version %lld, made by a newer daybook; this "
             "one (%s) knows versions up to %d: use the newer one",
             (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
-    schema->is_older = version.number < DBKI_SCHEMA_VERSION;
+    schema->is_copying = version.number == DBKI_SCHEMA_COPYING;
+    schema->is_older = version.number < DBKI_SCHEMA_VERSION && !schema->is_copying;
     return DBK_OK;
 }
 

@@ -9,6 +9,8 @@
 
 /* The version of daybook's own tables that this library makes and reads. */
 enum { DBKI_SCHEMA_VERSION = 1 };
+/* In its place while records are being copied into the store: it is not whole, and its indexes are not there. */
+enum { DBKI_SCHEMA_COPYING = -1 };
 
 enum { DBKI_REVISION_SIZE = 33 };
 
@@ -27,6 +29,7 @@ struct dbki_schema {
     bool is_adopted;        /* Buildbot's, with our tables */
     bool is_server;         /* several may write at once */
     bool is_older;          /* daybook's tables are of a version before ours */
+    bool is_copying;        /* a copy into it was begun and has not ended */
     bool has_events;        /* writes leave events: the tables for it are there */
     bool has_keys;          /* the same for operation keys */
     bool has_batches;       /* and, on a server, for the names of batches */
@@ -75,6 +78,15 @@ int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_row
                      int64_t *out_bytes, struct dbk_error *error);
 /* change.c: the row of daybook_schema, for the version of this library. */
 int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error);
+
+/* copying.c: turns a new, empty store into one that is being copied into: without indexes, with the table
+ * daybook_copy of what has come; makes an index that is not there yet; and makes it a whole store. Each within a
+ * transaction that writes. */
+int dbki_copying_begin(struct dbki_conn *conn, const struct dbki_schema *schema,
+                       struct dbk_error *error);
+int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_made,
+                       struct dbk_error *error);
+int dbki_copying_end(struct dbki_conn *conn, struct dbk_error *error);
 
 /* The first column of a query's first row; of one with a parameter if `param` is not NULL. */
 struct dbki_answer {

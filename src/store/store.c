@@ -183,6 +183,10 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
                               "daybook's tables are of an older version than this daybook (%s) "
                               "reads: `daybook upgrade` brings them up",
                               DBK_VERSION);
+    if (!status && store->schema.is_copying && !options->is_exclusive)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "records are being copied into this store, and not all are there: "
+                              "`daybook copy` from the same source goes on with it");
     /* Not there; or its making was cut off, which whoever may write undoes and begins anew. */
     bool is_unmade = status == DBK_NOT_FOUND || status == DBK_DENIED;
     bool may_change = !store->url.is_read_only;

@@ -36,6 +36,14 @@ static bool wait_for_more(struct conn *conn, struct dbki_wait *wait)
     return !conn->is_given_up;
 }
 
+bool dbki_postgres_flush(struct conn *conn)
+{
+    while (!conn->is_lost && PQflush(conn->pg) > 0)
+        if (!wait_for_more(conn, NULL))
+            conn->is_lost = true;
+    return !conn->is_lost;
+}
+
 PGresult *dbki_postgres_next(struct conn *conn, struct dbki_wait *wait)
 {
     while (!conn->is_lost && PQisBusy(conn->pg))

@@ -41,6 +41,9 @@ struct conn {
     bool (*is_stopped)(void *user);
     void *user;
     char version[32];
+    struct dbki_buf load;      /* rows of a COPY that are not sent yet (load.c) */
+    Oid load_types[CELLS_MAX]; /* of its columns */
+    int load_count;
     struct sent *sent;
     int sent_count, sent_max;
     unsigned last_number;
@@ -78,6 +81,22 @@ int dbki_postgres_lost(struct conn *conn, struct dbk_error *error);
  * Result: 0 or a status. */
 int dbki_postgres_command(struct conn *conn, const char *sql, struct dbki_wait *wait,
                           char out_tag[TAG_SIZE], struct dbk_error *error);
+
+/* answers.c: sends what is still to be sent. Result: false: the connection is lost. */
+bool dbki_postgres_flush(struct conn *conn);
+
+/* load.c */
+int dbki_postgres_load_begin(struct dbki_conn *conn, const char *table, const char *columns,
+                             struct dbk_error *error);
+int dbki_postgres_load_row(struct dbki_conn *conn, const struct dbki_value *values, int count,
+                           struct dbk_error *error);
+int dbki_postgres_load_end(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+
+/* sequence.c */
+int dbki_postgres_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
+                          struct dbk_error *error);
+int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
+                              struct dbk_error *error);
 
 /* statements.c */
 int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,

@@ -21,6 +21,7 @@ static void conn_close(struct dbki_conn *head)
         return;
     dbki_postgres_forget_statements(conn);
     dbki_postgres_forget_columns(conn);
+    dbki_buf_fini(&conn->load);
     PQfinish(conn->pg);
     dbki_free(conn->sent);
     dbki_free(conn);
@@ -249,6 +250,14 @@ const struct dbki_engine dbki_postgres = {
     .online = "CONCURRENTLY",
     .notify = &dbki_postgres_notify,
     .listen = dbki_postgres_listen,
+    .load_begin = dbki_postgres_load_begin,
+    .load_row = dbki_postgres_load_row,
+    .load_end = dbki_postgres_load_end,
+    .last_id = dbki_postgres_last_id,
+    .set_last_id = dbki_postgres_set_last_id,
+    .after_load = "ANALYZE",
+    .list_tables = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace ="
+                   " to_regnamespace(quote_ident(current_schema())) ORDER BY relname",
     .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */
     .sorts_null_high = true,
 };

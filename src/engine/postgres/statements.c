@@ -332,6 +332,8 @@ static int take_result(struct conn *conn, struct dbki_group *group, int index,
             status = take_row(group, index, result, i);
         break;
     }
+    case PGRES_SINGLE_TUPLE:
+        return group->row ? take_row(group, index, result, 0) : DBK_OK;
     case PGRES_COMMAND_OK:
         break;
     default:
@@ -354,14 +356,25 @@ static void unprepare(struct conn *conn, struct dbki_group *group, int index)
         place->number = 0;
 }
 
+/* Before the first answer of a statement is read: of one that is streamed each row will be an answer. */
+static void stream_if_wanted(struct conn *conn, const struct sent *sent,
+                             const struct dbki_group *group)
+{
+    if (sent->what == SENT_STATEMENT && group->bound[sent->index].statement->is_streamed)
+        PQsetSingleRowMode(conn->pg);
+}
+
 /* Reads the answers to everything that was sent. Result: as run(). */
 static int take_all(struct conn *conn, struct dbki_group *const *groups, int *out_failed)
 {
     struct dbk_error *error = groups[0]->error;
-    int status = DBK_OK, next = 0;
+    int status = DBK_OK, next = 0, begun = -1;
     while (next < conn->sent_count && !conn->is_lost) {
         struct sent *sent = &conn->sent[next];
         struct dbki_group *group = sent->group >= 0 ? groups[sent->group] : NULL;
+        if (begun != next)
+            stream_if_wanted(conn, sent, group);
+        begun = next;
         PGresult *result = dbki_postgres_next(conn, NULL);
         if (!result) { /* the end of this one's answers */
             next++;

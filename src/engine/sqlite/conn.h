@@ -92,6 +92,12 @@ bool dbki_checkpoint(struct conn *conn);
 /* room.c: gives space back to a full disk. Result: whether there was any to give. */
 bool dbki_sqlite_make_room(struct conn *conn);
 
+/* sequence.c */
+int dbki_sqlite_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
+                        struct dbk_error *error);
+int dbki_sqlite_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
+                            struct dbk_error *error);
+
 /* log.c */
 bool dbki_sqlite_has_log(struct dbki_conn *conn);
 int dbki_sqlite_set_log(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);

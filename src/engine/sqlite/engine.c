@@ -485,6 +485,10 @@ const struct dbki_engine dbki_sqlite = {
     .count_objects =
         "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
     .table_size = "SELECT sum(pgsize) FROM dbstat WHERE name = ?", /* not in every build */
+    .last_id = dbki_sqlite_last_id,
+    .set_last_id = dbki_sqlite_set_last_id,
+    .list_tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+                   " AND name NOT LIKE 'sqlite_%' ORDER BY name",
     /* The largest row is 1,000,000,000 bytes; its other columns need some of them. */
     .value_max = 999000000,
     .before_tables = "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;",

@@ -1,0 +1,184 @@
+/*
+ * `daybook copy FROM TO`: all records of a store into a new one.
+ */
+#include "../share/json_writer.h"
+#include "clock.h"
+#include "findings.h"
+#include "message.h"
+#include "options.h"
+#include "store_open.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define SHOW_EVERY_MS 200
+
+struct copy {
+    struct waiting waiting; /* first: its address is what waiting_done() takes */
+    bool is_shown;
+    int64_t shown_at_ms;
+    int64_t begun_at_ms;
+    int64_t before; /* rows that an earlier copy moved; DBK_NONE: nothing was reported yet */
+    int64_t copied, total;
+};
+
+static int64_t since_s(const struct copy *copy)
+{
+    return (clock_ms() - copy->begun_at_ms) / 1000;
+}
+
+/* Rows a second of this run, and not of one before. */
+static int64_t rate(const struct copy *copy)
+{
+    int64_t took_ms = clock_ms() - copy->begun_at_ms;
+    return (copy->copied - copy->before) * 1000 / (took_ms > 0 ? took_ms : 1);
+}
+
+static void show(struct copy *copy, const char *subject)
+{
+    char left[TEXT_SHORT_SIZE];
+    int64_t now_ms = clock_ms(), rows_a_second = rate(copy);
+    if (!isatty(STDERR_FILENO) || (copy->is_shown && now_ms - copy->shown_at_ms < SHOW_EVERY_MS))
+        return;
+    fprintf(stderr, "\r\033[K%" PRId64 " of %" PRId64 " rows, %" PRId64 " a second", copy->copied,
+            copy->total, rows_a_second);
+    if (rows_a_second > 0)
+        fprintf(stderr, ", %s left", text_took((copy->total - copy->copied) / rows_a_second, left));
+    fprintf(stderr, "  (%s)", subject);
+    fflush(stderr);
+    copy->is_shown = true;
+    copy->shown_at_ms = now_ms;
+}
+
+static void on_report(void *user, const struct dbk_report *report)
+{
+    struct copy *copy = user;
+    if (report->kind != DBK_REPORT_PROGRESS)
+        return;
+    if (copy->before == DBK_NONE) {
+        copy->before = report->done;
+        copy->begun_at_ms = clock_ms();
+    }
+    copy->copied = report->done;
+    copy->total = report->total;
+    show(copy, report->subject);
+}
+
+static void print_end(const struct arguments *arguments, const struct copy *copy)
+{
+    struct json_writer json;
+    char took[TEXT_SHORT_SIZE];
+    if (!arguments->is_json) {
+        printf("copied %" PRId64 " rows in %s (%" PRId64 " a second)\n", copy->copied,
+               text_took(since_s(copy), took), rate(copy));
+        return;
+    }
+    json_init(&json, stdout);
+    json_begin_object(&json);
+    json_member_number(&json, "rows", copy->copied);
+    json_member_number(&json, "rows_before", copy->before);
+    json_member_number(&json, "seconds", since_s(copy));
+    json_member_number(&json, "rows_a_second", rate(copy));
+    json_end_object(&json);
+    json_finish(&json);
+}
+
+/* Looks whether there is a source, before a target is made. Result: 0, or an exit code after a message. */
+static int try_source(const struct arguments *arguments)
+{
+    struct arguments source = *arguments;
+    struct dbk_store *store;
+    struct dbk_error error;
+    source.db = arguments->operands[0];
+    if (store_try_open(&source, STORE_EXISTING, NULL, &store, NULL, &error))
+        return store_open_failed(&source, &error);
+    dbk_close_wait(store);
+    return 0;
+}
+
+static int open_target(const struct arguments *arguments, struct dbk_store **out_store)
+{
+    struct arguments target = *arguments;
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_error error;
+    options.is_exclusive = true;
+    target.db = arguments->operands[1];
+    if (store_try_open(&target, STORE_CREATED, &options, out_store, NULL, &error))
+        return store_open_failed(&target, &error);
+    return 0;
+}
+
+static int verify(const struct arguments *arguments)
+{
+    struct arguments target = *arguments;
+    struct findings findings = {.arguments = arguments,
+                                .prints_all = arguments_has(arguments, "all")};
+    struct dbk_store *store;
+    target.db = arguments->operands[1];
+    int exit_code = store_open_here(&target, STORE_EXISTING, NULL, &store);
+    if (exit_code)
+        return exit_code;
+    findings_begin(&findings, store);
+    waiting_add(&findings.waiting, dbk_verify(store, arguments->operands[0], &findings.waiting.call,
+                                              findings_take, waiting_done, &findings));
+    exit_code = findings_finish(&findings);
+    dbk_close_wait(store);
+    return exit_code;
+}
+
+static int cmd_copy(const struct arguments *arguments)
+{
+    if (arguments_has(arguments, "verify"))
+        return verify(arguments);
+    if (arguments_has(arguments, "all"))
+        return usage_error(arguments, "--all is for --verify");
+    struct copy copy = {.before = DBK_NONE, .begun_at_ms = clock_ms()};
+    struct dbk_store *store;
+    int exit_code = try_source(arguments);
+    if (!exit_code)
+        exit_code = open_target(arguments, &store);
+    if (exit_code)
+        return exit_code;
+    long_work_init(&copy.waiting, store);
+    waiting_add(&copy.waiting, dbk_copy(store, arguments->operands[0], &copy.waiting.call,
+                                        on_report, waiting_done, &copy));
+    waiting_wait(&copy.waiting);
+    if (copy.is_shown)
+        fputs("\r\033[K", stderr);
+    exit_code = waiting_finish(&copy.waiting);
+    dbk_close_wait(store);
+    if (!exit_code)
+        print_end(arguments, &copy);
+    return exit_code;
+}
+
+static const struct command_option options[] = {
+    {"verify", 0, OPTION_FLAG, NULL, "copy nothing: compare TO with FROM, row by row"},
+    {"all", 0, OPTION_FLAG, NULL,
+     "with --verify: print every finding, not the first ten of a kind"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
+
+static const char *const usage[] = {"FROM TO", "--verify FROM TO", NULL};
+
+const struct subcommand subcommand_copy = {
+    .name = "copy",
+    .summary = "copy all records of a store into a new one, also of another kind",
+    .usage = usage,
+    .about =
+        "FROM and TO are URLs or paths as for --db: sqlite:////var/lib/daybook.sqlite,\n"
+        "postgresql://user@host/database. TO is made, or is an empty database. Ids, build\n"
+        "numbers, event positions and operation keys stay what they are. While it works nobody\n"
+        "else can open TO, and nobody may write to FROM: stop what does, copy, and give it the\n"
+        "new URL. A copy that was cut off goes on where it was when it is done again.\n"
+        "\n"
+        "With --verify nothing is written: what is missing in TO, what is there and not in\n"
+        "FROM, and what differs is named, and the exit status is 1 when there is some.",
+    .options = options,
+    .common = COMMON_JSON,
+    .operand_min = 2,
+    .operand_max = 2,
+    .run = cmd_copy,
+};

@@ -1,0 +1,84 @@
+/*
+ * Copying a store: what the files of it share. copy.c is the operation, copy_source.c the database that is copied
+ * from, copy_target.c what is kept in the one that is copied into, copy_rows.c moves the rows of one table.
+ */
+#ifndef DBKI_COPY_H
+#define DBKI_COPY_H
+
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "schema/layout.h"
+#include "store/op.h"
+
+/* The database that is copied from, with a connection of its own. */
+struct dbki_copy_source {
+    struct dbki_url url;
+    struct dbki_conn *conn;
+    struct dbki_schema schema;
+    char name[256]; /* what it is known by again: its place, and when it was made */
+};
+
+/* Opens what the URL names. Result: 0, and dbki_copy_source_close() is called; or a status. */
+int dbki_copy_source_open(const char *url, struct dbki_copy_source *out, struct dbk_error *error);
+void dbki_copy_source_close(struct dbki_copy_source *source);
+/* The position of its newest event; 0: none, or no log of events. Outside of any transaction. */
+int dbki_copy_source_newest(struct dbki_op *op, struct dbki_copy_source *source,
+                            int64_t *out_position);
+
+/* Counts the rows that are copied. */
+int dbki_copy_count(const struct dbki_layout *layout, struct dbki_conn *conn, int64_t *out_rows,
+                    struct dbk_error *error);
+
+/* How far a table has come. */
+struct dbki_copy_state {
+    int64_t at; /* the last key; DBK_NONE: none yet */
+    int64_t copied;
+    bool is_whole;
+};
+
+/* Turns a new store into one that is being copied into; refuses one that holds something. */
+int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
+                           const struct dbki_layout *layout, const struct dbki_copy_source *source,
+                           int64_t newest);
+/* Reads what was kept; refuses another source. *out_newest: what begin was given. */
+int dbki_copy_target_resume(struct dbki_op *op, struct dbki_conn *conn,
+                            const struct dbki_layout *layout, const struct dbki_copy_source *source,
+                            struct dbki_copy_state *out, int64_t *out_newest);
+/* Keeps how far a table has come, within the transaction of its rows. */
+int dbki_copy_target_keep(struct dbki_op *op, struct dbki_conn *conn, const char *table,
+                          const struct dbki_copy_state *before,
+                          const struct dbki_copy_state *after);
+/* The last ids of all tables, and the last event's position, are those of the source. */
+int dbki_copy_target_count_on(struct dbki_op *op, struct dbki_conn *conn,
+                              const struct dbki_layout *layout, struct dbki_copy_source *source);
+
+/* Runs one statement. */
+int dbki_copy_run(struct dbki_conn *conn, const struct dbki_statement *statement,
+                  const struct dbki_value *params, int param_count, void *owner,
+                  int (*row)(void *, int, const struct dbki_value *, int), int64_t *out_changed,
+                  struct dbk_error *error);
+/* A row callback that takes the first column into an int64_t. */
+int dbki_copy_take_number(void *owner, int index, const struct dbki_value *cells, int cell_count);
+/* Asks for one number; DBK_NONE: no row, or NULL. */
+int dbki_copy_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
+                  int64_t *out_number, struct dbk_error *error);
+
+/* One table on its way: its statements, and the row that is being moved. */
+struct dbki_copy_rows {
+    const struct dbki_table *table;
+    struct dbki_buf columns, next_text, page_text, insert_text;
+    struct dbki_statement next, page, insert;
+    int64_t limit; /* rows of the next batch, by the size of the last ones */
+};
+
+/* Makes the statements. Result: 0 or DBK_NO_MEMORY. */
+int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *table,
+                        struct dbk_error *error);
+void dbki_copy_rows_fini(struct dbki_copy_rows *rows);
+/* Moves the next rows behind state->at, within a transaction of each side, and moves *state on. */
+int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,
+                        struct dbki_copy_state *state, struct dbk_error *error);
+/* Adds the condition that rows of a table are taken by; none for most. */
+const char *dbki_copy_condition(const struct dbki_table *table);
+
+#endif

@@ -1,0 +1,38 @@
+/* The last ids that tables gave: each such column has a sequence that belongs to it. */
+#include "engine/postgres/conn.h"
+
+#define OF_TABLE                                                                                   \
+    " FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'"                     \
+    " WHERE d.classid = 'pg_class'::regclass AND d.deptype IN ('i', 'a')"                          \
+    " AND d.refobjid = to_regclass(?)"
+
+static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    (void)index;
+    (void)cell_count;
+    *(int64_t *)owner = dbki_value_int(&cells[0]);
+    return DBK_OK;
+}
+
+int dbki_postgres_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
+                          struct dbk_error *error)
+{
+    static const struct dbki_statement get = {
+        .sql = "SELECT pg_sequence_last_value(d.objid)" OF_TABLE, .is_one_row = true};
+    struct dbki_value name = dbki_text(table);
+    *out_last = DBK_NONE;
+    return dbki_postgres_ask((struct conn *)conn, &get, &name, out_last, take_number, error);
+}
+
+int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
+                              struct dbk_error *error)
+{
+    static const struct dbki_statement set = {
+        .sql = "SELECT setval(d.objid::regclass, ?::bigint)" OF_TABLE, .is_one_row = true};
+    struct dbki_value values[] = {dbki_int(last), dbki_text(table)};
+    struct dbki_bound bound = {.statement = &set, .params = values, .param_count = 2};
+    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
+    struct dbki_group *groups[] = {&group};
+    int failed;
+    return last < 1 ? DBK_OK : dbki_postgres_run(conn, groups, 1, &failed);
+}

@@ -1,0 +1,56 @@
+/*
+ * The tables of a store while records are copied into it. Its indexes are made when all rows are there, which takes a
+ * fraction of the time; until then nobody else opens it, since daybook_schema does not have a version of a store.
+ */
+#include "schema/layout.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+
+/* How far each table has come: its last key, and how many rows. The row '' is about the source. */
+static const char TABLE[] = "CREATE TABLE daybook_copy (name VARCHAR(64) NOT NULL PRIMARY KEY,"
+                            " at INTEGER, copied INTEGER NOT NULL, is_whole INTEGER NOT NULL,"
+                            " source TEXT)";
+
+static int set_version(struct dbki_conn *conn, int version, struct dbk_error *error)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "UPDATE daybook_schema SET version = %d", version);
+    return conn->engine->script(conn, sql, error);
+}
+
+int dbki_copying_begin(struct dbki_conn *conn, const struct dbki_schema *schema,
+                       struct dbk_error *error)
+{
+    const char *indexes[DBKI_INDEXES_MAX];
+    int count = dbki_layout_indexes(schema, indexes);
+    int status = DBK_OK;
+    for (int i = 0; i < count && !status; i++) {
+        char name[DBKI_WORD_SIZE], sql[DBKI_WORD_SIZE + 16];
+        dbki_layout_index_name(indexes[i], name);
+        snprintf(sql, sizeof sql, "DROP INDEX %s", name);
+        status = conn->engine->script(conn, sql, error);
+    }
+    if (!status)
+        status = conn->engine->script(conn, TABLE, error);
+    return status ? status : set_version(conn, DBKI_SCHEMA_COPYING, error);
+}
+
+int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_made,
+                       struct dbk_error *error)
+{
+    char name[DBKI_WORD_SIZE];
+    dbki_layout_index_name(sql, name);
+    struct dbki_value param = dbki_text(name);
+    struct dbki_answer answer;
+    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
+    *out_is_made = !status && answer.number == 0;
+    return *out_is_made ? conn->engine->script(conn, sql, error) : status;
+}
+
+int dbki_copying_end(struct dbki_conn *conn, struct dbk_error *error)
+{
+    int status = conn->engine->script(conn, "DROP TABLE daybook_copy", error);
+    return status ? status : set_version(conn, DBKI_SCHEMA_VERSION, error);
+}
