@@ -3,7 +3,7 @@
  * a line, and the server is gone with it:
  *
  *   database   the URL of a new, empty database
- *   stop       stops the server at once, as a failure would; then "stopped"
+ *   stop       stops the server, cutting off what runs, as for its upgrade; then "stopped"
  *   start      starts it again; then "started"
  *
  * Where there is no such server on this machine it ends with 77.
@@ -18,7 +18,7 @@ static const char *answer(const char *line)
     if (!strcmp(line, "database"))
         return postgres_database("");
     if (!strcmp(line, "stop"))
-        return postgres_stop("immediate"), "stopped";
+        return postgres_stop("fast"), "stopped";
     if (!strcmp(line, "start"))
         return postgres_start(), "started";
     return NULL;

@@ -67,6 +67,17 @@ class TestWaiting(unittest.TestCase):
         self.assertEqual(len(calls), 2)
         self.assertEqual(self.run_work(self.count), 1)
 
+    def test_work_that_was_done_stays_done_when_the_connection_is_lost_behind_it(self):
+        self.run_work(self.make_table)
+
+        def read_and_lose(connection):
+            count = self.count(connection)
+            self.server.stop()
+            self.server.start()
+            return count
+
+        self.assertEqual(self.run_work(read_and_lose), 0)
+
     def test_a_connection_waits_for_a_server_that_was_there_before(self):
         self.run_work(self.make_table)
         self.engine.dispose()

@@ -36,11 +36,14 @@ class Presence:
         while True:
             self._here.has_committed = False
             try:
-                return work(connection, *args, **kwargs)
+                result = work(connection, *args, **kwargs)
             except sa.exc.DBAPIError as error:
                 if not error.connection_invalidated or self._here.has_committed or not self._pause(began):
                     raise
                 self._say_away(error)
+            else:
+                _end_transaction(connection)
+                return result
             connection.rollback()
 
     def _connect(self, dialect: Any, record: Any, args: Tuple[Any, ...], options: Dict[str, Any]) -> Any:
@@ -65,7 +68,9 @@ class Presence:
     def _say_away(self, error: Exception) -> None:
         with self._lock:
             if not self.is_away:
-                log.msg(f"daybook: the database server is away, Buildbot's calls wait for it: {error}")
+                # The driver's own first line: SQLAlchemy adds the statement and its values.
+                why = str(getattr(error, "orig", error)).partition("\n")[0]
+                log.msg(f"daybook: the database server is away, Buildbot's calls wait for it: {why}")
             self.is_away = True
 
     def _say_back(self) -> None:
@@ -73,6 +78,15 @@ class Presence:
             if self.is_away:
                 log.msg("daybook: the database server is back")
             self.is_away, self.was_reached = False, True
+
+
+def _end_transaction(connection: Any) -> None:
+    """Buildbot closes the connection next, which fails where it is lost; but the work is done."""
+    try:
+        connection.rollback()
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
 
 
 def watch(engine: Any) -> None:
