@@ -30,6 +30,9 @@ try:
 except ModuleNotFoundError:
     sys.modules["buildbot_worker._version"] = types.ModuleType("buildbot_worker._version")
     sys.modules["buildbot_worker._version"].version = "latest"
+import buildbot_worker
+if not hasattr(buildbot_worker, "version"):  # a newer one asks for the package that is installed
+    buildbot_worker.version = "latest"
 """
 
 TAC = VERSION + """
