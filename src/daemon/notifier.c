@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "lateness.h"
 #include "notify_restore.h"
+#include "watch.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
@@ -140,7 +141,7 @@ bool notifier_keep(struct notifier *notifier, struct ward *ward, const struct wa
     if (count && !courier_has_room(notifier))
         return false;
     bool is_kept = make_deliveries(notifier, tidings, count, after, build, list, &made);
-    const char *seen = build ? build->seen : notifier->seen;
+    const char *seen = build && *build->seen ? build->seen : notifier->seen;
     if (is_kept)
         is_kept = notifier_note(notifier, notifier_line(seen, after, list, made), true);
     if (!is_kept) {
@@ -157,16 +158,28 @@ bool notifier_keep(struct notifier *notifier, struct ward *ward, const struct wa
     return true;
 }
 
+/* Whether it ended before the one by which its builder stands as it does, or is that one. */
+static bool is_old(const struct ward *ward, const struct finished *build)
+{
+    return build->is_unordered && ward->is_verdict_known && ward->counted_at != DBK_NONE &&
+           (build->complete_at < ward->counted_at ||
+            (build->complete_at == ward->counted_at && build->number <= ward->counted));
+}
+
 bool notifier_take(struct notifier *notifier, struct ward *ward, const struct finished *build)
 {
     enum verdict verdict = verdict_of(build->results);
     enum tiding tidings[2];
     size_t count = 0;
     struct ward after = *ward;
+    if (is_old(ward, build))
+        return true;
     if (verdict != VERDICT_UNKNOWN && (ward->is_told || ward->every_s)) {
         enum turn turn = ward->is_told ? turn_of(ward->verdict, build->results) : TURN_NONE;
         after.verdict = verdict;
         after.is_verdict_known = true;
+        after.counted_at = build->complete_at;
+        after.counted = build->number;
         if (ward->last_at == DBK_NONE || build->complete_at > ward->last_at)
             after.last_at = build->complete_at;
         if (ward->every_s && ward->late_at != DBK_NONE &&
@@ -182,7 +195,8 @@ bool notifier_take(struct notifier *notifier, struct ward *ward, const struct fi
     if (count || (ward->is_told && after.verdict != ward->verdict))
         return notifier_keep(notifier, ward, &after, tidings, count, build);
     *ward = after;
-    notifier_see(notifier, build->seen);
+    if (*build->seen)
+        notifier_see(notifier, build->seen);
     return true;
 }
 
@@ -193,10 +207,10 @@ int notifier_new(struct server *server, char *out_message, size_t message_size)
     const struct notify_options *options = server->options->notify;
     if (!options || !options->target_count)
         return DBK_OK;
-    if (!dbk_get_info(server->store)->has_events) {
+    if (!dbk_get_info(server->store)->has_events && !watch_is_needed(server)) {
         snprintf(out_message, message_size,
-                 "nothing says which builds finish in this database, so nobody can be told: "
-                 "`daybook adopt` gives it an event log");
+                 "the store's event log is missing, so nobody can be told: `daybook upgrade` "
+                 "makes it again");
         return DBK_UNSUPPORTED;
     }
     struct notifier *notifier = server->notifier = calloc(1, sizeof(*notifier));
@@ -223,13 +237,13 @@ void notifier_free(struct notifier *notifier)
     if (!notifier)
         return;
     courier_fini(notifier);
-    if (*notifier->seen)
-        keep_position(notifier, true);
+    keep_position(notifier, true);
     for (size_t i = 0; i < notifier->options->target_count; i++)
         queue_fini(&notifier->queues[i]);
     journal_close(&notifier->journal);
     wards_fini(&notifier->wards);
     late_fini(notifier);
+    build_watch_fini(notifier);
     free(notifier);
 }
 
@@ -240,6 +254,8 @@ void notifier_begin(struct notifier *notifier)
     event_log_begin(notifier);
     while (!event_log_is_begun(notifier) && notifier->asking_count)
         dbk_wait(notifier->server->store, -1);
+    if (!build_watch_begin(notifier))
+        notifier_say("out of memory: what a master writes is not told");
     keep_position(notifier, true);
     courier_pump(notifier);
 }
@@ -250,6 +266,7 @@ void notifier_tend(struct notifier *notifier)
         return;
     intake_tend(notifier);
     event_log_tend(notifier);
+    build_watch_tend(notifier);
     late_tend(notifier);
     keep_position(notifier, false);
     shorten_journal(notifier);
@@ -260,6 +277,7 @@ void notifier_stop(struct notifier *notifier)
 {
     if (!notifier || notifier->is_ending)
         return;
+    build_watch_keep(notifier);
     notifier->is_ending = true;
     event_log_end(notifier);
 }

@@ -19,6 +19,7 @@
 #include "notify_late.h"
 #include "notify_queue.h"
 #include "notify_text.h"
+#include "notify_watch.h"
 #include "server.h"
 
 struct notifier {
@@ -28,11 +29,12 @@ struct notifier {
     struct wards wards;
     struct queue queues[NOTIFY_TARGETS_MAX]; /* one for each target */
     char identity[DELIVERY_ID_SIZE];         /* drawn with the journal; delivery ids hang on it */
-    char seen[SEEN_SIZE];                    /* the position */
+    char seen[SEEN_SIZE];                    /* the position in the event log */
     char kept[SEEN_SIZE];                    /* what the journal has of it */
     int64_t kept_ms;
     struct intake intake;
     struct event_log log;
+    struct build_watch builds;
     struct late late;
     struct courier courier;
     int asking_count; /* operations of the store */

@@ -82,6 +82,7 @@ struct ward *wards_add(struct wards *wards, int64_t builderid, const char *name,
     wards->count++;
     *ward = (struct ward){.builderid = builderid,
                           .name = copy,
+                          .counted_at = DBK_NONE,
                           .last_at = DBK_NONE,
                           .since = DBK_NONE,
                           .late_at = DBK_NONE};

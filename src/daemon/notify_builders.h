@@ -14,6 +14,8 @@ struct ward {
     int64_t every_s; /* in which it is to end a build; 0: any time */
     enum verdict verdict;
     bool is_verdict_known; /* false: the database has not been asked what its last build says */
+    int64_t counted_at;    /* when the build ended that the verdict is of; DBK_NONE: not known */
+    int64_t counted;       /* its number */
     int64_t last_at;       /* when a build that counts last ended; DBK_NONE: none has */
     bool is_last_known;    /* false: the database has not been asked for it */
     bool is_to_be_checked; /* its turns may have been missed */

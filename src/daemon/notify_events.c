@@ -78,7 +78,7 @@ static void take_builds(void *user, const struct dbk_error *error,
     struct event_log *log = &notifier->log;
     struct finished list[INTAKE_MAX];
     size_t count = 0;
-    if (!is_wanted(notifier, error)) {
+    if (!is_wanted(notifier, error) || intake_is_busy(notifier)) {
         log->is_more = true; /* the next second reads the page again */
         return;
     }
@@ -238,6 +238,8 @@ void event_log_begin(struct notifier *notifier)
 {
     struct dbk_call call = notifier_call(notifier);
     notifier->log.position = DBK_NONE;
+    if (!dbk_get_info(notifier->server->store)->has_events)
+        return;
     submitted(notifier,
               dbk_get_newest_event(notifier->server->store, &call, take_beginning, notifier));
 }

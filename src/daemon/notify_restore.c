@@ -36,7 +36,11 @@ static json_t *ward_line(const struct ward *ward)
         json_pack("{s:I, s:s, s:s}", "id", (json_int_t)ward->builderid, "name", ward->name,
                   "verdict", verdict_word(ward->is_told ? ward->verdict : VERDICT_UNKNOWN));
     if (object && !set_number(object, "since", ward->since) &&
-        !set_number(object, "late_at", ward->late_at))
+        !set_number(object, "late_at", ward->late_at) &&
+        (ward->counted_at == DBK_NONE || !ward->is_told ||
+         !json_object_set_new(
+             object, "counted",
+             json_pack("[I, I]", (json_int_t)ward->counted_at, (json_int_t)ward->counted))))
         return object;
     json_decref(object);
     return NULL;
@@ -85,6 +89,8 @@ json_t *notifier_snapshot(const struct notifier *notifier)
     int failed = !lines || json_array_append_new(lines, json_pack("{s:s, s:s}", "state",
                                                                   notifier->identity, "database",
                                                                   database_of(notifier, database)));
+    if (!failed && notifier->builds.kept)
+        failed = json_array_append_new(lines, json_pack("{s:s}", "watched", notifier->builds.kept));
     if (!failed && *notifier->seen)
         failed = json_array_append_new(lines, json_pack("{s:s}", "seen", notifier->seen));
     for (size_t i = 0; !failed && i < notifier->wards.count; i++) {
@@ -139,6 +145,13 @@ static void take_ward(struct restoring *restoring, const json_t *object)
     int64_t since = number_of(object, "since"), late_at = number_of(object, "late_at");
     ward->is_verdict_known = ward->is_told && verdict != VERDICT_UNKNOWN;
     ward->verdict = ward->is_verdict_known ? verdict : VERDICT_UNKNOWN;
+    ward->counted_at = DBK_NONE;
+    json_int_t counted_at, counted;
+    if (ward->is_verdict_known &&
+        !json_unpack((json_t *)object, "{s:[I, I]}", "counted", &counted_at, &counted)) {
+        ward->counted_at = counted_at;
+        ward->counted = counted;
+    }
     ward->since = ward->every_s ? since : DBK_NONE;
     ward->late_at = ward->every_s ? late_at : DBK_NONE;
     if (ward->verdict != verdict || ward->since != since || ward->late_at != late_at)
@@ -168,6 +181,14 @@ static void take_delivery(struct restoring *restoring, const json_t *object)
     queue_add(delivery);
 }
 
+static void take_watched(struct restoring *restoring, const char *position)
+{
+    struct build_watch *builds = &restoring->notifier->builds;
+    free(builds->kept);
+    builds->kept = strdup(position);
+    restoring->is_out_of_memory = restoring->is_out_of_memory || !builds->kept;
+}
+
 /* The delivery that a line is about. */
 static struct delivery *find_delivery(struct notifier *notifier, const char *id)
 {
@@ -190,6 +211,8 @@ static void take_line(void *user, const json_t *line)
     }
     if (*text_of(line, "seen"))
         notifier_see(notifier, text_of(line, "seen"));
+    if (*text_of(line, "watched"))
+        take_watched(restoring, text_of(line, "watched"));
     if (json_is_object(json_object_get(line, "builder")))
         take_ward(restoring, json_object_get(line, "builder"));
     for (size_t i = 0; i < json_array_size(deliveries); i++)
@@ -238,6 +261,7 @@ static void forget_all(struct notifier *notifier)
     for (size_t i = 0; i < notifier->options->target_count; i++)
         queue_fini(&notifier->queues[i]);
     wards_fini(&notifier->wards);
+    build_watch_fini(notifier);
     notifier->seen[0] = '\0';
     notifier->identity[0] = '\0';
 }

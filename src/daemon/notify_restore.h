@@ -6,6 +6,7 @@
  * then any of these, members being there or not:
  *
  *     {"seen": POSITION, "builder": {...}, "deliveries": [{"id", "to", "event", "builder", "at", "body"}, ...]}
+ *     {"watched": POSITION}, in the tables of a database that others write
  *     {"failed": ID, "failures": N, ...}
  *     {"ended": ID, "outcome": "delivered", "given up" or "not wanted", ...}
  */

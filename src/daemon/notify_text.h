@@ -14,7 +14,8 @@
 /* A build that ended. */
 struct finished {
     int64_t builderid, buildid, number, results, started_at, complete_at;
-    char seen[SEEN_SIZE]; /* the position behind it */
+    char seen[SEEN_SIZE]; /* the position behind it; "": it stays */
+    bool is_unordered;    /* it may come after one that ended later, and more than once */
 };
 
 enum tiding { TIDING_FAILING, TIDING_FIXED, TIDING_LATE, TIDING_ON_TIME };
