@@ -143,7 +143,7 @@ bool notifier_keep(struct notifier *notifier, struct ward *ward, const struct wa
     bool is_kept = make_deliveries(notifier, tidings, count, after, build, list, &made);
     const char *seen = build && *build->seen ? build->seen : notifier->seen;
     if (is_kept)
-        is_kept = notifier_note(notifier, notifier_line(seen, after, list, made), true);
+        is_kept = notifier_note(notifier, notifier_line(seen, after, list, made), made > 0);
     if (!is_kept) {
         while (made)
             delivery_free(list[--made]);
@@ -191,8 +191,10 @@ bool notifier_take(struct notifier *notifier, struct ward *ward, const struct fi
         if (turn != TURN_NONE)
             tidings[count++] = turn == TURN_FAILING ? TIDING_FAILING : TIDING_FIXED;
     }
-    /* A verdict that came without a turn is kept too: later turns are measured by it. */
-    if (count || (ward->is_told && after.verdict != ward->verdict))
+    /* A verdict that came without a turn is kept too, once: later turns are measured by it. */
+    bool is_news = after.verdict != ward->verdict ||
+                   (after.counted_at != DBK_NONE && ward->counted_at == DBK_NONE);
+    if (count || (ward->is_told && is_news))
         return notifier_keep(notifier, ward, &after, tidings, count, build);
     *ward = after;
     if (*build->seen)

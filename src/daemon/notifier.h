@@ -72,8 +72,9 @@ void notifier_reload(struct notifier *notifier);
 bool notifier_take(struct notifier *notifier, struct ward *ward, const struct finished *build);
 
 /*
- * Keeps what became of a builder, and what is to be told of it: all or nothing. Args: after: what *ward becomes;
- * build may be NULL, and then the position stays. Result: false when it could not be kept; nothing happened then.
+ * Keeps what became of a builder, and what is to be told of it, which is on the disk then: all or nothing. Args: after:
+ * what *ward becomes; build may be NULL, and then the position stays. Result: false when it could not be kept; nothing
+ * happened then.
  */
 bool notifier_keep(struct notifier *notifier, struct ward *ward, const struct ward *after,
                    const enum tiding *tidings, size_t count, const struct finished *build);

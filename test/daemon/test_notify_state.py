@@ -93,7 +93,9 @@ class TestKilled(NotifyCase):
 
     def test_events_that_were_removed_meanwhile_leave_the_last_turn(self):
         receiver = self.receiver()
+        self.build("green", "success")
         daemon = self.start("--notify-webhook", receiver.url)
+        self.build("green", "success")
         self.build("b", "failure")
         self.build("c", "failure")
         receiver.take(2)
@@ -101,10 +103,11 @@ class TestKilled(NotifyCase):
         self.kill(daemon)
         self.build("b", "success")
         self.build("c", "success", "failure")
+        self.build("green", "failure")
         self.trim()
         daemon = self.start("--notify-webhook", receiver.url)
-        told = receiver.next().json
-        self.assertEqual((told["event"], told["builder"]["name"]), ("fixed", "b"))
+        told = [told.json for told in receiver.take(2)]
+        self.assertEqual(sorted((t["event"], t["builder"]["name"]) for t in told), [("failing", "green"), ("fixed", "b")])
         self.build("c", "success")
         told = receiver.next().json
         self.assertEqual((told["event"], told["builder"]["name"], told["build"]["number"]), ("fixed", "c", 4))
