@@ -200,6 +200,19 @@ static void keep_memory(void)
 #endif
 }
 
+/* The kernel is told of what a turn of the loop changed once, and not of what it changed back: no descriptor here is a
+ * copy of another one, for which that would not do. */
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config && !event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST))
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    return base;
+}
+
 /* Reads the files that it needs. */
 static bool read_files(struct server *server, char *out_message)
 {
@@ -221,7 +234,7 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     sigaction(SIGXFSZ, &ignore, &before_size); /* a limit on files is an error of the write */
     raise_limit();
     keep_memory();
-    server.base = event_base_new();
+    server.base = new_base();
     server.http = server.base ? evhttp_new(server.base) : NULL;
     if (!read_files(&server, out_message)) {
         status = DBK_DENIED;
