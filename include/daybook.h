@@ -277,11 +277,12 @@ struct dbk_options {
  *     sqlite://                        a database in memory, gone with the store
  *     postgresql://user@host:port,host2:port2/database   PostgreSQL 14 or newer, UTF8; what libpq's own URLs,
  *                                      environment and password file say counts (docs/postgresql.md)
+ *     mariadb://user@host:port/database   MariaDB 10.6 or newer; also mysql:// (docs/mariadb.md)
  *   and may end in ?NAME=VALUE&...: mode=ro (nothing is written) or mode=rw (the default);
  *   writes=none|existing|master and master=stopped (of Buildbot databases). In a URL, % and two hexadecimal digits
  *   stand for a byte; a plain path is taken as it is and has no options. On PostgreSQL also libpq's options
  *   (sslmode, target_session_attrs, application_name, ...), and prepare=no for a pooler that cannot keep prepared
- *   statements.
+ *   statements; on MariaDB unix_socket, ssl_mode, ssl_ca, ssl_cert, ssl_key, connect_timeout and read_default_file.
  *   options may be NULL.
  * Result: DBK_OK and *out_store; else a status, and *out_error if that is not NULL.
  * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file, no such database on the server), DBK_UNREACHABLE
@@ -334,7 +335,7 @@ DBK_API int dbk_close_wait(struct dbk_store *store);
 
 /* What is known of the database behind a store. */
 struct dbk_info {
-    const char *engine;           /* "sqlite" or "postgresql" */
+    const char *engine;           /* "sqlite", "postgresql" or "mariadb" */
     const char *url;              /* without a password */
     const char *engine_version;   /* "3.40.1" */
     bool is_own;                  /* made by daybook, not by Buildbot */

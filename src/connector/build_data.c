@@ -198,9 +198,9 @@ int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *nam
     dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
     if (check.status)
         return check.status;
-    if (value_len > (size_t)store->engine->value_max)
+    if (value_len > (size_t)store->value_max)
         return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %lld",
-                           value_len, (long long)store->engine->value_max);
+                           value_len, (long long)store->value_max);
     struct dbki_write_op *op =
         dbki_op_new(&SET_KIND, sizeof *op, strlen(name) + value_len + strlen(source) + 48,
                     (dbki_callback *)done, user);
@@ -318,9 +318,9 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
                     "offset and length must not be negative");
     if (check.status)
         return check.status;
-    if (length > store->engine->value_max)
+    if (length > store->value_max)
         return dbki_refuse(call, DBK_TOO_LARGE, "the value has %lld bytes; the limit is %lld",
-                           (long long)length, (long long)store->engine->value_max);
+                           (long long)length, (long long)store->value_max);
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0)
         return dbki_refuse(call, DBK_INVALID, "the value's descriptor cannot be used: %s",

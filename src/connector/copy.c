@@ -249,6 +249,11 @@ int dbk_copy(struct dbk_store *store, const char *from_url, const struct dbk_cal
                            "the target is a Buildbot database: records are copied into a store of "
                            "daybook's own");
     }
+    if (!store->engine->set_last_id) {
+        dbki_op_free(op);
+        return dbki_refuse(call, DBK_UNSUPPORTED, "nothing is copied into a store on %s yet",
+                           store->engine->name);
+    }
     ((struct copy_op *)op)->from_url = dbki_op_text(op, from_url).text;
     return dbki_submit(store, op, call);
 }

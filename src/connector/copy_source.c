@@ -59,6 +59,9 @@ static int name_source(struct dbki_copy_source *source, struct dbk_error *error)
 static int check_source(const struct dbki_copy_source *source, struct dbk_error *error)
 {
     const struct dbki_schema *schema = &source->schema;
+    if (!source->conn->engine->last_id)
+        return dbki_error_set(error, DBK_UNSUPPORTED, "stores on %s are not copied yet",
+                              source->conn->engine->name);
     if (schema->is_empty)
         return dbki_error_set(error, DBK_SCHEMA, "the source is an empty database");
     if (schema->is_copying)

@@ -440,7 +440,7 @@ int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && build && done, "store, build and done must not be NULL");
     if (!check.status)
-        check_build(&check, build, store->engine->value_max);
+        check_build(&check, build, store->value_max);
     if (check.status)
         return check.status;
     struct record_op *record =

@@ -78,6 +78,8 @@ struct dbki_conn {
     bool is_short;
     bool is_read_only; /* of a writer: the file, its folder or the file system lets nobody write */
     char warning[256]; /* a setting that is not safe; "" for none */
+    int64_t
+        value_max; /* where the server sets it: bytes of the largest value; 0: the engine's own */
     /* Another program's checkpoint beside our commit can damage the file. */
     bool has_checkpoint_fault;
 };
@@ -91,6 +93,8 @@ struct dbki_engine {
      * anew: what it ran was undone, unless commit's outcome says unknown. Others write meanwhile: rows are
      * locked, and DBK_BUSY with is_retryable asks for the whole transaction once more. */
     bool is_server;
+    bool lacks_partial_indexes; /* those with a WHERE are left out */
+    bool is_own_only; /* Buildbot's databases are refused: nothing is known of them there */
 
     /* Connects. Result: 0 and *out_conn, or a status. */
     int (*open)(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -113,7 +117,7 @@ struct dbki_engine {
     void (*rollback)(struct dbki_conn *conn);
 
     /*
-     * Optional. Looks at the transaction, one that reads, so that its snapshot is fixed from here on.
+     * Looks at the transaction, one that reads, so that its snapshot is fixed from here on.
      * *out_version: the same as in an earlier one of this connection if nobody committed in between.
      * *out_is_in_the_way: others cannot commit while it is open.
      */
@@ -164,7 +168,7 @@ struct dbki_engine {
     const char *after_load;
     /* The names of all tables that are there, one a row. */
     const char *list_tables;
-    int64_t value_max;    /* bytes of the largest value of build data */
+    int64_t value_max; /* bytes of the largest value of build data, unless a connection says less */
     bool sorts_null_high; /* unless it is told otherwise, by NULLS FIRST and NULLS LAST */
     /* Optional. Wakes others who wait for events, when the transaction is committed: those who listen. */
     const struct dbki_statement *notify;
@@ -188,6 +192,12 @@ struct dbki_engine {
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };
+
+/* The bytes of the largest value of build data that the connection's database takes. */
+static inline int64_t dbki_value_max(const struct dbki_conn *conn)
+{
+    return conn->value_max ? conn->value_max : conn->engine->value_max;
+}
 
 /* Finds the engine of a URL's scheme. Result: NULL and *error (DBK_INVALID, naming those there are). */
 const struct dbki_engine *dbki_engine_find(const char *scheme, struct dbk_error *error);

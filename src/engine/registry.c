@@ -5,17 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct dbki_engine dbki_sqlite, dbki_postgres;
+extern const struct dbki_engine dbki_sqlite, dbki_postgres, dbki_mariadb;
 
-static const struct dbki_engine *const ENGINES[] = {&dbki_sqlite, &dbki_postgres};
+static const struct dbki_engine *const ENGINES[] = {
+    &dbki_sqlite,
+    &dbki_postgres,
+#ifdef DBKI_HAS_MARIADB
+    &dbki_mariadb,
+#endif
+};
 enum { ENGINE_COUNT = sizeof ENGINES / sizeof ENGINES[0] };
 
 static bool is_whole(const struct dbki_engine *engine)
 {
     return engine->name && engine->schemes && engine->pipeline_max >= 1 &&
            engine->writer_count >= 1 && engine->open && engine->close && engine->begin &&
-           engine->run && engine->commit && engine->rollback && engine->script && engine->columns &&
-           engine->count_tables && engine->count_objects && engine->value_max;
+           engine->run && engine->commit && engine->rollback && engine->look && engine->script &&
+           engine->columns && engine->count_tables && engine->count_objects && engine->value_max;
 }
 
 const struct dbki_engine *dbki_engine_find(const char *scheme, struct dbk_error *error)

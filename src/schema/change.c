@@ -52,6 +52,8 @@ int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, 
 
 const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema)
 {
+    if (object->is_partial && !schema->has_partial_indexes)
+        return NULL;
     if (schema->is_server && object->server_sql)
         return object->server_sql;
     return schema->is_own ? object->own_sql : object->adopted_sql;

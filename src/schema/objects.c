@@ -11,8 +11,10 @@
 #define EVENTS_COLUMNS                                                                             \
     " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"             \
     " buildid INTEGER, stepid INTEGER, name TEXT)"
-#define ON_SERVERS(sql) NULL, NULL, sql
-#define BOTH(sql) sql, sql, NULL
+#define ON_SERVERS(sql) NULL, NULL, sql, false
+#define PARTLY_ON_SERVERS(sql) NULL, NULL, sql, true
+#define ON_BUILDBOTS(sql) NULL, sql, NULL, false
+#define BOTH(sql) sql, sql, NULL, false
 
 const struct dbki_object dbki_objects[] = {
     /* How far something has come: "events trimmed" up to that position. */
@@ -26,14 +28,16 @@ const struct dbki_object dbki_objects[] = {
      /* Where several commit at once, an id is taken long before its row is visible: a position is given when
       * it is (connector/positions.c). */
      "CREATE TABLE daybook_events (id INTEGER PRIMARY KEY AUTOINCREMENT,"
-     " position INTEGER," EVENTS_COLUMNS},
+     " position INTEGER," EVENTS_COLUMNS,
+     false},
     {"daybook_events_position", "daybook_events",
      ON_SERVERS("CREATE UNIQUE INDEX daybook_events_position"
                 " ON daybook_events (position)")},
+    /* Without it those that have none are found by the index on the position. */
     {"daybook_events_unplaced", "daybook_events",
-     ON_SERVERS("CREATE INDEX daybook_events_unplaced"
-                " ON daybook_events (id)"
-                " WHERE position IS NULL")},
+     PARTLY_ON_SERVERS("CREATE INDEX daybook_events_unplaced"
+                       " ON daybook_events (id)"
+                       " WHERE position IS NULL")},
     /* The names of the batches that were committed. */
     {"daybook_commits", NULL,
      ON_SERVERS("CREATE TABLE daybook_commits (name VARCHAR(64) NOT NULL"
@@ -60,13 +64,13 @@ const struct dbki_object dbki_objects[] = {
      BOTH("CREATE UNIQUE INDEX daybook_lineage_buildid ON daybook_lineage (buildid)")},
     /* What Buildbot's tables lack: which builds were finished lately; what a build triggered; what a change
      * was built in. A store of our own has the last two under Buildbot's kind of name. */
-    {"daybook_builds_complete", "builds", NULL,
-     "CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)", NULL},
-    {"daybook_buildsets_parent", "buildsets", NULL,
-     "CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)", NULL},
-    {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps", NULL,
-     "CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps (sourcestampid)",
-     NULL},
+    {"daybook_builds_complete", "builds",
+     ON_BUILDBOTS("CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)")},
+    {"daybook_buildsets_parent", "buildsets",
+     ON_BUILDBOTS("CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)")},
+    {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps",
+     ON_BUILDBOTS("CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps "
+                  "(sourcestampid)")},
     /* The last: with it a database counts as adopted. */
     {"daybook_schema", NULL,
      BOTH("CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"

@@ -205,16 +205,23 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
         (status = has_table(conn, "builds", "id", &has_builds, error)))
         return status;
     schema.is_server = conn->engine->is_server;
+    schema.has_partial_indexes = !conn->engine->lacks_partial_indexes;
+    if (has_alembic && conn->engine->is_own_only)
+        return dbki_error_set(error, DBK_UNSUPPORTED,
+                              "this daybook (%s) does not read Buildbot's databases on %s yet",
+                              DBK_VERSION, conn->engine->name);
     schema.is_own = has_ours && !has_alembic;
     schema.is_adopted = has_ours && has_alembic;
     if (has_ours && (status = inspect_objects(conn, &schema, error)))
         return status;
-    if (!has_ours && !has_alembic && !has_builds) {
+    if (!has_ours && !has_alembic) {
         struct dbki_answer tables;
         status = dbki_schema_ask(conn, conn->engine->count_tables, NULL, &tables, error);
         if (status)
             return status;
         schema.is_empty = tables.number == 0;
+    }
+    if (!has_ours && !has_alembic && (schema.is_empty || !has_builds)) {
         *out_schema = schema;
         return schema.is_empty
                    ? DBK_OK
@@ -299,7 +306,9 @@ int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
     if (!status && !is_there) {
         for (const char *const *table = dbki_tables; *table && !status; table++)
             status = engine->script(conn, *table, error);
-        const struct dbki_schema wanted = {.is_own = true, .is_server = engine->is_server};
+        const struct dbki_schema wanted = {.is_own = true,
+                                           .is_server = engine->is_server,
+                                           .has_partial_indexes = !engine->lacks_partial_indexes};
         for (int i = 0; i < dbki_object_count && !status; i++) {
             const char *sql = dbki_object_create(&dbki_objects[i], &wanted);
             if (sql)

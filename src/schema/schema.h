@@ -21,13 +21,15 @@ struct dbki_object {
     const char *own_sql;     /* in a store of our own; NULL: not there */
     const char *adopted_sql; /* in an adopted database */
     const char *server_sql;  /* in either on a server, where it differs */
+    bool is_partial;         /* that one is an index on some of the rows */
 };
 
 struct dbki_schema {
-    bool is_empty;          /* no tables of anybody */
-    bool is_own;            /* made by daybook */
-    bool is_adopted;        /* Buildbot's, with our tables */
-    bool is_server;         /* several may write at once */
+    bool is_empty;   /* no tables of anybody */
+    bool is_own;     /* made by daybook */
+    bool is_adopted; /* Buildbot's, with our tables */
+    bool is_server;  /* several may write at once */
+    bool has_partial_indexes;
     bool is_older;          /* daybook's tables are of a version before ours */
     bool is_copying;        /* a copy into it was begun and has not ended */
     bool has_events;        /* writes leave events: the tables for it are there */

@@ -310,6 +310,7 @@ static int fill_info(struct dbk_store *store, struct dbk_error *error)
         memcpy(store->path, conn->path, path_size);
     if (conn->warning[0])
         snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
+    store->value_max = dbki_value_max(conn);
     snprintf(store->engine_version, sizeof store->engine_version, "%s", conn->version);
     store->info = (struct dbk_info){
         .engine = store->engine->name,

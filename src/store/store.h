@@ -118,6 +118,7 @@ struct dbk_store {
         after_due_ns; /* when it is to be done; 0: nothing was written since. Guarded by the lock */
 
     const struct dbki_engine *engine;
+    int64_t value_max; /* bytes of the largest value of build data */
     struct dbki_schema schema;
     struct dbki_url url;
     struct dbk_info info;

@@ -95,17 +95,17 @@ class TestUse(StoreCase):
         self.daybook("builds", "--db", "file/below", code=2)
 
     def test_passwords_are_not_printed(self):
-        for url in ("mysql://root:hunter2@127.0.0.1/x", "sqlite://user:hunter2@host/x",
-                    "mysql://root:a@hunter2@127.0.0.1/x", "mysql://root:a/hunter2@127.0.0.1/x",
-                    "sqlite:///x?password=hunter2&mode=ro", "mysql://h/x?Password=hunter2",
-                    "mysql://u:" + "hunter2" * 200 + "@h/x", "sqlite://:hunter2@h"):
+        for url in ("oracle://root:hunter2@127.0.0.1/x", "sqlite://user:hunter2@host/x",
+                    "oracle://root:a@hunter2@127.0.0.1/x", "mysql://root:a/hunter2@127.0.0.1/x",
+                    "sqlite:///x?password=hunter2&mode=ro", "oracle://h/x?Password=hunter2",
+                    "oracle://u:" + "hunter2" * 200 + "@h/x", "sqlite://:hunter2@h"):
             for words in (["builds"], ["init"], ["run", "--builder", "b", "--", "true"]):
                 done = run(self.folder, *words, DAYBOOK_DB=url)
                 self.assertNotIn("hunter2", done.out + done.err, words)
                 self.assertEqual(done.err.count("\n"), 1, done.err)
                 self.assertEqual(done.code, 0 if words[0] == "run" else 2, done.err)
-        self.assertIn("mysql://root@127.0.0.1/x",
-                      run(self.folder, "builds", "--db", "mysql://root:pw@127.0.0.1/x").err)
+        self.assertIn("oracle://root@127.0.0.1/x",
+                      run(self.folder, "builds", "--db", "oracle://root:pw@127.0.0.1/x").err)
 
     def test_a_missing_database_is_3_and_says_what_to_type(self):
         for words in ([], ["builds"], ["log"], ["data", "x"]):

@@ -162,10 +162,10 @@ class TestUnusable(Case):
         self.status()
 
     def test_a_password_is_not_shown(self):
-        done = run(self.folder, "status", "--db", "mysql://root:hunter2@127.0.0.1/x")
+        done = run(self.folder, "status", "--db", "oracle://root:hunter2@127.0.0.1/x")
         self.assertEqual(done.code, 2)
         self.assertNotIn("hunter2", done.out + done.err)
-        self.assertIn("mysql://root@127.0.0.1/x", done.out)
+        self.assertIn("oracle://root@127.0.0.1/x", done.out)
 
 
 class Hanging:

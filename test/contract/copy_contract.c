@@ -113,13 +113,15 @@ static void record(struct fixture *f)
 /* A new place of each kind in turn; NULL where there is none. */
 static const char *place_at(size_t i)
 {
-    return ENGINES[i].is_persistent && !ENGINES[i].is_extra ? ENGINES[i].place() : NULL;
+    return ENGINES[i].is_persistent && !ENGINES[i].is_extra && !ENGINES[i].is_not_copied
+               ? ENGINES[i].place()
+               : NULL;
 }
 
 static void copy__into_every_kind_and_back_has_equal_contents(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent)
+    if (!f->engine->is_persistent || f->engine->is_not_copied)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
@@ -149,7 +151,7 @@ static void copy__ids_positions_and_keys_go_on_where_they_were(void **state)
     struct fixture *f = *state;
     struct dbk_call call = DBK_CALL_INIT;
     struct answer here, there;
-    if (!f->engine->is_persistent)
+    if (!f->engine->is_persistent || f->engine->is_not_copied)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
@@ -179,7 +181,7 @@ static void copy__ids_positions_and_keys_go_on_where_they_were(void **state)
 static void copy__cancelled_at_any_turn_goes_on_and_ends_equal(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent)
+    if (!f->engine->is_persistent || f->engine->is_not_copied)
         skip();
     record(f);
     const char *url = f->engine->place();
@@ -200,7 +202,7 @@ static void copy__refuses_a_target_with_records_and_one_that_is_open_to_others(v
 {
     struct fixture *f = *state;
     struct reports r = {.count = 0};
-    if (!f->engine->is_persistent)
+    if (!f->engine->is_persistent || f->engine->is_not_copied)
         skip();
     assert_int_equal(run(&r, f->store, dbk_copy, f->url), DBK_UNSUPPORTED);
     assert_int_equal(copy(&r, f->url, f->url), DBK_CONFLICT);
@@ -213,7 +215,7 @@ static void copy__refuses_a_target_with_records_and_one_that_is_open_to_others(v
 static void verify__names_what_is_missing_surplus_and_different(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent)
+    if (!f->engine->is_persistent || f->engine->is_not_copied)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {

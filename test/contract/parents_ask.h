@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "postgres.h"
+#include "engines.h"
 
 /* Each test file uses some of this. */
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -54,7 +54,8 @@ static struct dbk_call call;
 /* The store of this test. path is "" for one that is in no file. */
 static struct dbk_store *store;
 static char folder[64], path[96];
-static bool is_file, is_on_server;
+static bool is_file;
+static const struct engine *on_server; /* NULL: on none */
 static int64_t now;
 
 static int64_t clock_now(void *user)
@@ -237,7 +238,7 @@ static int setup(void **state)
             return -1;
         snprintf(path, sizeof path, "%s/store.sqlite", folder);
     }
-    store = open_store(is_file ? path : is_on_server ? postgres_place() : "sqlite://");
+    store = open_store(is_file ? path : on_server ? on_server->place() : "sqlite://");
     return 0;
 }
 
@@ -291,7 +292,7 @@ static void reopen(const char *sql, const char *url_end)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-/* main(): `both` run on a store in memory, on a file and on a server, `on_file` on a file. */
+/* main(): `both` run on a store in memory, on a file and on each server, `on_file` on a file. */
 #define RUN_TESTS(noun, both, on_file)                                                             \
     int main(void)                                                                                 \
     {                                                                                              \
@@ -300,9 +301,12 @@ static void reopen(const char *sql, const char *url_end)
         failed += cmocka_run_group_tests_name(noun " on a file", both, NULL, NULL);                \
         failed += cmocka_run_group_tests_name(noun " beside others", on_file, NULL, NULL);         \
         is_file = false;                                                                           \
-        is_on_server = postgres_folder() != NULL;                                                  \
-        if (is_on_server)                                                                          \
-            failed += cmocka_run_group_tests_name(noun " on a server", both, NULL, NULL);          \
+        for (size_t i = 0; i < ENGINE_COUNT; i++) {                                                \
+            on_server = &ENGINES[i];                                                               \
+            bool is_one = on_server->is_persistent && !on_server->is_file && !on_server->is_extra; \
+            if (is_one && on_server->place())                                                      \
+                failed += cmocka_run_group_tests_name(noun " on a server", both, NULL, NULL);      \
+        }                                                                                          \
         return failed;                                                                             \
     }
 

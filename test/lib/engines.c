@@ -2,6 +2,7 @@
 #include "engines.h"
 
 #include "buildbot_postgres.h"
+#include "mariadb.h"
 #include "postgres.h"
 #include "raw.h"
 
@@ -22,6 +23,16 @@ static const char *place_buildbot_file(const char *file)
     return test_format("sqlite:///%s", path);
 }
 
+static const char *look_into_file(const char *url, const char *sql)
+{
+    return raw_text(url + strlen("sqlite:///"), sql);
+}
+
+static void change_file(const char *url, const char *sql)
+{
+    raw_run(url + strlen("sqlite:///"), sql);
+}
+
 const struct engine ENGINES[] = {
     {.name = "sqlite file",
      .is_persistent = true,
@@ -30,7 +41,9 @@ const struct engine ENGINES[] = {
      .is_seen_by_others = true,
      .value_max = 999000000,
      .place = place_file,
-     .buildbot_place = place_buildbot_file},
+     .buildbot_place = place_buildbot_file,
+     .look = look_into_file,
+     .change = change_file},
     {.name = "sqlite memory",
      .has_code_point_order = true,
      .value_max = 999000000,
@@ -41,7 +54,9 @@ const struct engine ENGINES[] = {
      .is_seen_by_others = true,
      .value_max = 268435456,
      .place = postgres_place,
-     .buildbot_place = buildbot_postgres_place},
+     .buildbot_place = buildbot_postgres_place,
+     .look = postgres_text,
+     .change = postgres_run},
     /* Whose own order of texts is a language's. */
     {.name = "postgresql icu",
      .is_persistent = true,
@@ -49,6 +64,30 @@ const struct engine ENGINES[] = {
      .is_seen_by_others = true,
      .is_extra = true,
      .value_max = 268435456,
-     .place = postgres_icu_place},
+     .place = postgres_icu_place,
+     .look = postgres_text,
+     .change = postgres_run},
+#ifdef DAYBOOK_HAS_MARIADB
+    {.name = "mariadb",
+     .is_persistent = true,
+     .has_code_point_order = true,
+     .is_seen_by_others = true,
+     .is_not_copied = true,
+     .value_max = MARIADB_PACKET_MAX - 65536,
+     .place = mariadb_place,
+     .look = mariadb_text,
+     .change = mariadb_run},
+    /* Whose own texts have three bytes a character, and no case. */
+    {.name = "mariadb utf8mb3",
+     .is_persistent = true,
+     .has_code_point_order = true,
+     .is_seen_by_others = true,
+     .is_extra = true,
+     .is_not_copied = true,
+     .value_max = MARIADB_PACKET_MAX - 65536,
+     .place = mariadb_utf8mb3_place,
+     .look = mariadb_text,
+     .change = mariadb_run},
+#endif
 };
 const size_t ENGINE_COUNT = COUNT_OF(ENGINES);

@@ -11,6 +11,7 @@ struct engine {
     bool is_file;              /* SQLite's: a test may look into it with raw.h, path is its place */
     bool
         is_seen_by_others; /* there are several connections: fixture_look_int() and its like work */
+    bool is_not_copied;    /* daybook copy refuses it */
     bool is_extra;     /* only where DAYBOOK_TEST_ENGINE names it: it differs little from another */
     int64_t value_max; /* bytes of a value of build data */
     /* The URL of a new, empty place; NULL: not on this machine. */
@@ -18,6 +19,9 @@ struct engine {
     /* The same of a copy of a database that a Buildbot master made, given as a file of SQLite; NULL: there are none
      * of this kind. */
     const char *(*buildbot_place)(const char *file);
+    /* A look at a place past the library, at the first column of the first row, NULL for NULL; and a change of it. */
+    const char *(*look)(const char *url, const char *sql);
+    void (*change)(const char *url, const char *sql);
 };
 
 extern const struct engine ENGINES[];

@@ -1,9 +1,6 @@
 /* A store for each test of a contract suite; see fixture.h. */
 #include "fixture.h"
 
-#include "postgres.h"
-#include "raw.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -150,9 +147,8 @@ void set_data(struct fixture *f, int64_t buildid, const char *name, const char *
               const char *source)
 {
     struct answer a;
-    assert_int_equal(
-        ASK(&a, f->store, on_done, dbk_set_build_data, buildid, name, value, strlen(value), source),
-        DBK_OK);
+    if (ASK(&a, f->store, on_done, dbk_set_build_data, buildid, name, value, strlen(value), source))
+        fail_msg("%s", a.error.message);
 }
 
 struct dbk_build *get_build(struct fixture *f, int64_t buildid)
@@ -193,20 +189,18 @@ struct dbk_spec *parse_spec(const char *text)
 
 int64_t fixture_look_int(struct fixture *f, const char *sql)
 {
-    return f->engine->is_file ? raw_int(f->path, sql) : postgres_int(f->url, sql);
+    const char *text = fixture_look_text(f, sql);
+    return text ? strtoll(text, NULL, 10) : DBK_NONE;
 }
 
 const char *fixture_look_text(struct fixture *f, const char *sql)
 {
-    return f->engine->is_file ? raw_text(f->path, sql) : postgres_text(f->url, sql);
+    return f->engine->look(f->url, sql);
 }
 
 void fixture_change(struct fixture *f, const char *sql)
 {
-    if (f->engine->is_file)
-        raw_run(f->path, sql);
-    else
-        postgres_run(f->url, sql);
+    f->engine->change(f->url, sql);
 }
 
 /* Takes the events since the last look. */

@@ -1,0 +1,124 @@
+/* A connection to MariaDB, shared by the files of this engine. */
+#ifndef DBKI_MARIADB_CONN_H
+#define DBKI_MARIADB_CONN_H
+
+#include "base/buf.h"
+#include "engine/engine.h"
+
+#include <mysql.h>
+
+enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64 };
+
+/* A statement that was prepared. */
+struct prepared {
+    const struct dbki_statement *statement; /* the key of an own one */
+    char *text;                             /* the key of a made one; NULL: free */
+    MYSQL_STMT *stmt;                       /* NULL: it is not prepared */
+    bool
+        is_upsert; /* it inserts or updates without a condition: also a row that stays as it was counts */
+    uint64_t used_at;
+};
+
+/* What a URL says: how to get to the server, and as whom. */
+struct login {
+    char *user, *password, *host, *database, *socket, *option_file; /* NULL: not said */
+    char *ca, *ca_path, *cert, *key, *crl;
+    unsigned port;
+    int timeout_s;
+    bool is_encrypted, is_verified;
+};
+
+/* Memory that is kept between statements, and grows. */
+struct room {
+    void *memory;
+    size_t size;
+};
+
+struct conn {
+    struct dbki_conn head;
+    MYSQL *mysql;
+    struct login login;
+    bool is_lost;       /* from then on everything is DBK_UNREACHABLE */
+    bool is_given_up;   /* it is lost because whoever waited had waited for long enough */
+    bool is_begun;      /* a transaction is open, or will be with what is sent next */
+    const char *begin;  /* still to be sent; NULL: nothing */
+    bool is_snapshot;   /* that transaction reads, and sees one state of all tables */
+    bool is_repeatable; /* the isolation that the server was told */
+    bool has_columns;   /* within a snapshot: of all tables, in `columns` */
+    struct dbki_buf columns;
+    bool is_scripted; /* since it was begun, tables may have been locked against others' changes */
+    bool is_forgetting; /* its prepared statements are of no more use */
+    bool (*is_stopped)(void *user);
+    void *user;
+    char version[32];
+    struct room params, numbers, texts; /* of the statement that runs */
+    uint64_t uses;
+    struct prepared own[OWN_MAX]; /* open addressing by the statement's address */
+    struct prepared made[MADE_MAX];
+};
+
+/* login.c: reads the URL. Result: 0 or a status; out_login is to be freed either way. */
+int dbki_mariadb_login(const struct dbki_url *url, struct login *out_login,
+                       struct dbk_error *error);
+void dbki_mariadb_login_fini(struct login *login);
+
+/* connect.c: connects conn->mysql as conn->login says. Result: 0 or a status. */
+int dbki_mariadb_connect(struct conn *conn, struct dbk_error *error);
+/* connect.c: tells the server, by a connection of its own, that nobody waits for this one any longer. */
+void dbki_mariadb_kill(struct conn *conn);
+
+/* error.c: fills *error from an error of the client library's. Result: the status. */
+int dbki_mariadb_error(struct conn *conn, unsigned code, const char *sqlstate, const char *words,
+                       struct dbk_error *error);
+/* error.c: the status that an error's number stands for. */
+enum dbk_status dbki_mariadb_status(unsigned code);
+
+/* words.c: a statement of the connectors, or of the schema's, in MariaDB's words. */
+void dbki_mariadb_words(const char *sql, struct dbki_buf *out_text);
+void dbki_mariadb_ddl_words(const char *sql, struct dbki_buf *out_text);
+
+/* answers.c: waits for what a call of the client library's wants, at most until `wait` gives up or the connection's
+ * owner stops it. Result: what that call is to be told. */
+int dbki_mariadb_wait(struct conn *conn, int wanted, struct dbki_wait *wait);
+/* answers.c: says that the connection is lost, and why. Result: the status. */
+int dbki_mariadb_lost(struct conn *conn, struct dbk_error *error);
+/* answers.c: runs one command without parameters, whose rows, if any, are left aside. */
+int dbki_mariadb_command(struct conn *conn, const char *sql, struct dbki_wait *wait,
+                         struct dbk_error *error);
+
+/* Calls one of the client library's functions by its two halves, that of the beginning and that of going on. */
+#define DBKI_MARIADB_CALL(conn, wait, result, function, subject, ...)                              \
+    do {                                                                                           \
+        int wanted_ = function##_start(&(result), subject __VA_OPT__(, ) __VA_ARGS__);             \
+        while (wanted_)                                                                            \
+            wanted_ =                                                                              \
+                function##_cont(&(result), subject, dbki_mariadb_wait((conn), wanted_, (wait)));   \
+    } while (0)
+
+/* cells.c: gives the rows of a statement that was executed to `group`, if it has any. */
+int dbki_mariadb_rows(struct conn *conn, struct prepared *place, struct dbki_group *group,
+                      int index);
+
+/* statements.c */
+int dbki_mariadb_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
+                     int *out_failed);
+/* Runs one statement, with one parameter or none (NULL), and gives its rows to `row`. */
+int dbki_mariadb_ask(struct conn *conn, const struct dbki_statement *statement,
+                     const struct dbki_value *param, void *owner,
+                     int (*row)(void *, int, const struct dbki_value *, int),
+                     struct dbk_error *error);
+void dbki_mariadb_forget_statements(struct conn *conn);
+/* engine.c: sends what begins the transaction, if that was not sent yet. */
+int dbki_mariadb_send_begin(struct conn *conn, struct dbk_error *error);
+/* statements.c: at least `size` bytes. Result: NULL when out of memory. */
+void *dbki_mariadb_room(struct room *room, size_t size);
+
+/* columns.c */
+int dbki_mariadb_columns(struct dbki_conn *conn, const char *table,
+                         int (*column)(void *user, const char *name, bool is_needed), void *user,
+                         struct dbk_error *error);
+void dbki_mariadb_forget_columns(struct conn *conn);
+
+extern const struct dbki_engine dbki_mariadb;
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * The engine for MariaDB: opens and closes connections, begins and ends transactions. Statements are in
+ * statements.c.
+ */
+#include "base/alloc.h"
+#include "base/error.h"
+#include "engine/mariadb/conn.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* That locks rows without waiting for others' (SKIP LOCKED), which the sequence of events needs. */
+enum { VERSION_MIN = 100600 };
+enum { PACKET_SLACK = 64 * 1024 }; /* for what is sent together with a value */
+
+/* --------------------------------------------------------------------------------- opening ---- */
+
+/*
+ * What the client library writes by TLS to a connection that is gone raises SIGPIPE. The store's threads take no
+ * signals; a caller's is kept from this one while it opens or closes a connection.
+ */
+struct quiet {
+    sigset_t before;
+    bool was_pending;
+};
+
+static void be_quiet(struct quiet *out_quiet)
+{
+    sigset_t pipe_alone, pending;
+    sigemptyset(&pipe_alone);
+    sigaddset(&pipe_alone, SIGPIPE);
+    sigpending(&pending);
+    out_quiet->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_alone, &out_quiet->before);
+}
+
+static void end_quiet(const struct quiet *quiet)
+{
+    static const struct timespec at_once;
+    sigset_t pipe_alone;
+    sigemptyset(&pipe_alone);
+    sigaddset(&pipe_alone, SIGPIPE);
+    while (!quiet->was_pending && sigtimedwait(&pipe_alone, NULL, &at_once) == SIGPIPE)
+        continue;
+    pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
+}
+
+static void conn_close(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    struct quiet quiet;
+    if (!conn)
+        return;
+    be_quiet(&quiet);
+    if (conn->mysql)
+        mysql_close(conn->mysql);
+    conn->mysql = NULL; /* with it the server has let go of the statements */
+    dbki_mariadb_forget_statements(conn);
+    dbki_mariadb_forget_columns(conn);
+    dbki_mariadb_login_fini(&conn->login);
+    dbki_free(conn->params.memory);
+    dbki_free(conn->numbers.memory);
+    dbki_free(conn->texts.memory);
+    dbki_free(conn);
+    end_quiet(&quiet);
+}
+
+/* Nothing of the server's or the option files' settings may change what our statements mean. */
+static int make_settings(struct conn *conn, struct dbk_error *error)
+{
+    return dbki_mariadb_command(
+        conn,
+        "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, sql_mode = 'STRICT_ALL_TABLES,"
+        "PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION',"
+        " autocommit = 1, tx_isolation = 'READ-COMMITTED', sql_safe_updates = 0,"
+        " sql_select_limit = DEFAULT, foreign_key_checks = 1, unique_checks = 1,"
+        " innodb_lock_wait_timeout = 10, lock_wait_timeout = 10",
+        NULL, error);
+}
+
+/* What is known of the server, one row. */
+static int take_facts(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct conn *conn = owner;
+    struct dbki_conn *head = &conn->head;
+    (void)index;
+    (void)cell_count;
+    snprintf(conn->version, sizeof conn->version, "%.*s", (int)strcspn(cells[0].text, "-"),
+             cells[0].text);
+    head->is_read_only = cells[1].number != 0;
+    head->value_max = cells[2].number - PACKET_SLACK;
+    if (cells[3].number != 1)
+        snprintf(head->warning, sizeof head->warning,
+                 "the server has innodb_flush_log_at_trx_commit=%lld: what was acknowledged can be "
+                 "lost when it crashes",
+                 (long long)cells[3].number);
+    else if (cells[4].number != 1)
+        snprintf(head->warning, sizeof head->warning,
+                 "the server has innodb_doublewrite=0: its tables can be damaged when it crashes");
+    return DBK_OK;
+}
+
+static int look_around(struct conn *conn, struct dbk_error *error)
+{
+    static const struct dbki_statement facts = {
+        .sql = "SELECT version(), @@read_only, @@max_allowed_packet,"
+               " @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite",
+        .is_one_row = true};
+    if (!mariadb_connection(conn->mysql) || mysql_get_server_version(conn->mysql) < VERSION_MIN)
+        return dbki_error_set(error, DBK_UNSUPPORTED,
+                              "the server is %.60s: MariaDB 10.6 or newer is needed",
+                              mysql_get_server_info(conn->mysql));
+    return dbki_mariadb_ask(conn, &facts, NULL, conn, take_facts, error);
+}
+
+static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
+                     struct dbki_conn **out_conn, struct dbk_error *error)
+{
+    struct conn *conn = dbki_calloc(1, sizeof *conn);
+    struct quiet quiet;
+    if (!conn)
+        return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    be_quiet(&quiet);
+    conn->head.engine = &dbki_mariadb;
+    conn->head.version = conn->version;
+    conn->is_stopped = options->is_stopped;
+    conn->user = options->user;
+    int status = dbki_mariadb_login(url, &conn->login, error);
+    if (!status)
+        status = dbki_mariadb_connect(conn, error);
+    if (!status)
+        status = make_settings(conn, error);
+    if (!status)
+        status = look_around(conn, error);
+    if (status)
+        conn_close(&conn->head);
+    else
+        *out_conn = &conn->head;
+    end_quiet(&quiet);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------- transactions ---- */
+
+/* It goes to the server before the first statement: many that are begun have none. */
+static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_wait *wait,
+                      struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    (void)wait;
+    if (conn->is_lost)
+        return dbki_mariadb_lost(conn, error);
+    conn->begin = mode == DBKI_WRITE ? "START TRANSACTION"
+                                     : "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+    conn->is_begun = true;
+    conn->is_snapshot = mode == DBKI_READ;
+    return DBK_OK;
+}
+
+int dbki_mariadb_send_begin(struct conn *conn, struct dbk_error *error)
+{
+    const char *begin = conn->begin;
+    int status = DBK_OK;
+    if (!begin)
+        return conn->is_lost ? dbki_mariadb_lost(conn, error) : DBK_OK;
+    conn->begin = NULL;
+    if (conn->is_repeatable != conn->is_snapshot)
+        status = dbki_mariadb_command(conn,
+                                      conn->is_snapshot ? "SET tx_isolation = 'REPEATABLE-READ'"
+                                                        : "SET tx_isolation = 'READ-COMMITTED'",
+                                      NULL, error);
+    if (!status)
+        conn->is_repeatable = conn->is_snapshot;
+    return status ? status : dbki_mariadb_command(conn, begin, NULL, error);
+}
+
+/* Whether the transaction that ends is one that the server knows of. */
+static bool take_end(struct conn *conn)
+{
+    bool is_sent = conn->is_begun && !conn->begin;
+    conn->is_begun = conn->is_snapshot = false;
+    conn->begin = NULL;
+    dbki_mariadb_forget_columns(conn);
+    return is_sent;
+}
+
+/* What lock_tables took is the session's, not the transaction's. */
+static void release_tables(struct conn *conn)
+{
+    if (conn->is_scripted && !conn->is_lost)
+        dbki_mariadb_command(conn, "DO release_all_locks()", NULL, NULL);
+    conn->is_scripted = false;
+}
+
+static void conn_rollback(struct dbki_conn *head)
+{
+    struct conn *conn = (struct conn *)head;
+    if (take_end(conn) && !conn->is_lost)
+        dbki_mariadb_command(conn, "ROLLBACK", NULL, NULL);
+    release_tables(conn);
+    if (conn->is_forgetting && !conn->is_lost)
+        dbki_mariadb_forget_statements(conn);
+}
+
+static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    if (!take_end(conn))
+        return conn->is_lost ? dbki_mariadb_lost(conn, error) : DBK_OK;
+    int status = dbki_mariadb_command(conn, "COMMIT", wait, error);
+    if (status && conn->is_lost && error)
+        error->outcome = DBK_UNKNOWN;
+    release_tables(conn);
+    return status;
+}
+
+/* Nothing that the server says of a snapshot tells whether somebody committed since an earlier one. */
+static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_in_the_way,
+                     struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    *out_is_in_the_way = false;
+    *out_version = (int64_t)++conn->uses;
+    return dbki_mariadb_send_begin(conn, error);
+}
+
+/* ---------------------------------------------------------------------------------- tables ---- */
+
+/* The end of the statement that begins there: a semicolon outside of quotes, or the text's end. */
+static const char *statement_end(const char *sql)
+{
+    char quote = '\0';
+    for (; *sql && (quote || *sql != ';'); sql++)
+        if (quote ? *sql == quote : *sql == '\'' || *sql == '`')
+            quote = quote ? '\0' : *sql;
+    return sql;
+}
+
+/* One statement after the other. What makes or drops a table ends the transaction, and begins none. */
+static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error *error)
+{
+    struct conn *conn = (struct conn *)head;
+    int status = dbki_mariadb_send_begin(conn, error);
+    conn->is_scripted = conn->is_begun;
+    while (*sql && !status) {
+        const char *end = statement_end(sql);
+        struct dbki_buf one = {0}, words = {0};
+        dbki_buf_add_n(&one, sql, (size_t)(end - sql));
+        if (one.text)
+            dbki_mariadb_ddl_words(one.text, &words);
+        if (one.is_out_of_memory || words.is_out_of_memory)
+            status = dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+        else if (words.text)
+            status = dbki_mariadb_command(conn, words.text, NULL, error);
+        dbki_buf_fini(&one);
+        dbki_buf_fini(&words);
+        sql = end + (*end == ';');
+    }
+    return status;
+}
+
+static const char *const SCHEMES[] = {"mariadb", "mysql", "mysql+mysqldb", "mysql+pymysql", NULL};
+
+/* Of tables that were made by us, but without the one that is made last, somebody was cut off: there are none yet. */
+#define COUNT_TABLES                                                                               \
+    "SELECT count(*) FROM information_schema.tables WHERE table_schema = database()"               \
+    " AND table_comment <> 'daybook'"
+
+const struct dbki_engine dbki_mariadb = {
+    .name = "mariadb",
+    .schemes = SCHEMES,
+    .pipeline_max = 1,
+    .writer_count = 2,
+    .is_server = true,
+    .lacks_partial_indexes = true,
+    .is_own_only = true,
+    .open = conn_open,
+    .close = conn_close,
+    .begin = conn_begin,
+    .run = dbki_mariadb_run,
+    .commit = conn_commit,
+    .rollback = conn_rollback,
+    .look = conn_look,
+    .script = conn_script,
+    .columns = dbki_mariadb_columns,
+    .count_tables = COUNT_TABLES,
+    .count_objects = "SELECT (SELECT count(*) FROM information_schema.tables t"
+                     " WHERE t.table_schema = database() AND t.table_name = n.name)"
+                     " + (SELECT count(*) FROM information_schema.statistics s"
+                     " WHERE s.table_schema = database() AND s.index_name = n.name)"
+                     " FROM (SELECT ? AS name) n",
+    .table_size = "SELECT data_length FROM information_schema.tables"
+                  " WHERE table_schema = database() AND table_name = ?",
+    .lock_tables = "SELECT get_lock(concat('daybook tables of ', database()), 30)",
+    .spell = dbki_mariadb_ddl_words,
+    .list_tables = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
+                   " database() AND table_type = 'BASE TABLE' ORDER BY table_name",
+    .value_max = 1024 * 1024 * 1024 - PACKET_SLACK, /* of the largest packet that there is */
+};

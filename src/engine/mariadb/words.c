@@ -1,0 +1,187 @@
+/*
+ * The connectors' SQL in MariaDB's words: what differs is replaced by a table, or, where a whole form does, by a
+ * function. What stands within quotes is left alone.
+ */
+#include "engine/mariadb/conn.h"
+
+#include <ctype.h>
+#include <string.h>
+
+struct word {
+    const char *ours, *theirs;
+};
+
+#define LENGTH_OF_VALUE                                                                            \
+    "CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END"
+#define UPSERT "ON DUPLICATE KEY UPDATE"
+
+/* A longer one before its beginning. */
+static const struct word WORDS[] = {
+    {"daybook_range(t.id, ?, ?)",
+     "substr(t.value, least(?, 2147483646) + 1, least(?, 2147483647))"},
+    {"t.length IS NOT " LENGTH_OF_VALUE, "NOT t.length <=> length(t.value)"},
+    {LENGTH_OF_VALUE, "length(t.value)"},
+    {"IS ?", "<=> ?"},
+    {"IS s.branch", "<=> s.branch"},
+    {"max(coalesce((SELECT value", "greatest(coalesce((SELECT value"},
+    {"AS TEXT)", "AS CHAR)"},
+    {"FOR NO KEY UPDATE", "FOR UPDATE"},
+    /* An insert that finds its row there. One that would leave it as it is counts as no change. */
+    {"ON CONFLICT (buildid, name) DO UPDATE SET", UPSERT},
+    {"ON CONFLICT (name) DO UPDATE SET", UPSERT},
+    {"ON CONFLICT (builderid, lineage_hash, complete_at, number) DO UPDATE SET", UPSERT},
+    {" WHERE build_properties.value <> excluded.value"
+     " OR build_properties.source <> excluded.source",
+     ""},
+    {"excluded.value", "VALUES(value)"},
+    {"excluded.length", "VALUES(length)"},
+    {"excluded.source", "VALUES(source)"},
+    {"excluded.buildid", "VALUES(buildid)"},
+    /* IN takes no subquery with a LIMIT. */
+    {"(week, key, scope) IN (SELECT week, key, scope FROM daybook_operations WHERE week < ?"
+     " ORDER BY week, key, scope LIMIT 500)",
+     "week < ? ORDER BY week, `key`, scope LIMIT 500"},
+    {"name IN (SELECT name FROM daybook_commits WHERE at < ? ORDER BY at LIMIT 5000)",
+     "at < ? ORDER BY at LIMIT 5000"},
+    {"DELETE FROM build_data AS d", "DELETE d FROM build_data AS d"},
+    /* Rows that are being written by others are not there yet: they are not waited for. So the order of the tables is
+     * given: a walk over all events would stop at the first such row. */
+    {"UPDATE daybook_events SET position = m.value + n.place FROM daybook_marks m,"
+     " (SELECT id, row_number() OVER (ORDER BY id) AS place FROM daybook_events"
+     " WHERE position IS NULL ORDER BY id LIMIT 1000) n"
+     " WHERE m.name = 'events given' AND n.id = daybook_events.id",
+     "UPDATE daybook_marks m STRAIGHT_JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place"
+     " FROM (SELECT id FROM daybook_events WHERE position IS NULL ORDER BY id LIMIT 1000"
+     " FOR UPDATE SKIP LOCKED) unplaced) n STRAIGHT_JOIN daybook_events e FORCE INDEX (PRIMARY)"
+     " ON e.id = n.id SET e.position = m.value + n.place WHERE m.name = 'events given'"},
+    /* Reserved words that name columns. */
+    {"key", "`key`"},
+    {"before", "`before`"},
+    {NULL, NULL},
+};
+
+/* The types of columns. */
+static const struct word DDL_WORDS[] = {
+    {"INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"},
+    {"INTEGER", "BIGINT"},
+    {"key TEXT NOT NULL, scope TEXT NOT NULL",
+     "`key` VARCHAR(128) NOT NULL, scope VARCHAR(128) NOT NULL"}, /* what submit.c allows */
+    {"PRIMARY KEY (week, key, scope)", "PRIMARY KEY (week, `key`, scope)"},
+    {"TEXT", "LONGTEXT"},
+    {"BLOB", "LONGBLOB"},
+    {" WITHOUT ROWID", ""},
+    /* Each is committed by itself: who is cut off between two goes on there. */
+    {"CREATE TABLE", "CREATE TABLE IF NOT EXISTS"},
+    {"CREATE INDEX", "CREATE INDEX IF NOT EXISTS"},
+    {"CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX IF NOT EXISTS"},
+    {NULL, NULL},
+};
+
+/* Texts are compared byte by byte, to the last space; the comment is how ours are known (engine.c). */
+#define TABLE_TAIL                                                                                 \
+    " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"          \
+    " COMMENT='daybook'"
+
+static bool is_name_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* The word that begins at `at`, whose left neighbour is `before`; NULL: none does. */
+static const struct word *find_word(const struct word *words, const char *at, char before)
+{
+    for (; words->ours; words++) {
+        size_t len = strlen(words->ours);
+        if (strncmp(words->ours, at, len))
+            continue;
+        bool begins = !is_name_char(words->ours[0]) || !is_name_char(before);
+        bool ends = !is_name_char(words->ours[len - 1]) || !is_name_char(at[len]);
+        if (begins && ends)
+            return words;
+    }
+    return NULL;
+}
+
+static bool begins_with(const char *text, const char *words)
+{
+    return !strncmp(text, words, strlen(words));
+}
+
+/*
+ * "ON CONFLICT DO NOTHING": the insert's first column stays what it is. IGNORE would also let values be cut that do not
+ * fit. Result: how much of `sql`, which is `whole` from there on, it stands for; 0: it is something else.
+ */
+static size_t add_nothing(const char *whole, const char *sql, struct dbki_buf *out)
+{
+    static const char ours[] = "ON CONFLICT DO NOTHING", insert[] = "INSERT INTO ";
+    if (!begins_with(sql, ours) || !begins_with(whole, insert))
+        return 0;
+    const char *table = whole + sizeof insert - 1;
+    int table_len = (int)strcspn(table, " (");
+    const char *column = strchr(table, '(');
+    column = column ? column + 1 : table;
+    int column_len = (int)strcspn(column, ",)");
+    dbki_buf_addf(out, UPSERT " %.*s.%.*s = %.*s.%.*s", table_len, table, column_len, column,
+                  table_len, table, column_len, column);
+    return sizeof ours - 1;
+}
+
+/*
+ * "AS (VALUES (?, ?), (?, ?)": a SELECT for each row. MariaDB takes the types of such a table from its first row when
+ * it prepares the statement, when parameters have none, and every value comes out empty.
+ */
+static size_t add_rows(const char *sql, struct dbki_buf *out)
+{
+    static const char ours[] = "AS (VALUES (";
+    if (!begins_with(sql, ours))
+        return 0;
+    const char *row = sql + sizeof ours - 1;
+    dbki_buf_add(out, "AS (SELECT ");
+    for (;;) {
+        size_t len = strcspn(row, ")");
+        dbki_buf_add_n(out, row, len);
+        row += len + (row[len] == ')');
+        size_t gap = strspn(row, ", ");
+        if (!gap || row[gap] != '(')
+            return (size_t)(row - sql);
+        dbki_buf_add(out, " UNION ALL SELECT ");
+        row += gap + 1;
+    }
+}
+
+static size_t quoted(const char *sql)
+{
+    const char *end = *sql == '\'' || *sql == '"' || *sql == '`' ? strchr(sql + 1, *sql) : NULL;
+    return end ? (size_t)(end - sql) + 1 : 1;
+}
+
+static void translate(const struct word *words, const char *sql, struct dbki_buf *out)
+{
+    const char *whole = sql;
+    char before = ' ';
+    while (*sql) {
+        const struct word *word = find_word(words, sql, before);
+        size_t len;
+        if (word) {
+            dbki_buf_add(out, word->theirs);
+            len = strlen(word->ours);
+        } else if (!(len = add_nothing(whole, sql, out)) && !(len = add_rows(sql, out))) {
+            len = quoted(sql);
+            dbki_buf_add_n(out, sql, len);
+        }
+        sql += len;
+        before = sql[-1];
+    }
+}
+
+void dbki_mariadb_words(const char *sql, struct dbki_buf *out_text)
+{
+    translate(WORDS, sql, out_text);
+}
+
+void dbki_mariadb_ddl_words(const char *sql, struct dbki_buf *out_text)
+{
+    translate(DDL_WORDS, sql, out_text);
+    if (begins_with(sql, "CREATE TABLE"))
+        dbki_buf_add(out_text, TABLE_TAIL);
+}

@@ -1,0 +1,211 @@
+/* The connectors' SQL in MariaDB's words, its error numbers as our statuses, and what a URL says. */
+#include "test.h"
+
+#include "engine/mariadb/conn.h"
+
+#include <signal.h>
+
+static void expect_words(void (*translate)(const char *, struct dbki_buf *), const char *ours,
+                         const char *theirs)
+{
+    struct dbki_buf text = {0};
+    translate(ours, &text);
+    assert_string_equal(text.text, theirs);
+    dbki_buf_fini(&text);
+}
+
+static void words__what_is_quoted_stays(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_words, "SELECT 'the key' || ?, \"key\", ' it''s key' WHERE key = ?",
+                 "SELECT 'the key' || ?, \"key\", ' it''s key' WHERE `key` = ?");
+}
+
+static void words__a_word_is_whole(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_words, "keys, a_key, key, beforehand, before",
+                 "keys, a_key, `key`, beforehand, `before`");
+    expect_words(dbki_mariadb_words, "a IS ? AND b IS NULL", "a <=> ? AND b IS NULL");
+}
+
+static void words__an_upsert_names_the_new_values(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_words,
+                 "INSERT INTO t (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET"
+                 " value = excluded.value",
+                 "INSERT INTO t (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE"
+                 " value = VALUES(value)");
+}
+
+static void words__an_insert_that_may_do_nothing_leaves_its_first_column(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_words,
+                 "INSERT INTO builders (name_hash, name) SELECT ?, ? ON CONFLICT DO NOTHING",
+                 "INSERT INTO builders (name_hash, name) SELECT ?, ? ON DUPLICATE KEY UPDATE"
+                 " builders.name_hash = builders.name_hash");
+}
+
+static void words__a_table_of_parameters_is_a_select_for_each_row(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_words,
+                 "WITH k (a, b) AS (VALUES (?, ?), (?, ?),(?, ?)) SELECT a FROM k",
+                 "WITH k (a, b) AS (SELECT ?, ? UNION ALL SELECT ?, ? UNION ALL SELECT ?, ?)"
+                 " SELECT a FROM k");
+}
+
+static void ddl_words__keys_count_up_and_texts_are_compared_to_the_last_space(void **state)
+{
+    (void)state;
+    expect_words(dbki_mariadb_ddl_words,
+                 "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a VARCHAR(50) NOT NULL,"
+                 " b TEXT, c BLOB, PRIMARY KEY (a)) WITHOUT ROWID",
+                 "CREATE TABLE IF NOT EXISTS t (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,"
+                 " a VARCHAR(50) NOT NULL, b LONGTEXT, c LONGBLOB, PRIMARY KEY (a)) ENGINE=InnoDB"
+                 " ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"
+                 " COMMENT='daybook'");
+}
+
+static void errors__stand_for_our_statuses(void **state)
+{
+    static const struct {
+        unsigned code;
+        enum dbk_status status;
+    } rows[] = {
+        {1213, DBK_BUSY},        {1205, DBK_BUSY},        {1020, DBK_BUSY},
+        {1047, DBK_UNREACHABLE}, {2006, DBK_UNREACHABLE}, {2013, DBK_UNREACHABLE},
+        {2002, DBK_UNREACHABLE}, {1927, DBK_UNREACHABLE}, {1053, DBK_UNREACHABLE},
+        {1040, DBK_UNREACHABLE}, {1045, DBK_DENIED},      {1142, DBK_DENIED},
+        {1049, DBK_NOT_FOUND},   {1062, DBK_CONFLICT},    {1452, DBK_CONFLICT},
+        {1146, DBK_SCHEMA},      {1054, DBK_SCHEMA},      {1114, DBK_FULL},
+        {1021, DBK_FULL},        {1153, DBK_TOO_LARGE},   {1406, DBK_TOO_LARGE},
+        {1264, DBK_INVALID},     {1366, DBK_INVALID},     {1290, DBK_READ_ONLY},
+        {1792, DBK_READ_ONLY},   {1836, DBK_READ_ONLY},   {1317, DBK_TIMEOUT},
+        {1969, DBK_TIMEOUT},     {1194, DBK_DAMAGED},     {2026, DBK_DENIED},
+        {1064, DBK_INTERNAL},    {65000, DBK_INTERNAL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (dbki_mariadb_status(rows[i].code) != rows[i].status)
+            fail_msg("%u", rows[i].code);
+}
+
+/* --------------------------------------------------------------------------------------- URLs ---- */
+
+static enum dbk_status read_login(const char *text, struct login *out_login)
+{
+    struct dbki_url url;
+    struct dbk_error error;
+    assert_int_equal(dbki_url_parse(text, &url, &error), DBK_OK);
+    int status = dbki_mariadb_login(&url, out_login, &error);
+    dbki_url_fini(&url);
+    return status;
+}
+
+static void login__is_what_the_url_says(void **state)
+{
+    struct login login;
+    (void)state;
+    assert_int_equal(read_login("mariadb://ci:s%40cret@db.example:3307/day%20book", &login),
+                     DBK_OK);
+    assert_string_equal(login.user, "ci");
+    assert_string_equal(login.password, "s@cret");
+    assert_string_equal(login.host, "db.example");
+    assert_string_equal(login.database, "day book");
+    assert_int_equal(login.port, 3307);
+    dbki_mariadb_login_fini(&login);
+    assert_int_equal(
+        read_login("mysql://[::1]:1/d?connect_timeout=3&charset=utf8mb4&max_idle=300", &login),
+        DBK_OK);
+    assert_string_equal(login.host, "::1");
+    assert_int_equal(login.timeout_s, 3);
+    assert_null(login.user);
+    assert_null(login.password);
+    dbki_mariadb_login_fini(&login);
+}
+
+static void login__another_machine_has_to_prove_its_name(void **state)
+{
+    static const struct {
+        const char *url;
+        bool is_encrypted, is_verified;
+    } rows[] = {
+        {"mariadb://db.example/d", true, true},
+        {"mariadb://one.example,two.example:3307/d", true, true},
+        {"mariadb://0.0.0.0/d", true, true},
+        {"mariadb://db.example/d?ssl_mode=required", true, false},
+        {"mariadb://db.example/d?ssl_mode=DISABLED", false, false},
+        {"mariadb:///d", false, false},
+        {"mariadb://localhost/d", false, false},
+        {"mariadb://127.0.0.1/d", false, false},
+        {"mariadb://[::1]/d", false, false},
+        {"mariadb://db.example/d?unix_socket=/run/s", false, false},
+        {"mariadb://127.0.0.1/d?ssl_mode=VERIFY_IDENTITY", true, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct login login;
+        assert_int_equal(read_login(rows[i].url, &login), DBK_OK);
+        if (login.is_encrypted != rows[i].is_encrypted || login.is_verified != rows[i].is_verified)
+            fail_msg("%s", rows[i].url);
+        dbki_mariadb_login_fini(&login);
+    }
+}
+
+static void login__what_it_does_not_know_is_refused(void **state)
+{
+    static const char *const urls[] = {
+        "mariadb://host/",
+        "mariadb://host:0/d",
+        "mariadb://host:70000/d",
+        "mariadb://host:x/d",
+        "mariadb://[::1/d",
+        "mariadb://host/d?flavour=mint",
+        "mariadb://host/d?ssl_mode=perhaps",
+        "mariadb://u%2:p@host/d",
+        "mariadb://host/d?connect_timeout=0",
+        "mariadb://host/d?charset=latin1",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        struct login login;
+        if (read_login(urls[i], &login) != DBK_INVALID)
+            fail_msg("%s", urls[i]);
+        dbki_mariadb_login_fini(&login);
+    }
+}
+
+/* Here, where nothing but the library has used the client library. */
+static void open__leaves_the_program_s_signals_alone(void **state)
+{
+    struct dbk_store *store;
+    struct dbk_error error;
+    struct sigaction action;
+    (void)state;
+    assert_int_equal(
+        dbk_open("mariadb://root@/d?unix_socket=/nowhere/socket", NULL, &store, &error),
+        DBK_UNREACHABLE);
+    assert_int_equal(sigaction(SIGPIPE, NULL, &action), 0);
+    assert_true(action.sa_handler == SIG_DFL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words__what_is_quoted_stays),
+        cmocka_unit_test(words__a_word_is_whole),
+        cmocka_unit_test(words__an_upsert_names_the_new_values),
+        cmocka_unit_test(words__an_insert_that_may_do_nothing_leaves_its_first_column),
+        cmocka_unit_test(words__a_table_of_parameters_is_a_select_for_each_row),
+        cmocka_unit_test(ddl_words__keys_count_up_and_texts_are_compared_to_the_last_space),
+        cmocka_unit_test(errors__stand_for_our_statuses),
+        cmocka_unit_test(open__leaves_the_program_s_signals_alone),
+        cmocka_unit_test(login__is_what_the_url_says),
+        cmocka_unit_test(login__another_machine_has_to_prove_its_name),
+        cmocka_unit_test(login__what_it_does_not_know_is_refused),
+    };
+    return test_run("MariaDB's words", tests, COUNT_OF(tests));
+}
