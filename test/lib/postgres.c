@@ -195,6 +195,11 @@ static char *url_of(const char *database, const char *more)
     return test_format("postgresql://postgres@/%s?host=%s%s", database, folder, more);
 }
 
+const char *postgres_socket(void)
+{
+    return test_format("%s/.s.PGSQL.5432", postgres_folder());
+}
+
 const char *postgres_place(void)
 {
     static int count;

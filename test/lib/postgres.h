@@ -13,6 +13,9 @@
  * whoever needs it skips (in CI the test program ends with a failure instead). */
 const char *postgres_folder(void);
 
+/* The path of its socket. */
+const char *postgres_socket(void);
+
 /* The URL of a new, empty place: a schema of its own in one database. NULL: as above. */
 const char *postgres_place(void);
 

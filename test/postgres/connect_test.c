@@ -79,7 +79,7 @@ static void open__asks_a_server_that_is_far_away_few_questions(void **state)
     (void)state;
     dbk_close_wait(postgres_open(url, true));
     const char *through = test_format("postgresql://postgres@/postgres?host=%s&%s",
-                                      proxy_start(postgres_folder()), strstr(url, "options="));
+                                      proxy_start(postgres_socket()), strstr(url, "options="));
     int before = proxy_message_count();
     struct dbk_store *store = postgres_open(through, false);
     int count = proxy_message_count() - before;

@@ -16,7 +16,7 @@
 
 enum { BUFFER_SIZE = 65536 };
 
-static char folder[96], server_path[128];
+static char folder[96], own_path[224], server_path[128];
 static _Atomic int cut;
 static _Atomic int cut_count;
 static _Atomic int broken_count, message_count;
@@ -65,6 +65,13 @@ static bool pass_roughly(int to, const char *bytes, ssize_t len, unsigned *dice)
     return pass(to, bytes + first, len - first);
 }
 
+/* A statement that is this word alone: PostgreSQL's end with a zero byte, MariaDB's with the packet. */
+static bool has_commit(const char *bytes, size_t len)
+{
+    const char *word = memmem(bytes, len, "COMMIT", 6);
+    return word && (word + 6 == bytes + len || word[6] == '\0');
+}
+
 /* Which cut is to be made now. */
 static enum proxy_cut take_cut(unsigned *dice)
 {
@@ -101,7 +108,7 @@ static void *serve(void *argument)
                 continue;
             ssize_t len = recv(fds[i].fd, buffer, BUFFER_SIZE, 0);
             message_count += i == 0 && len > 0;
-            bool is_commit = i == 0 && len > 0 && memmem(buffer, (size_t)len, "COMMIT", 7);
+            bool is_commit = i == 0 && len > 0 && has_commit(buffer, (size_t)len);
             enum proxy_cut now = is_commit ? take_cut(&dice) : PROXY_CUT_NOTHING;
             is_open = len > 0 && now != PROXY_CUT_BEFORE_COMMIT &&
                       (atomic_load(&is_rough) ? pass_roughly(fds[1 - i].fd, buffer, len, &dice)
@@ -138,24 +145,21 @@ static void *accept_all(void *unused)
 
 static void remove_folder(void)
 {
-    char path[128];
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
-    unlink(path);
+    unlink(own_path);
     rmdir(folder);
 }
 
-const char *proxy_start(const char *server_folder)
+const char *proxy_start(const char *server_socket)
 {
-    char path[128];
     pthread_t thread;
     if (folder[0])
         return folder;
-    snprintf(server_path, sizeof server_path, "%s/.s.PGSQL.5432", server_folder);
+    snprintf(server_path, sizeof server_path, "%s", server_socket);
     snprintf(folder, sizeof folder, "/tmp/daybook-proxy-XXXXXX");
     assert_non_null(mkdtemp(folder));
     atexit(remove_folder);
-    snprintf(path, sizeof path, "%s/.s.PGSQL.5432", folder);
-    struct sockaddr_un address = address_of(path);
+    snprintf(own_path, sizeof own_path, "%s%s", folder, strrchr(server_path, '/'));
+    struct sockaddr_un address = address_of(own_path);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof address), errno);
     assert_return_code(listen(listener, 64), errno);

@@ -1,5 +1,5 @@
 /*
- * Stands between a store and the server of postgres.h, and cuts connections where a test wants it: while it passes
+ * Stands between a store and a server that has a socket in the file system, and cuts connections where a test wants it: while it passes
  * what holds a COMMIT, before the server got it or before the client gets the answer; or anywhere, by chance.
  */
 #ifndef PROXY_H
@@ -14,8 +14,8 @@ enum proxy_cut {
     PROXY_CUT_EITHER_AT_TIMES /* by chance, one COMMIT in four */
 };
 
-/* Starts it. Result: the folder of its socket, to be named as the host; until the test program ends. */
-const char *proxy_start(const char *server_folder);
+/* Starts it. Result: the folder of its socket, which has the same name as the server's; until the test program ends. */
+const char *proxy_start(const char *server_socket);
 /* From now on. The first two kinds cut once. */
 void proxy_set_cut(enum proxy_cut cut);
 /* How often it has cut. */

@@ -1,7 +1,9 @@
 /*
  * A line that delays, tears and breaks by chance, under load: each operation ends by its deadline, and what it said
- * is what the server holds. For 10 seconds; DAYBOOK_TEST_SCALE=N multiplies that.
+ * is what the server holds. For 10 seconds; DAYBOOK_TEST_SCALE=N multiplies that. The argument names the engine.
  */
+#include "engines.h"
+#include "mariadb.h"
 #include "postgres.h"
 #include "proxy.h"
 #include "seed.h"
@@ -36,6 +38,51 @@ struct operation {
     int number; /* of a write; -1: it reads */
     int64_t began_ms;
 };
+
+/* What differs between the servers. */
+struct kind {
+    const char *name;
+    const char *(*socket)(void);
+    const char *host; /* the option of a URL that names the socket's folder, or the socket */
+    const char *socket_suffix; /* what stands behind the folder there */
+    const char *all_states;    /* the states of all builds, with spaces between */
+};
+
+static const struct kind KINDS[] = {
+    {"postgresql", postgres_socket, "host=", "",
+     "SELECT string_agg(state_string, ' ') FROM builds"},
+#ifdef DAYBOOK_HAS_MARIADB
+    {"mariadb", mariadb_socket, "unix_socket=", "/socket",
+     "SELECT group_concat(state_string SEPARATOR ' ') FROM builds"},
+#endif
+};
+static const struct kind *kind;
+static const struct engine *engine;
+
+static int64_t look_int(const char *url, const char *sql)
+{
+    return strtoll(engine->look(url, sql), NULL, 10);
+}
+
+static struct dbk_store *open_at(const char *url, bool is_created)
+{
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct dbk_error error;
+    options.is_created = is_created;
+    if (dbk_open(url, &options, &store, &error))
+        fail_msg("%s: %s", url, error.message);
+    return store;
+}
+
+/* The same URL by the proxy's socket. */
+static const char *through_proxy(const char *url)
+{
+    const char *host = strstr(url, kind->host) + strlen(kind->host);
+    const char *rest = host + strcspn(host, "&");
+    return test_format("%.*s%s%s%s", (int)(host - url), url, proxy_start(kind->socket()),
+                       kind->socket_suffix, rest);
+}
 
 static int64_t now_ms(void)
 {
@@ -107,7 +154,7 @@ static void submit(struct operation *operation)
 static void make_ground(const char *url, struct line *line)
 {
     struct seed seed;
-    struct dbk_store *store = postgres_open(url, true);
+    struct dbk_store *store = open_at(url, true);
     seed_make(store, &seed);
     for (int i = 0; i < BUILDERS; i++)
         line->builderids[i] = seed_builder(store, test_format("b%d", i));
@@ -120,11 +167,11 @@ static void make_ground(const char *url, struct line *line)
 static void expect_fates(const char *url, const struct line *line)
 {
     int known_count = 0;
-    assert_int_equal(
-        postgres_int(url, "SELECT count(*) - count(DISTINCT state_string) FROM builds"), 0);
+    assert_int_equal(look_int(url, "SELECT count(*) - count(DISTINCT state_string) FROM builds"),
+                     0);
     char *there = test_take(WRITES_MAX);
     memset(there, 0, WRITES_MAX);
-    const char *all = postgres_text(url, "SELECT string_agg(state_string, ' ') FROM builds");
+    const char *all = engine->look(url, kind->all_states);
     for (char *c = (char *)(uintptr_t)(all ? all : ""); *c; c += *c == ' ')
         there[strtol(c, &c, 10)] = 1;
     for (int i = 0; i < line->write_count; i++) {
@@ -135,26 +182,23 @@ static void expect_fates(const char *url, const struct line *line)
                      there[i] ? "there" : "not there");
     }
     assert_true(known_count > 0);
-    assert_int_equal(postgres_int(url, "SELECT count(*) FROM (SELECT builderid FROM builds GROUP BY"
-                                       " builderid HAVING max(number) <> count(*)"
-                                       " OR min(number) <> 1) wrong"),
+    assert_int_equal(look_int(url, "SELECT count(*) FROM (SELECT builderid FROM builds GROUP BY"
+                                   " builderid HAVING max(number) <> count(*)"
+                                   " OR min(number) <> 1) wrong"),
                      0);
-    assert_int_equal(postgres_int(url,
-                                  "SELECT (SELECT count(*) FROM builds) - (SELECT count(*) FROM"
-                                  " daybook_events WHERE kind = 'build')"),
+    assert_int_equal(look_int(url, "SELECT (SELECT count(*) FROM builds) - (SELECT count(*) FROM"
+                                   " daybook_events WHERE kind = 'build')"),
                      0);
 }
 
 static void operations__over_a_bad_line_end_in_time_and_say_what_became_of_them(void **state)
 {
-    const char *url = postgres_place(), *scale = getenv("DAYBOOK_TEST_SCALE");
+    const char *url = engine->place(), *scale = getenv("DAYBOOK_TEST_SCALE");
     struct line line = {.write_count = 0};
     struct operation operations[OUTSTANDING];
     (void)state;
     make_ground(url, &line);
-    line.store = postgres_open(test_format("postgresql://postgres@/postgres?host=%s&%s",
-                                           proxy_start(postgres_folder()), strstr(url, "options=")),
-                               false);
+    line.store = open_at(through_proxy(url), false);
     int seconds = SECONDS * (scale && atoi(scale) > 0 ? atoi(scale) : 1);
     line.end_ms = now_ms() + 1000 * seconds;
     proxy_set_rough(true);
@@ -176,12 +220,19 @@ static void operations__over_a_bad_line_end_in_time_and_say_what_became_of_them(
     expect_fates(url, &line);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations__over_a_bad_line_end_in_time_and_say_what_became_of_them),
     };
-    if (!postgres_folder())
+    for (size_t i = 0; i < COUNT_OF(KINDS) && argc > 1; i++)
+        kind = strcmp(KINDS[i].name, argv[1]) ? kind : &KINDS[i];
+    for (size_t i = 0; i < ENGINE_COUNT && kind; i++)
+        engine = strcmp(ENGINES[i].name, kind->name) ? engine : &ENGINES[i];
+    if (!engine)
+        return 2;
+    if (!engine->place())
         return 77; /* meson's word for a skip */
-    return test_run("a bad line to PostgreSQL", tests, COUNT_OF(tests));
+    test_end();
+    return test_run("a bad line to a server", tests, COUNT_OF(tests));
 }
