@@ -1316,7 +1316,7 @@ struct dbk_report {
     const char *subject; /* what it is about: a table or an index, or in words */
     const char
         *problem; /* of a finding: "orphan" "duplicate" "length" "json" "urls" "missing" "unsafe"
-                  "surplus" "different" */
+                  "surplus" "different" "left" "value" */
     const char *text; /* the statement; or the finding in a sentence, with what to do */
     int64_t id; /* of the row that was found: its id, of properties the build's; or DBK_NONE */
     int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known */
@@ -1351,24 +1351,42 @@ DBK_API int dbk_release(struct dbk_store *store, bool is_dry_run, const struct d
 DBK_API int dbk_upgrade(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
                         dbk_report_fn *report, dbk_done_fn *done, void *user);
 
+/* How records are copied. Begin with DBK_COPY_OPTIONS_INIT. */
+struct dbk_copy_options {
+    size_t size;
+    bool is_records_only; /* of a Buildbot database: what is left behind is left on purpose */
+    bool skips_dirty;     /* and dirty rows are left out, not refused */
+};
+#define DBK_COPY_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(struct dbk_copy_options), false, false                                              \
+    }
+
 /*
  * Copies all records of another store into this one, also between databases of different kinds: every table of a store
  * as it is, with keys, event positions and operation keys, and no id is given again that the source ever gave.
  * Rows go in batches, each with how far it has come in one transaction; the indexes are made at the end.
  * Memory is bounded by a batch and the largest value. Until it ends nobody else can open the store (DBK_SCHEMA).
  * Whatever ended it, also a kill: the same copy done again goes on from there.
+ * Of a Buildbot database, adopted or not, it copies the builds, steps, properties, data and all that they refer to; a
+ * finding "left" names each other table with its rows, and without is_records_only that is the end (DBK_UNSUPPORTED).
+ * Rows that a store does not take are findings: "value" (empty, too long, no text, no number), "duplicate" (of the
+ * properties of one name the last one counts), "orphan" (what it refers to is not there, or was left out). Without
+ * skips_dirty they end the copy (DBK_CONFLICT), and with it they are left out, also by a call that goes on with it.
  * Args: the store is_exclusive, and new (is_created makes it) or one that a copy of the same source was begun in;
- *   from_url as for dbk_open(), of a store of daybook's own that nobody writes to. It is not written to.
+ *   from_url as for dbk_open(), of a database that nobody writes to. It is not written to. options may be NULL.
  * Result: reports of progress: a table or an index, and the rows of all tables, those of earlier calls too.
  * Errors: those of dbk_open() for the source; DBK_CONFLICT (the store holds something else; another process copies
- *   into it; the source was written to meanwhile), DBK_UNSUPPORTED (a Buildbot database; the store is not is_exclusive),
+ *   into it; the source was written to meanwhile), DBK_UNSUPPORTED (this is a Buildbot database; a master runs there; the store is not is_exclusive),
  *   DBK_TOO_LARGE (a value that this database cannot hold).
  */
-DBK_API int dbk_copy(struct dbk_store *store, const char *from_url, const struct dbk_call *call,
+DBK_API int dbk_copy(struct dbk_store *store, const char *from_url,
+                     const struct dbk_copy_options *options, const struct dbk_call *call,
                      dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 /*
- * Compares the rows of two stores, and their last ids, by ranges of keys, in bounded memory. Nothing is changed on
+ * Compares the rows of two stores, and their last ids, by ranges of keys, in bounded memory; of a Buildbot database
+ * the tables that are copied of it. Nothing is changed on
  * either side, and nobody should write to either meanwhile. Rows are compared by hashes of 64 bits, one a column.
  * Args: from_url as for dbk_copy(). Result: a finding for each row that is "missing" in this store, "surplus" (it is
  *   not in the source) or "different", with the columns; and progress in rows.

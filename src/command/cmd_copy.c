@@ -16,7 +16,7 @@
 #define SHOW_EVERY_MS 200
 
 struct copy {
-    struct waiting waiting; /* first: its address is what waiting_done() takes */
+    struct findings findings; /* first: its address is what waiting_done() takes */
     bool is_shown;
     int64_t shown_at_ms;
     int64_t begun_at_ms;
@@ -55,8 +55,13 @@ static void show(struct copy *copy, const char *subject)
 static void on_report(void *user, const struct dbk_report *report)
 {
     struct copy *copy = user;
-    if (report->kind != DBK_REPORT_PROGRESS)
+    if (report->kind != DBK_REPORT_PROGRESS) {
+        if (copy->is_shown)
+            fputs("\r\033[K", stderr);
+        copy->is_shown = false;
+        findings_take(&copy->findings, report);
         return;
+    }
     if (copy->before == DBK_NONE) {
         copy->before = report->done;
         copy->begun_at_ms = clock_ms();
@@ -66,23 +71,37 @@ static void on_report(void *user, const struct dbk_report *report)
     show(copy, report->subject);
 }
 
-static void print_end(const struct arguments *arguments, const struct copy *copy)
+/* With --json the end is an object, with the findings in front. */
+static void begin_output(struct copy *copy)
 {
-    struct json_writer json;
+    struct json_writer *json = &copy->findings.json;
+    json_init(json, stdout);
+    if (!copy->findings.arguments->is_json)
+        return;
+    json_begin_object(json);
+    json_name(json, "findings");
+    json_begin_lines(json);
+}
+
+static void end_output(struct copy *copy, bool is_whole)
+{
+    struct json_writer *json = &copy->findings.json;
     char took[TEXT_SHORT_SIZE];
-    if (!arguments->is_json) {
-        printf("copied %" PRId64 " rows in %s (%" PRId64 " a second)\n", copy->copied,
-               text_took(since_s(copy), took), rate(copy));
+    if (!copy->findings.arguments->is_json) {
+        findings_end_kind(&copy->findings);
+        if (is_whole)
+            printf("copied %" PRId64 " rows in %s (%" PRId64 " a second)\n", copy->copied,
+                   text_took(since_s(copy), took), rate(copy));
         return;
     }
-    json_init(&json, stdout);
-    json_begin_object(&json);
-    json_member_number(&json, "rows", copy->copied);
-    json_member_number(&json, "rows_before", copy->before);
-    json_member_number(&json, "seconds", since_s(copy));
-    json_member_number(&json, "rows_a_second", rate(copy));
-    json_end_object(&json);
-    json_finish(&json);
+    json_end_array(json);
+    json_member_bool(json, "is_whole", is_whole);
+    json_member_number(json, "rows", copy->copied);
+    json_member_number(json, "rows_before", copy->before);
+    json_member_number(json, "seconds", since_s(copy));
+    json_member_number(json, "rows_a_second", rate(copy));
+    json_end_object(json);
+    json_finish(json);
 }
 
 /* Looks whether there is a source, before a target is made. Result: 0, or an exit code after a message. */
@@ -128,36 +147,46 @@ static int verify(const struct arguments *arguments)
     return exit_code;
 }
 
-static int cmd_copy(const struct arguments *arguments)
+static int copy_records(const struct arguments *arguments)
 {
-    if (arguments_has(arguments, "verify"))
-        return verify(arguments);
-    if (arguments_has(arguments, "all"))
-        return usage_error(arguments, "--all is for --verify");
-    struct copy copy = {.before = DBK_NONE, .begun_at_ms = clock_ms()};
+    struct copy copy = {
+        .findings = {.arguments = arguments, .prints_all = arguments_has(arguments, "all")},
+        .before = DBK_NONE,
+        .begun_at_ms = clock_ms()};
+    struct dbk_copy_options options = DBK_COPY_OPTIONS_INIT;
+    struct waiting *waiting = &copy.findings.waiting;
     struct dbk_store *store;
+    options.is_records_only = arguments_has(arguments, "records-only");
+    options.skips_dirty = arguments_has(arguments, "skip-dirty");
     int exit_code = try_source(arguments);
     if (!exit_code)
         exit_code = open_target(arguments, &store);
     if (exit_code)
         return exit_code;
-    long_work_init(&copy.waiting, store);
-    waiting_add(&copy.waiting, dbk_copy(store, arguments->operands[0], &copy.waiting.call,
-                                        on_report, waiting_done, &copy));
-    waiting_wait(&copy.waiting);
+    long_work_init(waiting, store);
+    begin_output(&copy);
+    waiting_add(waiting, dbk_copy(store, arguments->operands[0], &options, &waiting->call,
+                                  on_report, waiting_done, &copy));
+    enum dbk_status status = waiting_wait(waiting);
     if (copy.is_shown)
         fputs("\r\033[K", stderr);
-    exit_code = waiting_finish(&copy.waiting);
+    end_output(&copy, status == DBK_OK);
+    exit_code = waiting_finish(waiting);
     dbk_close_wait(store);
-    if (!exit_code)
-        print_end(arguments, &copy);
     return exit_code;
+}
+
+static int cmd_copy(const struct arguments *arguments)
+{
+    return arguments_has(arguments, "verify") ? verify(arguments) : copy_records(arguments);
 }
 
 static const struct command_option options[] = {
     {"verify", 0, OPTION_FLAG, NULL, "copy nothing: compare TO with FROM, row by row"},
-    {"all", 0, OPTION_FLAG, NULL,
-     "with --verify: print every finding, not the first ten of a kind"},
+    {"records-only", 0, OPTION_FLAG, NULL,
+     "of a Buildbot database: copy its records, and leave behind what else it holds"},
+    {"skip-dirty", 0, OPTION_FLAG, NULL, "and leave out rows that a store does not take"},
+    {"all", 0, OPTION_FLAG, NULL, "print every finding, and not the first ten of a kind"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
@@ -173,6 +202,10 @@ const struct subcommand subcommand_copy = {
         "numbers, event positions and operation keys stay what they are. While it works nobody\n"
         "else can open TO, and nobody may write to FROM: stop what does, copy, and give it the\n"
         "new URL. A copy that was cut off goes on where it was when it is done again.\n"
+        "\n"
+        "Of a Buildbot database (its master stopped) the builds, steps, properties, data and what\n"
+        "they refer to are copied. What is left behind is listed with its rows; go on with\n"
+        "--records-only. Dirty rows are named, and end the copy unless --skip-dirty is given.\n"
         "\n"
         "With --verify nothing is written: what is missing in TO, what is there and not in\n"
         "FROM, and what differs is named, and the exit status is 1 when there is some.",

@@ -22,7 +22,7 @@ static void print_json(struct json_writer *json, const struct dbk_report *report
     json_end_object(json);
 }
 
-static void print_rest(struct findings *findings)
+void findings_end_kind(struct findings *findings)
 {
     if (findings->kind_count > PRINTED_MAX && !findings->prints_all)
         printf("%s: %" PRId64 " more (--all prints them)\n", findings->kind,
@@ -35,7 +35,7 @@ static void print_finding(struct findings *findings, const struct dbk_report *re
     char kind[sizeof findings->kind];
     snprintf(kind, sizeof(kind), "%s %s", report->problem, report->subject);
     if (strcmp(kind, findings->kind) != 0) {
-        print_rest(findings);
+        findings_end_kind(findings);
         memcpy(findings->kind, kind, sizeof(kind));
     }
     if (++findings->kind_count > PRINTED_MAX && !findings->prints_all)
@@ -78,7 +78,7 @@ int findings_finish(struct findings *findings)
         json_end_array(&findings->json);
         json_finish(&findings->json);
     } else {
-        print_rest(findings);
+        findings_end_kind(findings);
         if (!exit_code && !findings->count)
             puts("nothing was found");
         else if (!exit_code)

@@ -22,6 +22,8 @@ struct findings {
 /* Begins; the caller submits the work with &findings->waiting.call, findings_take, waiting_done and findings. */
 void findings_begin(struct findings *findings, struct dbk_store *store);
 dbk_report_fn findings_take;
+/* Tells how many were not printed of the last kind; what the others' end does by itself. */
+void findings_end_kind(struct findings *findings);
 /* Waits for the end, and prints how many there were. Result: EXIT_NO when there were some, 0, or another exit code
  * after a message. */
 int findings_finish(struct findings *findings);

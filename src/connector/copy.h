@@ -21,9 +21,16 @@ struct dbki_copy_source {
 /* Opens what the URL names. Result: 0, and dbki_copy_source_close() is called; or a status. */
 int dbki_copy_source_open(const char *url, struct dbki_copy_source *out, struct dbk_error *error);
 void dbki_copy_source_close(struct dbki_copy_source *source);
-/* The position of its newest event; 0: none, or no log of events. Outside of any transaction. */
+/* The tables that are copied of it, and their columns: of a Buildbot database those of its own that we have, too. */
+int dbki_copy_source_layout(struct dbki_copy_source *source, struct dbki_layout *out_layout,
+                            struct dbk_error *error);
+/* Names each table that is left behind, with its rows, as a finding. *out_count: how many there were. */
+int dbki_copy_source_left(struct dbki_op *op, struct dbki_copy_source *source,
+                          const struct dbki_layout *layout, int *out_count);
+/* What changes when somebody writes: the position of its newest event, or, of a Buildbot database, the sum of its last
+ * ids, which says nothing of what was changed alone. Outside of any transaction. */
 int dbki_copy_source_newest(struct dbki_op *op, struct dbki_copy_source *source,
-                            int64_t *out_position);
+                            const struct dbki_layout *layout, int64_t *out_newest);
 
 /* Counts the rows that are copied. */
 int dbki_copy_count(const struct dbki_layout *layout, struct dbki_conn *conn, int64_t *out_rows,
@@ -63,17 +70,37 @@ int dbki_copy_take_number(void *owner, int index, const struct dbki_value *cells
 int dbki_copy_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
                   int64_t *out_number, struct dbk_error *error);
 
+/* copy_dirt.c: rows of a Buildbot database that are not taken. */
+struct dbki_copy_dirt {
+    struct dbki_op *op;
+    int64_t count;                  /* findings in this turn */
+    const struct dbki_table *table; /* the last row's, and its key, */
+    int64_t key;
+    struct dbki_buf seen; /* and what other rows with that key are known by */
+};
+
+/* Looks at a row, and reports what is wrong with it. */
+int dbki_copy_judge(struct dbki_copy_dirt *dirt, const struct dbki_table *table,
+                    const struct dbki_value *cells, int64_t value_max, bool *out_is_dirty);
+/* Reports the rows whose parents are not there, by the which-th kind of reference (from 0), and takes them out if they
+ * are left out. */
+int dbki_copy_orphans(struct dbki_copy_dirt *dirt, struct dbki_conn *conn,
+                      const struct dbki_layout *layout, int which, bool is_left_out,
+                      bool *out_is_over);
+void dbki_copy_dirt_fini(struct dbki_copy_dirt *dirt);
+
 /* One table on its way: its statements, and the row that is being moved. */
 struct dbki_copy_rows {
     const struct dbki_table *table;
     struct dbki_buf columns, next_text, page_text, insert_text;
     struct dbki_statement next, page, insert;
-    int64_t limit; /* rows of the next batch, by the size of the last ones */
+    int64_t limit;               /* rows of the next batch, by the size of the last ones */
+    struct dbki_copy_dirt *dirt; /* of a Buildbot database; NULL: every row is taken */
 };
 
 /* Makes the statements. Result: 0 or DBK_NO_MEMORY. */
 int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *table,
-                        struct dbk_error *error);
+                        struct dbki_copy_dirt *dirt, struct dbk_error *error);
 void dbki_copy_rows_fini(struct dbki_copy_rows *rows);
 /* Moves the next rows behind state->at, within a transaction of each side, and moves *state on. */
 int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,

@@ -41,13 +41,15 @@ static void make_page(struct dbki_copy_rows *rows)
     if (table->is_key_unique)
         dbki_buf_addf(text, " WHERE %s > ? ORDER BY %s LIMIT ?", key, key);
     else
-        dbki_buf_addf(text, " WHERE %s > ? AND %s <= ? ORDER BY %s", key, key, key);
+        dbki_buf_addf(text, " WHERE %s > ? AND %s <= ? ORDER BY %s%s", key, key, key,
+                      /* Of rows of the same name the last one counts: it comes first. */
+                      rows->dirt ? ", rowid DESC" : "");
 }
 
 int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *table,
-                        struct dbk_error *error)
+                        struct dbki_copy_dirt *dirt, struct dbk_error *error)
 {
-    *rows = (struct dbki_copy_rows){.table = table, .limit = ROWS_MIN};
+    *rows = (struct dbki_copy_rows){.table = table, .limit = ROWS_MIN, .dirt = dirt};
     add_columns(&rows->columns, table);
     make_page(rows);
     if (table->key >= 0 && !table->is_key_unique) {
@@ -118,7 +120,10 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
         values[i] = cells[i];
         if (values[i].type == DBKI_TEXT && table->columns[i].kind == DBKI_COLUMN_BYTES)
             values[i].type = DBKI_BLOB;
-        if (values[i].type == DBKI_BLOB && (int64_t)values[i].len > batch->to->engine->value_max)
+        if (values[i].type == DBKI_BLOB && table->columns[i].kind == DBKI_COLUMN_TEXT)
+            values[i].type = DBKI_TEXT;
+        if (values[i].type == DBKI_BLOB && !batch->rows->dirt &&
+            (int64_t)values[i].len > batch->to->engine->value_max)
             return dbki_error_set(batch->error, DBK_TOO_LARGE,
                                   "%s %lld: its value has %zu bytes, and this database takes %lld",
                                   table->name, (long long)key_of(table, cells), values[i].len,
@@ -126,7 +131,12 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
         if (values[i].type == DBKI_TEXT || values[i].type == DBKI_BLOB)
             batch->bytes += (int64_t)values[i].len;
     }
-    int status = put(batch, values, table->column_count);
+    bool is_dirty = false;
+    int status = batch->rows->dirt ? dbki_copy_judge(batch->rows->dirt, table, values,
+                                                     batch->to->engine->value_max, &is_dirty)
+                                   : DBK_OK;
+    if (!status && !is_dirty)
+        status = put(batch, values, table->column_count);
     if (status)
         return status;
     batch->count++;

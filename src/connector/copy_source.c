@@ -2,7 +2,7 @@
 #include "connector/copy.h"
 
 #include "base/error.h"
-#include "connector/submit.h"
+#include "connector/long_work.h"
 
 #include <stdio.h>
 
@@ -122,16 +122,167 @@ void dbki_copy_source_close(struct dbki_copy_source *source)
     *source = (struct dbki_copy_source){.conn = NULL};
 }
 
-int dbki_copy_source_newest(struct dbki_op *op, struct dbki_copy_source *source,
-                            int64_t *out_position)
+/* ------------------------------------------------------------------------- what is copied ---- */
+
+struct columns {
+    struct dbki_table *table;
+    bool has[DBKI_COLUMNS_MAX];
+    int count;
+};
+
+static int see_column(void *user, const char *name, bool is_needed)
 {
-    *out_position = 0;
-    if (!source->schema.is_own || !source->schema.has_events)
+    struct columns *columns = user;
+    (void)is_needed;
+    columns->count++;
+    for (int i = 0; i < columns->table->column_count; i++)
+        columns->has[i] |= !strcmp(columns->table->columns[i].name, name);
+    return DBK_OK;
+}
+
+/* Takes out of the table what the source has not. */
+static void keep_columns(struct dbki_table *table, const bool *has)
+{
+    int kept = 0, key = table->key;
+    for (int i = 0; i < table->column_count; i++) {
+        if (i == key)
+            table->key = has[i] ? kept : -1;
+        if (has[i])
+            table->columns[kept++] = table->columns[i];
+    }
+    table->column_count = kept;
+}
+
+int dbki_copy_source_layout(struct dbki_copy_source *source, struct dbki_layout *out_layout,
+                            struct dbk_error *error)
+{
+    int status = dbki_layout_read(out_layout, error);
+    int count = out_layout->count;
+    if (status || source->schema.is_own)
+        return status;
+    out_layout->count = 0;
+    for (int i = 0; i < count && !status; i++) {
+        struct dbki_table *table = &out_layout->tables[out_layout->count];
+        *table = out_layout->tables[i];
+        struct columns columns = {.table = table};
+        if (table->is_ours)
+            continue;
+        status =
+            source->conn->engine->columns(source->conn, table->name, see_column, &columns, error);
+        if (!columns.count)
+            continue;
+        keep_columns(table, columns.has);
+        out_layout->count++;
+    }
+    return status;
+}
+
+struct left {
+    struct dbki_op *op;
+    const struct dbki_layout *layout;
+    struct dbki_buf names; /* each with its zero byte */
+};
+
+static int take_table(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct left *left = owner;
+    (void)index;
+    (void)cell_count;
+    if (cells[0].type == DBKI_TEXT && !dbki_layout_find(left->layout, cells[0].text) &&
+        strcmp(cells[0].text, "alembic_version") != 0)
+        dbki_buf_add_n(&left->names, cells[0].text, cells[0].len + 1);
+    return left->names.is_out_of_memory
+               ? dbki_error_set(&left->op->error, DBK_NO_MEMORY, "out of memory")
+               : DBK_OK;
+}
+
+static int report_left(struct dbki_op *op, struct dbki_copy_source *source, const char *table,
+                       int *count)
+{
+    char sql[160], text[96];
+    int64_t rows = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%.100s\"", table);
+    int status = dbki_copy_ask(source->conn, sql, NULL, &rows, &op->error);
+    if (status || !rows)
+        return status;
+    ++*count;
+    snprintf(text, sizeof text, "%lld rows are left behind", (long long)rows);
+    return dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_FINDING,
+                                                     .subject = table,
+                                                     .problem = "left",
+                                                     .text = text,
+                                                     .id = DBK_NONE,
+                                                     .done = DBK_NONE,
+                                                     .total = DBK_NONE,
+                                                     .rows = rows,
+                                                     .bytes = DBK_NONE});
+}
+
+int dbki_copy_source_left(struct dbki_op *op, struct dbki_copy_source *source,
+                          const struct dbki_layout *layout, int *out_count)
+{
+    struct left left = {.op = op, .layout = layout};
+    const struct dbki_statement list = {.sql = source->conn->engine->list_tables, .is_made = true};
+    *out_count = 0;
+    if (!list.sql)
+        return dbki_error_set(&op->error, DBK_UNSUPPORTED,
+                              "what else is in a database of this kind is not known");
+    int status = dbki_copy_run(source->conn, &list, NULL, 0, &left, take_table, NULL, &op->error);
+    for (size_t at = 0; at < left.names.len && !status; at += strlen(left.names.text + at) + 1)
+        status = report_left(op, source, left.names.text + at, out_count);
+    dbki_buf_fini(&left.names);
+    return status;
+}
+
+/* ------------------------------------------------------------------------- who else writes ---- */
+
+static int add_last_ids(struct dbki_op *op, struct dbki_copy_source *source,
+                        const struct dbki_layout *layout, int64_t *sum)
+{
+    int status = DBK_OK;
+    for (int i = 0; i < layout->count && !status; i++) {
+        const struct dbki_table *table = &layout->tables[i];
+        char sql[160];
+        int64_t last = DBK_NONE;
+        if (!table->counts_up)
+            continue;
+        snprintf(sql, sizeof sql, "SELECT max(%s) FROM %s", table->columns[table->key].name,
+                 table->name);
+        status = dbki_copy_ask(source->conn, sql, NULL, &last, &op->error);
+        *sum += last == DBK_NONE ? 0 : last;
+    }
+    return status;
+}
+
+/* A master writes what daybook has no word of. */
+static int refuse_beside_master(struct dbki_op *op, struct dbki_copy_source *source)
+{
+    struct dbki_master master;
+    if (source->url.is_master_stopped)
+        return DBK_OK;
+    int status = dbki_schema_find_master(source->conn, op->now, &master, &op->error);
+    if (status || !master.is_found)
+        return status;
+    return dbki_error_set(&op->error, DBK_UNSUPPORTED,
+                          "the Buildbot master %.60s seems to run: stop it, copy, and use the copy "
+                          "then (master=stopped in the source's URL says that it has stopped)",
+                          master.name);
+}
+
+int dbki_copy_source_newest(struct dbki_op *op, struct dbki_copy_source *source,
+                            const struct dbki_layout *layout, int64_t *out_newest)
+{
+    *out_newest = 0;
+    if (!source->schema.is_own) {
+        int status = refuse_beside_master(op, source);
+        return status ? status : add_last_ids(op, source, layout, out_newest);
+    }
+    if (!source->schema.has_events)
         return DBK_OK;
     /* Of a process that was killed, some may have no position yet. */
     int status = source->schema.is_server ? dbki_place_events.work(op, source->conn) : DBK_OK;
     return status ? status
                   : dbki_copy_ask(source->conn,
                                   "SELECT coalesce(max(position), 0) FROM daybook_events", NULL,
-                                  out_position, &op->error);
+                                  out_newest, &op->error);
 }

@@ -150,13 +150,18 @@ int dbki_copy_target_count_on(struct dbki_op *op, struct dbki_conn *conn,
         return DBK_OK;
     for (int i = 0; i < layout->count && !status; i++) {
         const struct dbki_table *table = &layout->tables[i];
+        char highest[160];
         if (!table->counts_up || table->is_ours)
             continue;
-        status = from->engine->last_id(from, table->name, &last, &op->error);
+        snprintf(highest, sizeof highest, "SELECT max(%s) FROM %s", table->columns[table->key].name,
+                 table->name);
+        status = source->schema.is_own ? from->engine->last_id(from, table->name, &last, &op->error)
+                                       : dbki_copy_ask(from, highest, NULL, &last, &op->error);
         if (!status && last != DBK_NONE)
             status = conn->engine->set_last_id(conn, table->name, last, &op->error);
     }
-    if (!status)
+    last = DBK_NONE;
+    if (!status && source->schema.is_own)
         status = get_last_position(op, source, &last);
     return status || last == DBK_NONE ? status : set_last_position(op, conn, last);
 }

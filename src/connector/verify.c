@@ -61,14 +61,10 @@ static int begin(struct verify_op *verify)
     if (!layout)
         return dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
     int status = dbki_copy_source_open(verify->from_url, &verify->source, &op->error);
-    if (!status && !verify->source.schema.is_own)
-        status = dbki_error_set(&op->error, DBK_UNSUPPORTED,
-                                "the source is a Buildbot database: only stores of daybook's own "
-                                "are compared");
     if (!status)
-        status = dbki_copy_source_newest(op, &verify->source, &newest);
-    if (!status)
-        status = dbki_layout_read(layout, &op->error);
+        status = dbki_copy_source_layout(&verify->source, layout, &op->error);
+    if (!status && verify->source.schema.is_own)
+        status = dbki_copy_source_newest(op, &verify->source, layout, &newest);
     if (!status)
         status = dbki_copy_count(layout, verify->source.conn, &total, &op->error);
     if (status) {
@@ -97,7 +93,7 @@ static int compare_last_ids(struct verify_op *verify, struct dbki_conn *conn)
     struct dbki_op *op = &verify->work.op;
     struct dbki_conn *from = verify->source.conn;
     int status = DBK_OK;
-    if (!from->engine->last_id || !conn->engine->last_id)
+    if (!verify->source.schema.is_own || !from->engine->last_id || !conn->engine->last_id)
         return DBK_OK;
     for (int i = 0; i < verify->layout->count && !status; i++) {
         const struct dbki_table *table = &verify->layout->tables[i];

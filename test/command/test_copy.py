@@ -1,5 +1,6 @@
 """`daybook copy`, from a file to a file: what it takes along, what it refuses, and that a killed one goes on."""
 
+import gzip
 import os
 import random
 import shutil
@@ -12,6 +13,8 @@ import unittest
 
 from harness import PROGRAM, environment, main, run, run_on_terminal
 
+FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data",
+                       "buildbot-4.3.sqlite.gz")
 # Of the database that they are in, and not of its records.
 NOT_COPIED = ("daybook_schema",)
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
@@ -165,6 +168,36 @@ class TestVerify(CopyCase):
         self.assertEqual(sorted(done.out.splitlines()), ["2 found",
                          "different daybook_operations 2900: 'key 7': not the same: result",
                          "different daybook_operations 2900: 'key 99999': not the same: result"])
+
+
+class TestBuildbot(CopyCase):
+    def setUp(self):
+        super().setUp()
+        with gzip.open(FIXTURE) as packed, open(self.source, "wb") as file:
+            shutil.copyfileobj(packed, file)
+
+    def test_what_is_left_behind_is_listed_with_its_rows_before_it_is_done(self):
+        done = self.daybook("copy", self.source, self.target, code=5)
+        self.assertIn("left schedulers: 7 rows are left behind\n", done.out)
+        self.assertIn("--records-only", done.err)
+        done = self.daybook("copy", "--records-only", self.source, self.target)
+        self.assertIn("left schedulers: 7 rows are left behind\n", done.out)
+        self.assertRegex(done.out, r"\ncopied \d{4} rows ")
+        self.assertEqual(self.daybook("copy", "--verify", self.source, self.target).out, "nothing was found\n")
+        self.assertEqual(self.daybook("check", "--db", self.target).out, "nothing was found\n")
+        self.assertEqual(self.sql(self.target, "SELECT count(*) FROM daybook_lineage"),
+                         self.sql(self.source, "SELECT count(*) FROM builds WHERE results = 0"))
+
+    def test_json_has_the_findings_and_the_end(self):
+        self.sql(self.source, "UPDATE steps SET buildid = 9999 WHERE id = 20")
+        done = self.daybook("copy", "--records-only", "--json", self.source, self.target, code=4)
+        self.assertFalse(done.json["is_whole"])
+        self.assertIn(("orphan", "steps", 20), [(f["problem"], f["subject"], f["id"]) for f in done.json["findings"]])
+        done = self.daybook("copy", "--records-only", "--skip-dirty", "--json", self.source, self.target)
+        self.assertTrue(done.json["is_whole"])
+        self.assertGreater(done.json["rows_before"], 1000)
+        missing = self.daybook("copy", "--verify", self.source, self.target, code=1)
+        self.assertEqual(missing.out.splitlines(), ["missing steps 20: it is in the source, and not here", "1 found"])
 
 
 class TestKilled(CopyCase):
