@@ -75,7 +75,9 @@ static int open_all(struct journal *journal)
     if (journal->lock_fd < 0 || flock(journal->lock_fd, LOCK_EX | LOCK_NB))
         return errno;
     journal->fd = open_file(journal, NAME, O_RDWR | O_APPEND);
-    return journal->fd < 0 ? errno : 0;
+    if (journal->fd < 0 || fstat(journal->fd, &about))
+        return errno;
+    return S_ISREG(about.st_mode) ? 0 : EINVAL;
 }
 
 int journal_open(struct journal *journal, const char *folder,
@@ -185,9 +187,20 @@ static int write_line(int fd, const json_t *line, int64_t *size)
     return error;
 }
 
+/* Whether what is written now is what the next daemon reads: the folder and the file still have their names. */
+static bool is_in_place(const struct journal *journal)
+{
+    struct stat named, opened, file;
+    return !stat(journal->folder, &named) && !fstat(journal->folder_fd, &opened) &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino &&
+           !fstat(journal->fd, &file) && file.st_nlink;
+}
+
 int journal_add(struct journal *journal, const json_t *line, bool is_synced)
 {
     int64_t size = journal->size;
+    if (!is_in_place(journal))
+        return ENOENT;
     /* What stayed of a line that failed must go first, or this one would be read as its end. */
     if (journal->is_torn && ftruncate(journal->fd, journal->size))
         return errno;

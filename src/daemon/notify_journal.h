@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define JOURNAL_MESSAGE_SIZE 256
+#define JOURNAL_MESSAGE_SIZE 480
 
 struct journal {
     char *folder;

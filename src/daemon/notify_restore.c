@@ -256,16 +256,6 @@ static bool draw_identity(struct notifier *notifier)
     return true;
 }
 
-static void forget_all(struct notifier *notifier)
-{
-    for (size_t i = 0; i < notifier->options->target_count; i++)
-        queue_fini(&notifier->queues[i]);
-    wards_fini(&notifier->wards);
-    build_watch_fini(notifier);
-    notifier->seen[0] = '\0';
-    notifier->identity[0] = '\0';
-}
-
 /* Writes what counts as the whole journal. */
 static bool begin_journal(struct notifier *notifier, char *out_message)
 {
@@ -301,9 +291,13 @@ bool notifier_restore(struct notifier *notifier, char out_message[JOURNAL_MESSAG
         notifier_say("%d deliveries are dropped: their targets are not named any more",
                      restoring.unwanted_count);
     if (*notifier->identity && strcmp(restoring.database, database_of(notifier, database)) != 0) {
-        notifier_say("%s was for the database %s: it begins anew", notifier->journal.folder,
-                     restoring.database);
-        forget_all(notifier);
+        /* What waits there is the other database's to tell, or this one's under a former name. */
+        snprintf(
+            out_message, JOURNAL_MESSAGE_SIZE,
+            "%.150s is of the database %.150s: give each its own --state-directory, or remove this "
+            "one to forget what it was to tell",
+            notifier->journal.folder, restoring.database);
+        return false;
     }
     memcpy(notifier->kept, notifier->seen, SEEN_SIZE);
     bool is_good = *notifier->identity && !restoring.unwanted_count && !restoring.is_outdated;

@@ -137,6 +137,9 @@ class TestState(NotifyCase):
         self.assertIn("nobody else's to write", self.refused(self.path("open")))
         os.makedirs(os.path.join(self.path("odd"), "deliveries.jsonl"), 0o700)
         self.assertIn("Is a directory", self.refused(self.path("odd")))
+        os.mkdir(self.path("pipe"), 0o700)
+        os.mkfifo(os.path.join(self.path("pipe"), "deliveries.jsonl"))
+        self.assertIn("Invalid argument", self.refused(self.path("pipe")))
 
     @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
     def test_a_directory_that_may_not_be_written_is_refused(self):
@@ -192,19 +195,35 @@ class TestState(NotifyCase):
         self.assertEqual(receiver.next().delivery, first.delivery)
         self.assertIn("3 lines make no sense", daemon.stop()[1])
 
-    def test_another_database_begins_anew(self):
+    def test_another_database_is_refused_and_what_waits_is_kept(self):
+        receiver = self.receiver(500)
+        daemon = self.start("--notify-webhook", receiver.url)
+        self.build("b", "failure")
+        first = receiver.next()
+        self.kill(daemon)
+        own, self.db = self.db, self.path("other.sqlite")
+        run(self.folder, "init", self.db)
+        said = self.refused(self.state)
+        self.assertIn("is of the database", said)
+        self.assertIn("own --state-directory", said)
+        self.db = own
+        self.start("--notify-webhook", receiver.url)
+        self.assertEqual(receiver.next().delivery, first.delivery)
+
+    def test_a_directory_that_was_removed_or_replaced_is_not_written(self):
         receiver = self.receiver()
         daemon = self.start("--notify-webhook", receiver.url)
+        self.build("b", "success")
+        self.wait_for(lambda: len(self.lines()) == 3)
+        os.rename(self.state, self.path("moved"))
         self.build("b", "failure")
-        receiver.next()
-        daemon.stop()
-        self.db = self.path("other.sqlite")
-        run(self.folder, "init", self.db)
-        self.build("b", "failure")
-        daemon = self.start("--notify-webhook", receiver.url)
-        self.build("c", "failure")
-        self.assertEqual(receiver.next().json["builder"]["name"], "c")
-        self.assertIn("begins anew", daemon.stop()[1])
+        self.wait_for(lambda: self.metric(daemon, "daybook_deliveries_stuck") == 1)
+        os.mkdir(self.state, 0o700)
+        self.build("b", "success")
+        self.assertTrue(receiver.told.empty())
+        os.rmdir(self.state)
+        os.rename(self.path("moved"), self.state)
+        self.assertEqual([t.json["event"] for t in receiver.take(2)], ["failing", "fixed"])
 
     def test_a_full_disk_tells_nothing_and_loses_nothing(self):
         receiver = self.receiver()
