@@ -1198,7 +1198,8 @@ struct dbk_new_build {
  * Records a build with its sourcestamps, properties, steps, URLs and data in one transaction: all of it or
  * nothing. Builder, worker, master and sourcestamps are found or added by name; the build gets a
  * buildset and a request of its own, and the builder's next number. Its events are the build's, "new"
- * and, with results, "finished"; what came along has none of its own.
+ * and, with results, "finished", and before them the builder's, "new", when it was added; what else came along has none
+ * of its own.
  * With an operation key it can be sent again.
  */
 DBK_API int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,

@@ -9,6 +9,9 @@ static const struct dbki_statement INSERT = {
 static const struct dbki_statement INSERT_OF_BUILD = {
     .sql = "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
            " SELECT ?, ?, ?, builderid, id, ?, ? FROM builds WHERE id = ?"};
+static const struct dbki_statement INSERT_OF_BUILDER = {
+    .sql = "INSERT INTO daybook_events (at, kind, verb, builderid)"
+           " SELECT ?, 'builder', 'new', builderid FROM builds WHERE id = ?"};
 static const struct dbki_statement INSERT_OF_STEP = {
     .sql = "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
            " SELECT ?, 'step', ?, b.builderid, s.buildid, s.id, NULL"
@@ -34,6 +37,12 @@ void dbki_event_bind_build(struct dbki_op *op, struct dbki_binder *binder, struc
         return;
     DBKI_BIND(binder, &INSERT_OF_BUILD, dbki_int(op->now), dbki_text(event.kind),
               dbki_text(event.verb), dbki_int(event.stepid), event.name, dbki_int(event.buildid));
+}
+
+void dbki_event_bind_builder_of(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid)
+{
+    if (dbki_has_events(op))
+        DBKI_BIND(binder, &INSERT_OF_BUILDER, dbki_int(op->now), dbki_int(buildid));
 }
 
 void dbki_event_bind_step(struct dbki_op *op, struct dbki_binder *binder, const char *verb,

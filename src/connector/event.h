@@ -21,6 +21,8 @@ bool dbki_has_events(const struct dbki_op *op);
 void dbki_event_bind(struct dbki_op *op, struct dbki_binder *binder, struct dbki_event event);
 /* The event of a build, or of something in it: the builder is looked up. None if there is no such build. */
 void dbki_event_bind_build(struct dbki_op *op, struct dbki_binder *binder, struct dbki_event event);
+/* That a build's builder is new: it was added with the build. */
+void dbki_event_bind_builder_of(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid);
 /* The event of a step: build and builder are looked up. None if there is no such step. */
 void dbki_event_bind_step(struct dbki_op *op, struct dbki_binder *binder, const char *verb,
                           int64_t stepid);

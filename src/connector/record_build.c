@@ -40,6 +40,7 @@ struct record_op {
     size_t sourcestamp_count, property_count, step_count, data_count;
     struct dbki_lineage_set set; /* the sourcestamps' */
     int64_t buildsetid, requestid;
+    bool is_builder_added;
 };
 
 /* ---------------------------------------------------------------------------- the statements ---- */
@@ -115,6 +116,7 @@ static void record_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct record_op *record = (struct record_op *)op;
     record->buildsetid = record->requestid = DBK_NONE;
+    record->is_builder_added = false;
     DBKI_BIND(binder, &ADD_BUILDSET, record->reason, or_now(record, record->started_at),
               dbki_int(is_finished(record)), complete_at(record), request_results(record));
     DBKI_BIND(binder, &ADD_BUILDER, record->builder, record->builder_hash, record->builder_hash);
@@ -175,6 +177,8 @@ static void bind_events(struct record_op *record, struct dbki_binder *binder)
 {
     struct dbki_event event = {
         .kind = "build", .verb = "new", .buildid = record->op.result[0], .stepid = DBK_NONE};
+    if (record->is_builder_added)
+        dbki_event_bind_builder_of(&record->op, binder, event.buildid);
     dbki_event_bind_build(&record->op, binder, event);
     event.verb = "finished";
     if (is_finished(record))
@@ -200,9 +204,9 @@ static void record_read(struct dbki_op *op, const struct dbki_bound *bound,
                         struct dbki_binder *more)
 {
     struct record_op *record = (struct record_op *)op;
-    (void)bound;
     switch (op->pass) {
     case 0:
+        record->is_builder_added = bound[1].changed > 0;
         bind_request(record, more);
         break;
     case 1:

@@ -292,6 +292,28 @@ static void record_build__events_are_new_and_finished(void **state)
     assert_int_equal(a.events[1]->buildid, buildid);
 }
 
+static void record_build__tells_of_a_builder_that_it_adds_once(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    struct dbk_new_build build = DBK_NEW_BUILD_INIT;
+    build.builder = "told of";
+    skip_events(f);
+    int64_t position = f->position;
+    assert_int_equal(record(f, &a, &build), DBK_OK);
+    assert_int_equal(record(f, &a, &build), DBK_OK);
+    assert_int_equal(ASK(&a, f->store, on_id, dbk_find_builder_id, "told of", false), DBK_OK);
+    int64_t builderid = a.id;
+    assert_int_equal(ASK(&a, f->store, on_events, dbk_get_events, position, NULL), DBK_OK);
+    assert_int_equal(a.page.count, 3);
+    assert_string_equal(a.events[0]->kind, "builder");
+    assert_string_equal(a.events[0]->verb, "new");
+    assert_int_equal(a.events[0]->builderid, builderid);
+    assert_int_equal(a.events[0]->buildid, DBK_NONE);
+    assert_string_equal(a.events[1]->kind, "build");
+    assert_string_equal(a.events[2]->kind, "build");
+}
+
 static void record_build__belongs_to_its_lineage(void **state)
 {
     struct fixture *f = *state;
@@ -380,6 +402,7 @@ int main(void)
         cmocka_unit_test(record_build__many_at_once_get_their_numbers_without_a_gap),
         cmocka_unit_test(record_build__all_or_nothing),
         cmocka_unit_test(record_build__events_are_new_and_finished),
+        cmocka_unit_test(record_build__tells_of_a_builder_that_it_adds_once),
         cmocka_unit_test(record_build__belongs_to_its_lineage),
         cmocka_unit_test(record_build__with_a_key_is_recorded_once),
         cmocka_unit_test(
