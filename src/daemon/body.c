@@ -3,6 +3,7 @@
  */
 #include "body.h"
 
+#include "json_place.h"
 #include "server.h"
 
 #include <daybook.h>
@@ -48,7 +49,13 @@ bool body_parse(struct body *body, struct evbuffer *bytes)
     if (!text)
         return refuse_for_memory(body);
     body->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    char *copy = body->root ? body_take(body, len + 1, 1) : NULL;
+    if (copy)
+        memcpy(copy, text, len);
+    body->text = copy;
     evbuffer_drain(bytes, len);
+    if (body->root && !copy)
+        return false;
     if (!body->root)
         return body_refuse(body, "line %d, column %d of the body: %s", error.line, error.column,
                            error.text);
@@ -150,14 +157,12 @@ void *body_take(struct body *body, size_t count, size_t size)
     return block->bytes;
 }
 
-const char *body_dump(struct body *body, const json_t *value)
+const char *body_value(struct body *body, const char *place)
 {
-    /* As Python's json writes it, so that a value that a master set reads the same as one of ours. */
-    const size_t flags = JSON_ENCODE_ANY | JSON_ENSURE_ASCII;
-    size_t len = json_dumpb(value, NULL, 0, flags);
+    size_t len = json_place_len(place);
     char *text = body_take(body, len + 1, 1);
     if (text)
-        json_dumpb(value, text, len, flags);
+        memcpy(text, place, len);
     return text;
 }
 

@@ -17,6 +17,7 @@ struct body_block;
 /* A body while it is read. What body_take() and body_dump() gave lives as long as it does. */
 struct body {
     json_t *root;
+    const char *text; /* as it came */
     struct body_block *blocks;
     int http_status; /* of the refusal */
     char message[BODY_MESSAGE_SIZE];
@@ -52,8 +53,8 @@ bool body_refuse(struct body *body, const char *format, ...) __attribute__((form
 /* Takes zeroed memory for count things. Result: NULL when out of memory, which refuses the body. */
 void *body_take(struct body *body, size_t count, size_t size);
 
-/* A value as JSON text. Result: as body_take(). */
-const char *body_dump(struct body *body, const json_t *value);
+/* The value at a place in body->text (json_place.h), as it was written. Result: as body_take(). */
+const char *body_value(struct body *body, const char *place);
 
 /* Decodes base64. Result: false when it is none or memory ran out, which refuses the body. */
 bool body_decode(struct body *body, const char *text, const void **out_bytes, size_t *out_len);

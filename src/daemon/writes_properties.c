@@ -3,6 +3,7 @@
  */
 #include "routes.h"
 
+#include "json_place.h"
 #include "writing.h"
 
 void write_property(struct exchange *exchange)
@@ -17,7 +18,7 @@ void write_property(struct exchange *exchange)
         {.name = NULL}};
     struct body body;
     if (writing_read(exchange, &body, fields, &property)) {
-        const char *value = body_dump(&body, property.value);
+        const char *value = body_value(&body, json_place_of(body.text, body.root, property.value));
         if (value)
             exchange_submitted(
                 exchange, dbk_set_build_property(exchange->server->store, exchange->buildid,
@@ -31,12 +32,12 @@ void write_property(struct exchange *exchange)
 
 /* NAME: [VALUE, SOURCE], as builds/ID/properties gives them. */
 static bool read_property(struct body *body, const char *name, const json_t *pair,
-                          struct dbk_new_property *out_property)
+                          const char *place, struct dbk_new_property *out_property)
 {
     const json_t *source = json_array_get(pair, 1);
     if (json_array_size(pair) != 2 || !json_is_string(source))
         return body_refuse(body, "the property %.80s must be [value, source]", name);
-    *out_property = (struct dbk_new_property){name, body_dump(body, json_array_get(pair, 0)),
+    *out_property = (struct dbk_new_property){name, body_value(body, json_place_first(place)),
                                               json_string_value(source)};
     return out_property->value;
 }
@@ -53,10 +54,13 @@ bool writing_properties(struct body *body, const json_t *map,
         return false;
     if (!json_is_object(map))
         return body_refuse(body, "properties must be an object: name to [value, source]");
+    const char *text = map == body->root ? body->text : json_place_of(body->text, body->root, map);
+    const char *place = json_place_first(text);
     json_object_foreach((json_t *)map, name, pair)
     {
-        if (!read_property(body, name, pair, &properties[count++]))
+        if (!read_property(body, name, pair, place, &properties[count++]))
             return false;
+        place = json_place_next(place);
     }
     *out_properties = properties;
     *out_count = count;

@@ -92,6 +92,21 @@ class TestWhole(OwnCase):
         build = self.one(f"builds/{json.loads(done.stdout)['buildid']}")
         self.assertEqual((build["number"], build["results"], build["complete"]), (1, 0, True))
 
+    def test_a_propertys_json_comes_back_as_it_was_written(self):
+        texts = ['["Köln", 1.10, 1e2,  "\\u00fc"]', '{"a" : {"b":[1,{}]}}', "-0.10", '"x,\\"]}"', "null", "[ ]", "true"]
+        pairs = ", ".join(f'"é{i}" :[ {text} , "s"]' for i, text in enumerate(texts))
+        bodies = [("POST", "builders/texts/builds", f'{{"reason": "r", "properties": {{{pairs}}}, "results": 0}}', 201),
+                  ("PATCH", "builds/{}/properties", f"\n{{{pairs}}}", 200)]
+        bodies += [("PUT", f"builds/{{}}/properties/é{i}", f'{{"source": "t", "value" :{text} }}', 200)
+                   for i, text in enumerate(texts)]
+        build = self.start("texts")
+        for method, path, body, status in bodies:
+            answer = self.daemon.ask(path.format(build), method, {"Content-Type": "application/json"}, body.encode())
+            self.assertEqual(answer.status, status, answer.body)
+            build = answer.json.get("buildid", build)
+            written = {p["name"]: p["value"] for p in self.records(f"builds/{build}/property_list")}
+            self.assertEqual([written[f"é{i}"] for i in range(len(texts))], texts, body)
+
     def test_a_builder_that_is_there_is_named_by_its_id_too(self):
         self.start("twice")
         builderid = self.one("builders?name=twice")["builderid"]
