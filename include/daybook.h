@@ -1376,7 +1376,8 @@ struct dbk_copy_options {
  * skips_dirty they end the copy (DBK_CONFLICT), and with it they are left out, also by a call that goes on with it.
  * Args: the store is_exclusive, and new (is_created makes it) or one that a copy of the same source was begun in;
  *   from_url as for dbk_open(), of a database that nobody writes to. It is not written to. options may be NULL.
- * Result: reports of progress: a table or an index, and the rows of all tables, those of earlier calls too.
+ * Result: reports of progress: a table or an index, and the rows of all tables that were gone through, those of
+ *   earlier calls and those that were left out too.
  * Errors: those of dbk_open() for the source; DBK_CONFLICT (the store holds something else; another process copies
  *   into it; the source was written to meanwhile), DBK_UNSUPPORTED (this is a Buildbot database; a master runs there; the store is not is_exclusive),
  *   DBK_TOO_LARGE (a value that this database cannot hold).

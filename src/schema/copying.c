@@ -20,19 +20,36 @@ static int set_version(struct dbki_conn *conn, int version, struct dbk_error *er
     return conn->engine->script(conn, sql, error);
 }
 
+static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
+                      struct dbk_error *error)
+{
+    struct dbki_value param = dbki_text(name);
+    struct dbki_answer answer;
+    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
+    *out_has = !status && answer.number > 0;
+    return status;
+}
+
+/* What is there already of a beginning that was cut off, where statements like these are not undone, is passed over;
+ * the version, which is, comes last. */
 int dbki_copying_begin(struct dbki_conn *conn, const struct dbki_schema *schema,
                        struct dbk_error *error)
 {
     const char *indexes[DBKI_INDEXES_MAX];
     int count = dbki_layout_indexes(schema, indexes);
     int status = DBK_OK;
+    bool is_there = false;
     for (int i = 0; i < count && !status; i++) {
         char name[DBKI_WORD_SIZE], sql[DBKI_WORD_SIZE + 16];
         dbki_layout_index_name(indexes[i], name);
         snprintf(sql, sizeof sql, "DROP INDEX %s", name);
-        status = conn->engine->script(conn, sql, error);
+        status = has_object(conn, name, &is_there, error);
+        if (!status && is_there)
+            status = conn->engine->script(conn, sql, error);
     }
     if (!status)
+        status = has_object(conn, "daybook_copy", &is_there, error);
+    if (!status && !is_there)
         status = conn->engine->script(conn, TABLE, error);
     return status ? status : set_version(conn, DBKI_SCHEMA_COPYING, error);
 }
@@ -41,16 +58,16 @@ int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_mad
                        struct dbk_error *error)
 {
     char name[DBKI_WORD_SIZE];
+    bool is_there;
     dbki_layout_index_name(sql, name);
-    struct dbki_value param = dbki_text(name);
-    struct dbki_answer answer;
-    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
-    *out_is_made = !status && answer.number == 0;
+    int status = has_object(conn, name, &is_there, error);
+    *out_is_made = !status && !is_there;
     return *out_is_made ? conn->engine->script(conn, sql, error) : status;
 }
 
+/* Cut off between the two, the store is whole. */
 int dbki_copying_end(struct dbki_conn *conn, struct dbk_error *error)
 {
-    int status = conn->engine->script(conn, "DROP TABLE daybook_copy", error);
-    return status ? status : set_version(conn, DBKI_SCHEMA_VERSION, error);
+    int status = set_version(conn, DBKI_SCHEMA_VERSION, error);
+    return status ? status : conn->engine->script(conn, "DROP TABLE daybook_copy", error);
 }

@@ -124,6 +124,67 @@ static void check__without_memory_says_so_and_never_finds_less(void **state)
     assert_true(failed > 0);
 }
 
+/* ---------------------------------------------------------------------------------- copying ---- */
+
+static const char *source_url;
+
+static int copy(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    struct dbk_copy_options options = DBK_COPY_OPTIONS_INIT;
+    (void)is_dry_run;
+    options.is_records_only = true;
+    return dbk_copy(store, source_url, &options, call, report, done, user);
+}
+
+static int verify(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                  dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    (void)is_dry_run;
+    return dbk_verify(store, source_url, call, report, done, user);
+}
+
+static struct attempt attempt_at(const char *url, long_fn *function, int64_t fail_after)
+{
+    struct attempt tried = {.status = 0};
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_error error;
+    struct dbk_store *store;
+    options.is_exclusive = options.is_created = true;
+    if (dbk_open(url, &options, &store, &error))
+        fail_msg("%s", error.message);
+    dbki_alloc_fail_after(fail_after, 0);
+    tried.status = long_run(&tried.reports, store, function, false);
+    tried.has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
+    assert_int_equal(dbk_close_wait(store), DBK_OK);
+    if (tried.status && tried.status != DBK_NO_MEMORY)
+        fail_msg("allocation %lld: %s", (long long)fail_after, tried.reports.answer.error.message);
+    return tried;
+}
+
+/* Not every allocation, which would take minutes: ever fewer of the later ones, which are much the same. */
+static void copy__without_memory_ends_so_and_goes_on_to_equal_contents(void **state)
+{
+    struct buildbot *b = *state;
+    FILES_ONLY(b); /* a server's driver takes its memory elsewhere */
+    source_url = b->url;
+    int failed = 0;
+    for (int64_t n = 0;; n += 1 + n / 6) {
+        const char *url = test_format("sqlite:///%s/copy-%lld.sqlite", b->folder, (long long)n);
+        struct attempt tried = attempt_at(url, copy, n);
+        failed += tried.status != DBK_OK;
+        if (tried.status)
+            assert_int_equal(attempt_at(url, copy, -1).status, DBK_OK);
+        const struct attempt compared = attempt_at(url, verify, -1);
+        assert_int_equal(compared.status, DBK_OK);
+        assert_string_equal(compared.reports.findings, "");
+        attempt_at(url, verify, n);
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 10);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +192,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(release__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(upgrade__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(check__without_memory_says_so_and_never_finds_less),
+        cmocka_unit_test(copy__without_memory_ends_so_and_goes_on_to_equal_contents),
     };
     return buildbot_run("alloc_long", argc > 1 ? argv[1] : NULL, tests,
                         sizeof tests / sizeof *tests);
