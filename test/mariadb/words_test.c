@@ -76,16 +76,16 @@ static void errors__stand_for_our_statuses(void **state)
         enum dbk_status status;
     } rows[] = {
         {1213, DBK_BUSY},        {1205, DBK_BUSY},        {1020, DBK_BUSY},
-        {1047, DBK_UNREACHABLE}, {2006, DBK_UNREACHABLE}, {2013, DBK_UNREACHABLE},
-        {2002, DBK_UNREACHABLE}, {1927, DBK_UNREACHABLE}, {1053, DBK_UNREACHABLE},
-        {1040, DBK_UNREACHABLE}, {1045, DBK_DENIED},      {1142, DBK_DENIED},
-        {1049, DBK_NOT_FOUND},   {1062, DBK_CONFLICT},    {1452, DBK_CONFLICT},
-        {1146, DBK_SCHEMA},      {1054, DBK_SCHEMA},      {1114, DBK_FULL},
-        {1021, DBK_FULL},        {1153, DBK_TOO_LARGE},   {1406, DBK_TOO_LARGE},
-        {1264, DBK_INVALID},     {1366, DBK_INVALID},     {1290, DBK_READ_ONLY},
-        {1792, DBK_READ_ONLY},   {1836, DBK_READ_ONLY},   {1317, DBK_TIMEOUT},
-        {1969, DBK_TIMEOUT},     {1194, DBK_DAMAGED},     {2026, DBK_DENIED},
-        {1064, DBK_INTERNAL},    {65000, DBK_INTERNAL},
+        {1412, DBK_BUSY},        {1047, DBK_UNREACHABLE}, {2006, DBK_UNREACHABLE},
+        {2013, DBK_UNREACHABLE}, {2002, DBK_UNREACHABLE}, {1927, DBK_UNREACHABLE},
+        {1053, DBK_UNREACHABLE}, {1040, DBK_UNREACHABLE}, {1045, DBK_DENIED},
+        {1142, DBK_DENIED},      {1049, DBK_NOT_FOUND},   {1062, DBK_CONFLICT},
+        {1452, DBK_CONFLICT},    {1146, DBK_SCHEMA},      {1054, DBK_SCHEMA},
+        {1114, DBK_FULL},        {1021, DBK_FULL},        {1153, DBK_TOO_LARGE},
+        {1406, DBK_TOO_LARGE},   {1264, DBK_INVALID},     {1366, DBK_INVALID},
+        {1290, DBK_READ_ONLY},   {1792, DBK_READ_ONLY},   {1836, DBK_READ_ONLY},
+        {1317, DBK_TIMEOUT},     {1969, DBK_TIMEOUT},     {1194, DBK_DAMAGED},
+        {2026, DBK_DENIED},      {1064, DBK_INTERNAL},    {65000, DBK_INTERNAL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++)

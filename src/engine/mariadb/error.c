@@ -44,6 +44,7 @@ static const struct {
     {1317, 1317, DBK_TIMEOUT, false, NULL},
     {1366, 1366, DBK_INVALID, false, "the text cannot be kept in the table's character set"},
     {1406, 1406, DBK_TOO_LARGE, false, NULL},
+    {1412, 1412, DBK_BUSY, true, NULL}, /* a table was changed since the snapshot was taken */
     {1451, 1452, DBK_CONFLICT, false, NULL},
     {1461, 1461, DBK_BUSY, true, "the server's max_prepared_stmt_count is reached"},
     {1615, 1615, DBK_BUSY, true, NULL},
