@@ -33,10 +33,12 @@ static int check_empty(struct dbki_op *op, struct dbki_conn *conn, const struct 
         snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", layout->tables[i].name);
         status = dbki_copy_ask(conn, sql, NULL, &found, &op->error);
         if (!status && found != DBK_NONE)
-            status = dbki_error_set(&op->error, DBK_CONFLICT,
-                                    "the target holds records (in %s): a copy goes into an empty "
-                                    "database, or on into one that it was begun in",
-                                    layout->tables[i].name);
+            status = dbki_error_set(
+                &op->error, DBK_CONFLICT,
+                "the target holds records (in %s): a copy goes into an empty "
+                "database, or on into one that it was begun in (a copy that has ended is "
+                "complete: --verify compares it)",
+                layout->tables[i].name);
     }
     return status;
 }
