@@ -2,6 +2,7 @@
 """What operators ask of a daemon: whether it lives, whether its database answers, and what it did."""
 
 import contextlib
+import os
 import re
 import shutil
 import sqlite3
@@ -195,6 +196,23 @@ class TestHealth(DaemonCase):
             self.assertTrue(answer.json["error"])
             connection.execute("ROLLBACK")
         self.assertEqual(self.daemon.ask("/readyz").status, 200)
+
+    def test_a_database_that_was_replaced_is_not_ready_and_not_read(self):
+        path = self.folder + "/moved.sqlite"
+        run(self.folder, "run", "--db", path, "--builder", "old", "true")
+        daemon = Daemon(path, "--listen", "127.0.0.1:0")
+        self.addCleanup(daemon.stop)
+        self.assertEqual(daemon.ask("/readyz").status, 200)
+        os.rename(path, path + ".gone")
+        run(self.folder, "init", path)
+        end = time.monotonic() + 10
+        while daemon.ask("/readyz").status != 503:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        time.sleep(1)  # each connection to it looks once a second
+        answer = daemon.ask("builds")
+        self.assertEqual(answer.status, 503)
+        self.assertIn("replaced", answer.json["error"])
 
     def test_with_tokens_whether_it_runs_is_told_to_all_and_nothing_more(self):
         file = self.folder + "/tokens"

@@ -34,8 +34,9 @@ struct conn {
     int reserve_fd;  /* -1: there is none */
     bool is_full;    /* something found the disk full, and the transaction has yet to be undone */
     ino_t log_inode; /* 0: not known yet */
-    int wal_pages;   /* in the write-ahead log after our last commit */
-    sqlite3_blob *part; /* what daybook_range() read last in this transaction; NULL: nothing */
+    int64_t placed_at_ns; /* when a read last found the file in its place */
+    int wal_pages;        /* in the write-ahead log after our last commit */
+    sqlite3_blob *part;   /* what daybook_range() read last in this transaction; NULL: nothing */
     int64_t part_id;
     uint64_t uses;
     bool (*is_stopped)(void *user);

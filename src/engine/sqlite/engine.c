@@ -18,6 +18,7 @@
 enum { PROGRESS_STEPS = 20000 };      /* of SQLite's virtual machine: some 0.2 ms */
 enum { FAULTLESS_VERSION = 3051003 }; /* checkpoint.c says of what */
 enum { OPEN_WAIT_MS = 5000 };         /* for a lock that somebody else holds */
+static const int64_t PLACE_NS = 1000 * 1000 * 1000LL;
 enum { EMPTY_TRIES = 50, EMPTY_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* File systems whose locks or shared memory cannot be trusted. */
@@ -319,6 +320,30 @@ static void note_log(struct conn *conn)
         conn->log_inode = log.st_ino;
 }
 
+/* A read looks once a second: what a replaced file held would be given as if it were there. */
+static int check_place(struct conn *conn, struct dbk_error *error)
+{
+    int64_t now_ns = dbki_clock_ns();
+    if (now_ns - conn->placed_at_ns < PLACE_NS)
+        return DBK_OK;
+    if (!is_in_place(conn))
+        return dbki_error_set(error, DBK_UNREACHABLE,
+                              "%s was removed or replaced while it was open; open it anew",
+                              conn->head.path);
+    conn->placed_at_ns = now_ns;
+    return DBK_OK;
+}
+
+/* Outside of a transaction a statement is a read by itself. */
+static int conn_run(struct dbki_conn *head, struct dbki_group *const *groups, int count,
+                    int *out_failed)
+{
+    struct conn *conn = (struct conn *)head;
+    int status = conn->is_in_transaction ? DBK_OK : check_place(conn, groups[0]->error);
+    *out_failed = 0;
+    return status ? status : dbki_sqlite_run(head, groups, count, out_failed);
+}
+
 static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_wait *wait,
                       struct dbk_error *error)
 {
@@ -328,6 +353,9 @@ static int conn_begin(struct dbki_conn *head, enum dbki_mode mode, struct dbki_w
     struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
     struct dbki_group *groups[] = {&group};
     int failed, tries = 0;
+    int place = mode == DBKI_READ ? check_place(conn, error) : DBK_OK;
+    if (place)
+        return place;
     if (mode == DBKI_WRITE && !is_in_place(conn))
         return dbki_error_set(error, DBK_UNREACHABLE,
                               "%s or its -wal file was removed or replaced while it was open: what "
@@ -475,7 +503,7 @@ const struct dbki_engine dbki_sqlite = {
     .open = conn_open,
     .close = dbki_sqlite_close,
     .begin = conn_begin,
-    .run = dbki_sqlite_run,
+    .run = conn_run,
     .commit = conn_commit,
     .rollback = conn_rollback,
     .look = conn_look,
