@@ -10,6 +10,8 @@
 
 #include "exchange.h"
 #include "notifier.h"
+#include "proxy.h"
+#include "rate.h"
 #include "tls.h"
 
 #include <event2/bufferevent.h>
@@ -17,6 +19,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -32,12 +35,42 @@ int64_t connection_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Looks at bytes of a head as they come: evhttp takes a line for a text, which a zero byte would end for it alone. */
+static void look_at(struct connection *connection, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len && !connection->head.is_ended; i++) {
+        if (bytes[i] == '\n') {
+            connection->head.is_ended = connection->head.has_text && connection->head.is_empty;
+            connection->head.is_empty = true;
+        } else if (bytes[i] != '\r') {
+            connection->head.has_zero = connection->head.has_zero || !bytes[i];
+            connection->head.has_text = true;
+            connection->head.is_empty = false;
+        }
+    }
+}
+
+/* The same for the last len bytes of what has come. */
+static void look_at_last(struct connection *connection, struct evbuffer *input, size_t len)
+{
+    struct evbuffer_ptr at;
+    struct evbuffer_iovec part;
+    evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - len, EVBUFFER_PTR_SET);
+    while (len && !connection->head.is_ended && evbuffer_peek(input, 1, &at, &part, 1) > 0) {
+        size_t count = part.iov_len < len ? part.iov_len : len;
+        look_at(connection, part.iov_base, count);
+        len -= count;
+        evbuffer_ptr_set(input, &at, count, EVBUFFER_PTR_ADD);
+    }
+}
+
 /* Bytes came. evhttp takes them out when it has a request whole; they count until that is answered. */
 static void received(struct evbuffer *input, const struct evbuffer_cb_info *info, void *user)
 {
     struct connection *connection = user;
     struct server *server = connection->server;
-    (void)input;
+    if (info->n_added && !connection->head.is_ended)
+        look_at_last(connection, input, info->n_added);
     connection->held_len += (int64_t)info->n_added;
     server->held_len += (int64_t)info->n_added;
     if (connection->held_len - connection->progress_len >= PROGRESS_MIN) {
@@ -59,6 +92,21 @@ void connection_answered(struct connection *connection)
     connection->held_len = connection->progress_len = left;
     connection->exchange = NULL;
     connection->waits_since_ms = connection_now_ms();
+    memset(&connection->head, 0, sizeof(connection->head));
+    look_at_last(connection, bufferevent_get_input(connection->bufferevent), (size_t)left);
+}
+
+/* Whether its client has as many as one may have. */
+static bool is_one_too_many(const struct connection *connection)
+{
+    const struct server *server = connection->server;
+    const char *address = proxy_peer(connection->evcon);
+    int count = 0;
+    if (!rate_counts(server->options, address) || proxy_is_named(server->options, address))
+        return false;
+    for (const struct connection *at = server->connections; at; at = at->next)
+        count += at->evcon && !strcmp(proxy_peer(at->evcon), address);
+    return count > server->connections_max / SERVER_CONNECTIONS_SHARE;
 }
 
 static void forget(struct connection *connection)
@@ -116,6 +164,8 @@ static void made(evutil_socket_t fd, short what, void *user)
         /* Who reads a long answer or a stream says nothing meanwhile; connection_sweep() ends who waits. */
         bufferevent_set_timeouts(bufferevent, NULL, &write_timeout);
         send_at_once(bufferevent);
+        if (is_one_too_many(connection))
+            connection_end(connection);
     } else {
         forget(connection);
     }
@@ -142,7 +192,7 @@ struct bufferevent *connection_new(struct event_base *base, void *user)
     connection->waits_since_ms = connection_now_ms();
     connection->next = server->connections;
     server->connections = connection;
-    if (++server->connection_count >= SERVER_CONNECTIONS_MAX && !server->is_full) {
+    if (++server->connection_count >= server->connections_max && !server->is_full) {
         server->is_full = true;
         evconnlistener_disable(evhttp_bound_socket_get_listener(server->bound));
     }
@@ -157,6 +207,14 @@ struct connection *connection_find(struct server *server, struct evhttp_request 
         if (at->bufferevent == bufferevent)
             return at;
     return NULL;
+}
+
+bool connection_check_head(const struct connection *connection, struct head_refusal *out_refusal)
+{
+    if (!connection->head.has_zero)
+        return true;
+    *out_refusal = (struct head_refusal){400, "a zero byte in the head", true};
+    return false;
 }
 
 void connection_end(struct connection *connection)

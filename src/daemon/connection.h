@@ -5,6 +5,7 @@
 #ifndef DAEMON_CONNECTION_H
 #define DAEMON_CONNECTION_H
 
+#include "head.h"
 #include "server.h"
 
 struct connection {
@@ -18,6 +19,11 @@ struct connection {
     int64_t progress_len;            /* of these, when the wait began anew */
     bool is_ended_here;              /* we end it, not evhttp */
     bool is_over;                    /* its last answer is out: nothing more is read as a request */
+    struct {
+        bool is_ended, has_text; /* its empty line came; something before that did */
+        bool is_empty;           /* the line so far */
+        bool has_zero;
+    } head; /* of the request that comes */
 };
 
 /* evhttp's maker of bufferevents: one a connection. user is the server. */
@@ -25,6 +31,9 @@ struct bufferevent *connection_new(struct event_base *base, void *user);
 
 /* The connection of a request. Result: NULL when out of memory. */
 struct connection *connection_find(struct server *server, struct evhttp_request *request);
+
+/* Whether the bytes of its request's head are what was made of them. Result: false and *out_refusal. */
+bool connection_check_head(const struct connection *connection, struct head_refusal *out_refusal);
 
 /* Ends it, whatever it is at. */
 void connection_end(struct connection *connection);

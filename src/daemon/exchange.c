@@ -139,7 +139,8 @@ static void answer(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     struct head_refusal refusal;
-    bool is_sound = head_check(exchange->request, !access_is_guarded(server), &refusal) &&
+    bool is_sound = connection_check_head(exchange->connection, &refusal) &&
+                    head_check(exchange->request, !access_is_guarded(server), &refusal) &&
                     proxy_look(exchange, &refusal);
     exchange->target = is_sound ? target_of(exchange) : NULL;
     if (is_sound && !rate_take(exchange)) {

@@ -27,7 +27,7 @@ static bool is_same(const char *one, const char *other)
     return !strcmp(one, other);
 }
 
-static bool is_named(const struct serve_options *options, const char *address)
+bool proxy_is_named(const struct serve_options *options, const char *address)
 {
     for (size_t i = 0; i < options->proxy_count; i++)
         if (is_same(*address ? address : UNIX, options->proxies[i]))
@@ -35,10 +35,8 @@ static bool is_named(const struct serve_options *options, const char *address)
     return false;
 }
 
-/* Where the connection comes from; "": a Unix socket. */
-static const char *address_of(struct evhttp_request *request)
+const char *proxy_peer(struct evhttp_connection *evcon)
 {
-    struct evhttp_connection *evcon = evhttp_request_get_connection(request);
     const struct sockaddr *name = evhttp_connection_get_addr(evcon);
     char *address = NULL;
     uint16_t port;
@@ -78,7 +76,7 @@ static void take_client(struct exchange *exchange, const char *list)
         memcpy(exchange->client, list + first, last - first);
         exchange->client[last - first] = '\0';
         exchange->peer = exchange->client;
-        if (!is_named(exchange->server->options, exchange->client))
+        if (!proxy_is_named(exchange->server->options, exchange->client))
             return;
         end = begin ? begin - 1 : 0;
     }
@@ -94,9 +92,9 @@ bool proxy_look(struct exchange *exchange, struct head_refusal *out_refusal)
 {
     const struct serve_options *options = exchange->server->options;
     int count;
-    exchange->peer = address_of(exchange->request);
+    exchange->peer = proxy_peer(evhttp_request_get_connection(exchange->request));
     exchange->is_secure = exchange->server->tls;
-    if (!is_named(options, exchange->peer))
+    if (!proxy_is_named(options, exchange->peer))
         return true;
     const char *list = find_one(exchange->request, "X-Forwarded-For", &count);
     if (count > 1)

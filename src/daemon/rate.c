@@ -76,13 +76,18 @@ static bool is_loopback(const char *address)
     return !strncmp(address, "127.", 4) || !strcmp(address, "::1");
 }
 
+bool rate_counts(const struct serve_options *options, const char *address)
+{
+    return options->rate && !(options->is_rate_for_others && (!*address || is_loopback(address)));
+}
+
 bool rate_take(struct exchange *exchange)
 {
     struct server *server = exchange->server;
     const struct serve_options *options = server->options;
     int64_t now_ms = connection_now_ms();
     const char *address = exchange->peer;
-    if (!options->rate || (options->is_rate_for_others && (!*address || is_loopback(address))))
+    if (!rate_counts(options, address))
         return true;
     double most = (double)options->rate * RATE_BURST;
     struct bucket *bucket = find(server->rate, client_of(server->rate, address), now_ms, most);

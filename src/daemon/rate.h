@@ -12,6 +12,9 @@
 bool rate_init(struct server *server);
 void rate_fini(struct server *server);
 
+/* Whether the client at an address is limited: by default not who is on this machine. */
+bool rate_counts(const struct serve_options *options, const char *address);
+
 /* Takes a request out of its client's bucket. Result: false when that is empty, for at most a second. */
 bool rate_take(struct exchange *exchange);
 

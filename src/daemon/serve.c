@@ -176,15 +176,24 @@ static int run(struct server *server, const char *address, char *out_message)
     return status;
 }
 
-/* A descriptor for each connection that there may be, if that is allowed. */
-static void raise_limit(void)
+/* Has as many connections as there are descriptors for: one that cannot be accepted would be tried without end. */
+static bool bound_connections(struct server *server, char *out_message)
 {
     struct rlimit limit;
-    const rlim_t wanted = SERVER_CONNECTIONS_MAX + 128;
+    const rlim_t wanted = SERVER_CONNECTIONS_MAX + SERVER_OTHER_FDS;
+    server->connections_max = SERVER_CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
-        return;
+        return true;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < SERVER_OTHER_FDS + SERVER_CONNECTIONS_MIN) {
+        snprintf(out_message, SERVE_MESSAGE_SIZE,
+                 "this process may have %d open files, and needs %d (ulimit -n, LimitNOFILE)",
+                 (int)limit.rlim_cur, SERVER_OTHER_FDS + SERVER_CONNECTIONS_MIN);
+        return false;
+    }
+    server->connections_max = (int)limit.rlim_cur - SERVER_OTHER_FDS;
+    return true;
 }
 
 /*
@@ -232,11 +241,10 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
     snprintf(out_message, SERVE_MESSAGE_SIZE, "out of memory");
     sigaction(SIGPIPE, &ignore, &before);
     sigaction(SIGXFSZ, &ignore, &before_size); /* a limit on files is an error of the write */
-    raise_limit();
     keep_memory();
     server.base = new_base();
     server.http = server.base ? evhttp_new(server.base) : NULL;
-    if (!read_files(&server, out_message)) {
+    if (!bound_connections(&server, out_message) || !read_files(&server, out_message)) {
         status = DBK_DENIED;
     } else if (server.http && reply_init(&server) && feed_init(&server) && watch_init(&server) &&
                metrics_init(&server) && rate_init(&server)) {

@@ -18,7 +18,11 @@
 #include <stdio.h>
 
 enum {
-    SERVER_CONNECTIONS_MAX = 1536,
+    SERVER_CONNECTIONS_MAX =
+        1536, /* or fewer, where the process may not have as many descriptors */
+    SERVER_CONNECTIONS_MIN = 16,
+    SERVER_CONNECTIONS_SHARE = 4, /* one client may have the fourth part of them */
+    SERVER_OTHER_FDS = 128, /* for the database, notifications and what is the process's own */
     SERVER_STREAMS_MAX = 1024,
     SERVER_IDLE_MS = 30000, /* without a whole request, from the first byte or the last answer on */
     SERVER_OPERATION_MS = 30000, /* for one operation of the store */
@@ -61,7 +65,7 @@ struct server {
     struct evhttp_bound_socket *bound; /* NULL once it stops */
     struct unix_socket socket;
     struct connection *connections; /* a list; the newest first */
-    int connection_count;
+    int connection_count, connections_max;
     struct stream *streams; /* a list */
     int stream_count;
     int batch_count; /* of events that are being read */
