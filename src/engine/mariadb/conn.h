@@ -3,6 +3,8 @@
 #define DBKI_MARIADB_CONN_H
 
 #include "base/buf.h"
+#include "engine/ask.h"
+#include "engine/columns.h"
 #include "engine/engine.h"
 
 #include <mysql.h>
@@ -38,14 +40,13 @@ struct conn {
     struct dbki_conn head;
     MYSQL *mysql;
     struct login login;
-    bool is_lost;       /* from then on everything is DBK_UNREACHABLE */
-    bool is_given_up;   /* it is lost because whoever waited had waited for long enough */
-    bool is_begun;      /* a transaction is open, or will be with what is sent next */
-    const char *begin;  /* still to be sent; NULL: nothing */
-    bool is_snapshot;   /* that transaction reads, and sees one state of all tables */
-    bool is_repeatable; /* the isolation that the server was told */
-    bool has_columns;   /* within a snapshot: of all tables, in `columns` */
-    struct dbki_buf columns;
+    bool is_lost;                /* from then on everything is DBK_UNREACHABLE */
+    bool is_given_up;            /* it is lost because whoever waited had waited for long enough */
+    bool is_begun;               /* a transaction is open, or will be with what is sent next */
+    const char *begin;           /* still to be sent; NULL: nothing */
+    bool is_snapshot;            /* that transaction reads, and sees one state of all tables */
+    bool is_repeatable;          /* the isolation that the server was told */
+    struct dbki_columns columns; /* kept within a snapshot */
     bool is_scripted; /* since it was begun, tables may have been locked against others' changes */
     bool is_forgetting; /* its prepared statements are of no more use */
     bool (*is_stopped)(void *user);
@@ -102,11 +103,6 @@ int dbki_mariadb_rows(struct conn *conn, struct prepared *place, struct dbki_gro
 /* statements.c */
 int dbki_mariadb_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
                      int *out_failed);
-/* Runs one statement, with one parameter or none (NULL), and gives its rows to `row`. */
-int dbki_mariadb_ask(struct conn *conn, const struct dbki_statement *statement,
-                     const struct dbki_value *param, void *owner,
-                     int (*row)(void *, int, const struct dbki_value *, int),
-                     struct dbk_error *error);
 void dbki_mariadb_forget_statements(struct conn *conn);
 /* engine.c: sends what begins the transaction, if that was not sent yet. */
 int dbki_mariadb_send_begin(struct conn *conn, struct dbk_error *error);
@@ -117,7 +113,6 @@ void *dbki_mariadb_room(struct room *room, size_t size);
 int dbki_mariadb_columns(struct dbki_conn *conn, const char *table,
                          int (*column)(void *user, const char *name, bool is_needed), void *user,
                          struct dbk_error *error);
-void dbki_mariadb_forget_columns(struct conn *conn);
 
 extern const struct dbki_engine dbki_mariadb;
 

@@ -58,7 +58,7 @@ static void conn_close(struct dbki_conn *head)
         mysql_close(conn->mysql);
     conn->mysql = NULL; /* with it the server has let go of the statements */
     dbki_mariadb_forget_statements(conn);
-    dbki_mariadb_forget_columns(conn);
+    dbki_columns_forget(&conn->columns);
     dbki_mariadb_login_fini(&conn->login);
     dbki_free(conn->params.memory);
     dbki_free(conn->numbers.memory);
@@ -112,7 +112,7 @@ static int look_around(struct conn *conn, struct dbk_error *error)
         return dbki_error_set(error, DBK_UNSUPPORTED,
                               "the server is %.60s: MariaDB 10.6 or newer is needed",
                               mysql_get_server_info(conn->mysql));
-    return dbki_mariadb_ask(conn, &facts, NULL, conn, take_facts, error);
+    return dbki_ask(&conn->head, &facts, NULL, conn, take_facts, error);
 }
 
 static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -182,7 +182,7 @@ static bool take_end(struct conn *conn)
     bool is_sent = conn->is_begun && !conn->begin;
     conn->is_begun = conn->is_snapshot = false;
     conn->begin = NULL;
-    dbki_mariadb_forget_columns(conn);
+    dbki_columns_forget(&conn->columns);
     return is_sent;
 }
 

@@ -3,20 +3,16 @@
  * function. What stands within quotes is left alone.
  */
 #include "engine/mariadb/conn.h"
+#include "engine/words.h"
 
-#include <ctype.h>
 #include <string.h>
-
-struct word {
-    const char *ours, *theirs;
-};
 
 #define LENGTH_OF_VALUE                                                                            \
     "CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END"
 #define UPSERT "ON DUPLICATE KEY UPDATE"
 
 /* A longer one before its beginning. */
-static const struct word WORDS[] = {
+static const struct dbki_word WORDS[] = {
     {"daybook_range(t.id, ?, ?)",
      "substr(t.value, least(?, 2147483646) + 1, least(?, 2147483647))"},
     {"t.length IS NOT " LENGTH_OF_VALUE, "NOT t.length <=> length(t.value)"},
@@ -61,7 +57,7 @@ static const struct word WORDS[] = {
 };
 
 /* The types of columns. */
-static const struct word DDL_WORDS[] = {
+static const struct dbki_word DDL_WORDS[] = {
     {"INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"},
     {"INTEGER", "BIGINT"},
     {"key TEXT NOT NULL, scope TEXT NOT NULL",
@@ -81,26 +77,6 @@ static const struct word DDL_WORDS[] = {
 #define TABLE_TAIL                                                                                 \
     " ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin"          \
     " COMMENT='daybook'"
-
-static bool is_name_char(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-/* The word that begins at `at`, whose left neighbour is `before`; NULL: none does. */
-static const struct word *find_word(const struct word *words, const char *at, char before)
-{
-    for (; words->ours; words++) {
-        size_t len = strlen(words->ours);
-        if (strncmp(words->ours, at, len))
-            continue;
-        bool begins = !is_name_char(words->ours[0]) || !is_name_char(before);
-        bool ends = !is_name_char(words->ours[len - 1]) || !is_name_char(at[len]);
-        if (begins && ends)
-            return words;
-    }
-    return NULL;
-}
 
 static bool begins_with(const char *text, const char *words)
 {
@@ -149,24 +125,18 @@ static size_t add_rows(const char *sql, struct dbki_buf *out)
     }
 }
 
-static size_t quoted(const char *sql)
-{
-    const char *end = *sql == '\'' || *sql == '"' || *sql == '`' ? strchr(sql + 1, *sql) : NULL;
-    return end ? (size_t)(end - sql) + 1 : 1;
-}
-
-static void translate(const struct word *words, const char *sql, struct dbki_buf *out)
+static void translate(const struct dbki_word *words, const char *sql, struct dbki_buf *out)
 {
     const char *whole = sql;
     char before = ' ';
     while (*sql) {
-        const struct word *word = find_word(words, sql, before);
+        const struct dbki_word *word = dbki_word_find(words, sql, before);
         size_t len;
         if (word) {
             dbki_buf_add(out, word->theirs);
             len = strlen(word->ours);
         } else if (!(len = add_nothing(whole, sql, out)) && !(len = add_rows(sql, out))) {
-            len = quoted(sql);
+            len = dbki_word_skip(sql);
             dbki_buf_add_n(out, sql, len);
         }
         sql += len;

@@ -1,85 +1,26 @@
-/*
- * The columns of tables. Whoever opens a store asks for those of twenty tables, and a server is far away: within
- * one snapshot all are fetched with the first question, and the others are answered from memory.
- */
+/* How PostgreSQL is asked for the columns of tables. */
 #include "engine/postgres/conn.h"
-
-#include <string.h>
 
 #define IS_NEEDED "attnotnull AND NOT atthasdef AND attidentity = ''"
 
-struct taker {
-    int (*column)(void *user, const char *name, bool is_needed);
-    void *user;
+static const struct dbki_columns_sql SQL = {
+    .all = {.sql =
+                "SELECT relname, attname, " IS_NEEDED " FROM pg_class c"
+                " JOIN pg_attribute a ON a.attrelid = c.oid"
+                " WHERE c.relnamespace IN (SELECT to_regnamespace(quote_ident(s))::oid"
+                " FROM unnest(current_schemas(false)) s) AND relkind IN ('r', 'p', 'v', 'm', 'f')"
+                " AND pg_table_is_visible(c.oid) AND attnum > 0 AND NOT attisdropped"
+                " ORDER BY c.oid, attnum"},
+    .of_one = {.sql =
+                   "SELECT attname, " IS_NEEDED " FROM pg_attribute WHERE attrelid = to_regclass(?)"
+                   " AND attnum > 0 AND NOT attisdropped ORDER BY attnum"},
 };
-
-static int take_column(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    const struct taker *taker = owner;
-    (void)index;
-    (void)cell_count;
-    return taker->column(taker->user, cells[0].text, cells[1].number != 0);
-}
-
-/* A table's name, a column's, and whether that is needed: the first two with their zero bytes. */
-static int keep_column(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    struct dbki_buf *kept = owner;
-    (void)index;
-    (void)cell_count;
-    dbki_buf_add_n(kept, cells[0].text, cells[0].len + 1);
-    dbki_buf_add_n(kept, cells[1].text, cells[1].len + 1);
-    dbki_buf_add_n(kept, cells[2].number ? "1" : "0", 1);
-    return kept->is_out_of_memory ? DBK_NO_MEMORY : DBK_OK;
-}
-
-void dbki_postgres_forget_columns(struct conn *conn)
-{
-    dbki_buf_fini(&conn->columns);
-    conn->has_columns = false;
-}
-
-static int keep_all(struct conn *conn, struct dbk_error *error)
-{
-    static const struct dbki_statement all = {
-        .sql = "SELECT relname, attname, " IS_NEEDED " FROM pg_class c"
-               " JOIN pg_attribute a ON a.attrelid = c.oid"
-               " WHERE c.relnamespace IN (SELECT to_regnamespace(quote_ident(s))::oid"
-               " FROM unnest(current_schemas(false)) s) AND relkind IN ('r', 'p', 'v', 'm', 'f')"
-               " AND pg_table_is_visible(c.oid) AND attnum > 0 AND NOT attisdropped"
-               " ORDER BY c.oid, attnum"};
-    int status = dbki_postgres_ask(conn, &all, NULL, &conn->columns, keep_column, error);
-    conn->has_columns = !status;
-    if (status)
-        dbki_postgres_forget_columns(conn);
-    return status;
-}
-
-static int give_kept(const struct conn *conn, const char *table, const struct taker *taker)
-{
-    int status = DBK_OK;
-    for (size_t at = 0; at < conn->columns.len && !status;) {
-        const char *of = conn->columns.text + at, *name = of + strlen(of) + 1;
-        const char *is_needed = name + strlen(name) + 1;
-        if (!strcmp(of, table))
-            status = taker->column(taker->user, name, *is_needed == '1');
-        at = (size_t)(is_needed + 1 - conn->columns.text);
-    }
-    return status;
-}
 
 int dbki_postgres_columns(struct dbki_conn *head, const char *table,
                           int (*column)(void *user, const char *name, bool is_needed), void *user,
                           struct dbk_error *error)
 {
-    static const struct dbki_statement of_one = {
-        .sql = "SELECT attname, " IS_NEEDED " FROM pg_attribute WHERE attrelid = to_regclass(?)"
-               " AND attnum > 0 AND NOT attisdropped ORDER BY attnum"};
     struct conn *conn = (struct conn *)head;
-    struct taker taker = {column, user};
-    struct dbki_value name = dbki_text(table);
-    if (!conn->is_snapshot)
-        return dbki_postgres_ask(conn, &of_one, &name, &taker, take_column, error);
-    int status = conn->has_columns ? DBK_OK : keep_all(conn, error);
-    return status ? status : give_kept(conn, table, &taker);
+    return dbki_columns_give(&conn->columns, head, &SQL, conn->is_snapshot, table, column, user,
+                             error);
 }

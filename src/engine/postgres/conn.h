@@ -3,6 +3,8 @@
 #define DBKI_POSTGRES_CONN_H
 
 #include "base/buf.h"
+#include "engine/ask.h"
+#include "engine/columns.h"
 #include "engine/engine.h"
 
 #include <libpq-fe.h>
@@ -34,10 +36,9 @@ struct conn {
     const char *begin;  /* still to be sent; NULL: nothing */
     bool is_unprepared; /* prepare=no: for poolers that hand each transaction another connection */
     bool is_snapshot;   /* that transaction reads, and sees one state of all tables */
-    bool has_columns;   /* then: of all tables, in `columns` */
-    struct dbki_buf columns;
-    bool is_listening;  /* notifications come on it */
-    bool is_forgetting; /* its prepared statements are of no more use */
+    struct dbki_columns columns; /* kept within a snapshot */
+    bool is_listening;           /* notifications come on it */
+    bool is_forgetting;          /* its prepared statements are of no more use */
     bool (*is_stopped)(void *user);
     void *user;
     char version[32];
@@ -101,18 +102,12 @@ int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t
 /* statements.c */
 int dbki_postgres_run(struct dbki_conn *conn, struct dbki_group *const *groups, int count,
                       int *out_failed);
-/* Runs one statement, with one parameter or none (NULL), and gives its rows to `row`. */
-int dbki_postgres_ask(struct conn *conn, const struct dbki_statement *statement,
-                      const struct dbki_value *param, void *owner,
-                      int (*row)(void *, int, const struct dbki_value *, int),
-                      struct dbk_error *error);
 void dbki_postgres_forget_statements(struct conn *conn);
 
 /* columns.c */
 int dbki_postgres_columns(struct dbki_conn *conn, const char *table,
                           int (*column)(void *user, const char *name, bool is_needed), void *user,
                           struct dbk_error *error);
-void dbki_postgres_forget_columns(struct conn *conn);
 
 /* online.c */
 int dbki_postgres_index_online(struct dbki_conn *conn, const char *name, const char *create,

@@ -20,7 +20,7 @@ static void conn_close(struct dbki_conn *head)
     if (!conn)
         return;
     dbki_postgres_forget_statements(conn);
-    dbki_postgres_forget_columns(conn);
+    dbki_columns_forget(&conn->columns);
     dbki_buf_fini(&conn->load);
     PQfinish(conn->pg);
     dbki_free(conn->sent);
@@ -57,7 +57,7 @@ static int look_around(struct conn *conn, struct dbk_error *error)
                " current_setting('synchronous_commit'), current_setting('server_encoding'),"
                " current_schema()",
         .is_one_row = true};
-    int status = dbki_postgres_ask(conn, &facts, NULL, conn, take_facts, error);
+    int status = dbki_ask(&conn->head, &facts, NULL, conn, take_facts, error);
     if (status == DBK_UNSUPPORTED)
         dbki_error_set(error, DBK_UNSUPPORTED,
                        "the database's encoding is not UTF8: make one with `createdb -E UTF8 -T "
@@ -146,7 +146,7 @@ static void conn_rollback(struct dbki_conn *head)
     struct conn *conn = (struct conn *)head;
     bool is_sent = conn->is_begun && !conn->begin;
     conn->is_begun = conn->is_snapshot = false;
-    dbki_postgres_forget_columns(conn);
+    dbki_columns_forget(&conn->columns);
     conn->begin = NULL;
     if (is_sent && !conn->is_lost)
         dbki_postgres_command(conn, "ROLLBACK", NULL, NULL, NULL);
@@ -160,7 +160,7 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     char tag[TAG_SIZE] = "";
     bool is_sent = conn->is_begun && !conn->begin;
     conn->is_begun = conn->is_snapshot = false;
-    dbki_postgres_forget_columns(conn);
+    dbki_columns_forget(&conn->columns);
     conn->begin = NULL;
     if (!is_sent)
         return conn->is_lost ? dbki_postgres_lost(conn, error) : DBK_OK;
@@ -187,8 +187,7 @@ static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_
     static const struct dbki_statement snapshot = {.sql = "SELECT txid_current_snapshot()::text",
                                                    .is_one_row = true};
     *out_is_in_the_way = false;
-    return dbki_postgres_ask((struct conn *)head, &snapshot, NULL, out_version, take_version,
-                             error);
+    return dbki_ask(head, &snapshot, NULL, out_version, take_version, error);
 }
 
 /* ---------------------------------------------------------------------------------- tables ---- */

@@ -34,7 +34,7 @@ static int take_place(void *owner, int index, const struct dbki_value *cells, in
 static int find_place(struct conn *conn, int64_t *out_place, struct dbk_error *error)
 {
     static const struct dbki_statement place = {.sql = "SELECT " PLACE, .is_one_row = true};
-    return dbki_postgres_ask(conn, &place, NULL, out_place, take_place, error);
+    return dbki_ask(&conn->head, &place, NULL, out_place, take_place, error);
 }
 
 static int begin(struct conn *conn, struct dbk_error *error)

@@ -30,7 +30,7 @@ static int lock(struct conn *conn, struct dbki_wait *wait, struct dbk_error *err
                                               .is_one_row = true};
     for (;;) {
         int64_t is_mine[2] = {0};
-        int status = dbki_postgres_ask(conn, &try, NULL, is_mine, take_numbers, error);
+        int status = dbki_ask(&conn->head, &try, NULL, is_mine, take_numbers, error);
         if (status || is_mine[0])
             return status;
         if (wait->gives_up(wait))
@@ -64,7 +64,7 @@ int dbki_postgres_index_online(struct dbki_conn *head, const char *name, const c
     int status = lock(conn, lock_wait, error);
     if (status)
         return status;
-    status = dbki_postgres_ask(conn, &find, &param, counts, take_numbers, error);
+    status = dbki_ask(&conn->head, &find, &param, counts, take_numbers, error);
     bool is_right = create ? counts[1] > 0 : counts[0] == 0;
     if (!status && !is_right && counts[0])
         status = drop(conn, name, wait, error);

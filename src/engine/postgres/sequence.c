@@ -21,7 +21,7 @@ int dbki_postgres_last_id(struct dbki_conn *conn, const char *table, int64_t *ou
         .sql = "SELECT pg_sequence_last_value(d.objid)" OF_TABLE, .is_one_row = true};
     struct dbki_value name = dbki_text(table);
     *out_last = DBK_NONE;
-    return dbki_postgres_ask((struct conn *)conn, &get, &name, out_last, take_number, error);
+    return dbki_ask(conn, &get, &name, out_last, take_number, error);
 }
 
 int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,

@@ -421,17 +421,3 @@ int dbki_postgres_run(struct dbki_conn *head, struct dbki_group *const *groups, 
     }
     return status;
 }
-
-int dbki_postgres_ask(struct conn *conn, const struct dbki_statement *statement,
-                      const struct dbki_value *param, void *owner,
-                      int (*row)(void *, int, const struct dbki_value *, int),
-                      struct dbk_error *error)
-{
-    struct dbki_bound bound = {
-        .statement = statement, .params = param, .param_count = param ? 1 : 0};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = owner, .row = row, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return dbki_postgres_run(&conn->head, groups, 1, &failed);
-}
