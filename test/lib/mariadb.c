@@ -2,13 +2,12 @@
 #include "mariadb.h"
 
 #include "daybook.h"
+#include "server_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <mysql.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,47 +16,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 256, SOCKET_FOLDER_MAX = 80, START_TRIES = 600, START_PAUSE_US = 50 * 1000 };
+enum { PATH_SIZE = 256, START_TRIES = 600, START_PAUSE_US = 50 * 1000 };
 
 static const char *const SERVERS[] = {"/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd",
                                       "/usr/bin/mariadbd", "/usr/libexec/mariadbd"};
 static const char *const INSTALLERS[] = {"/usr/bin/mariadb-install-db",
                                          "/usr/local/bin/mariadb-install-db"};
 
-static char folder[SOCKET_FOLDER_MAX];
+static char folder[SERVER_FOLDER_SIZE];
 static const char *server, *installer;
-static int guard_fd = -1; /* its end tells the guard that this program ended */
 static bool is_looked_for;
 static int port; /* it listens on; 0: on its socket alone */
 
 /* ---------------------------------------------------------------------------- the programs ---- */
 
-static void become_nobody(void)
-{
-    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
-    if (nobody && (setgroups(0, NULL) || setgid(nobody->pw_gid) || setuid(nobody->pw_uid)))
-        _exit(126);
-}
-
-/* Starts one of MariaDB's programs in the folder. The server is not to keep what this program has open: the guard's
- * pipe above all. */
+/* Starts one of MariaDB's programs in the folder. */
 static pid_t start_program(const char *const *args)
 {
-    char log[PATH_SIZE];
     pid_t pid = fork();
     if (pid != 0)
         return pid;
-    become_nobody();
-    snprintf(log, sizeof log, "%s/log", folder);
-    int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    int null = open("/dev/null", O_RDONLY);
-    dup2(null, 0);
-    dup2(out, 1);
-    dup2(out, 2);
+    server_become_nobody();
     if (chdir(folder))
         _exit(126);
-    for (int fd = 3; fd < 256; fd++)
-        close(fd);
+    server_leave_all_but("log");
     setsid();
     execv(args[0], (char *const *)(uintptr_t)args);
     _exit(127);
@@ -123,7 +105,7 @@ static bool start(void)
                                 pid_file,
                                 packet,
                                 port ? network : "--skip-networking",
-                                port ? "--bind-address=0.0.0.0" : "--skip-name-resolve",
+                                port ? "--bind-address=127.0.0.1,127.0.0.2" : "--skip-name-resolve",
                                 port ? cert : "--skip-ssl",
                                 port ? key : "--skip-ssl",
                                 "--skip-name-resolve",
@@ -162,41 +144,9 @@ static void stop(int signal_number)
 
 /* ------------------------------------------------------------------------- its coming, going ---- */
 
-static void remove_folder(void)
+static void kill_server(void)
 {
-    char command[PATH_SIZE];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    if (system(command) != 0)
-        fprintf(stderr, "%s could not be removed\n", folder);
-}
-
-/* A process that waits for this program's end, whatever that is, and then takes everything away. */
-static void start_guard(void)
-{
-    int ends[2];
-    char byte;
-    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
-    pid_t pid = fork();
-    if (pid != 0) {
-        close(ends[0]);
-        guard_fd = ends[1];
-        return;
-    }
-    close(ends[1]);
-    setsid();
-    for (int signal_number = 1; signal_number < 32; signal_number++)
-        signal(signal_number, signal_number == SIGCHLD ? SIG_DFL : SIG_IGN);
-    int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(null, fd);
-    for (int fd = 3; fd < 256; fd++)
-        if (fd != ends[0])
-            close(fd);
-    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
-        continue;
     stop(SIGKILL);
-    remove_folder();
-    _exit(0);
 }
 
 static const char *find_program(const char *const *places, size_t count)
@@ -205,17 +155,6 @@ static const char *find_program(const char *const *places, size_t count)
         if (access(places[i], X_OK) == 0)
             return places[i];
     return NULL;
-}
-
-/* In memory if there is such a place: then fsync costs nothing, and nothing is left on a disk. */
-static void make_folder(void)
-{
-    bool has_memory = access("/dev/shm", W_OK) == 0;
-    snprintf(folder, sizeof folder, "%s/daybook-db-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(folder));
-    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
-    if (nobody)
-        assert_return_code(chown(folder, nobody->pw_uid, nobody->pw_gid), errno);
 }
 
 static bool install(void)
@@ -247,16 +186,10 @@ const char *mariadb_folder(void)
         return NULL;
     }
     mysql_library_init(0, NULL, NULL);
-    make_folder();
-    start_guard();
-    if (!install() || !start()) {
-        fprintf(stderr, "MariaDB's server did not start\n");
-        char command[PATH_SIZE];
-        snprintf(command, sizeof command, "tail -5 %s/log >&2", folder);
-        if (system(command))
-            folder[0] = '\0';
-        exit(1);
-    }
+    server_folder_make(folder, "db");
+    server_guard_start(folder, kill_server);
+    if (!install() || !start())
+        server_fail_start(folder, "MariaDB's server");
     return folder;
 }
 
@@ -274,7 +207,7 @@ void mariadb_start(void)
 
 static int free_port(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_return_code(bind(fd, (struct sockaddr *)&address, size), errno);
@@ -285,7 +218,7 @@ static int free_port(void)
 
 void mariadb_start_tls(struct mariadb_tls *out_tls)
 {
-    /* Two who sign, and a certificate of the first one's. */
+    /* Two who sign, and a certificate of the first one's, for an address that does not say that it is this machine. */
     static const char make[] =
         "cd '%s' && exec 2>>log && for ca in ca other; do openssl req -x509 -newkey rsa:2048 -nodes"
         " -days 2 -subj /CN=$ca -keyout $ca.key -out $ca.pem || exit 1; done"

@@ -2,61 +2,42 @@
 #include "postgres.h"
 
 #include "daybook.h"
+#include "server_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <libpq-fe.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 256, SOCKET_FOLDER_MAX = 80 };
+enum { PATH_SIZE = 256 };
 
 static const char *const BINARIES[] = {"/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/16/bin",
                                        "/usr/lib/postgresql/17/bin", "/usr/local/pgsql/bin"};
 
-static char folder[SOCKET_FOLDER_MAX], bin[PATH_SIZE];
-static int guard_fd = -1; /* its end tells the guard that this program ended */
+static char folder[SERVER_FOLDER_SIZE], bin[PATH_SIZE];
 static bool is_looked_for;
 
 /* ---------------------------------------------------------------------------- the programs ---- */
 
-/* PostgreSQL does not run as root. */
-static void become_nobody(void)
-{
-    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
-    if (nobody && (setgroups(0, NULL) || setgid(nobody->pw_gid) || setuid(nobody->pw_uid)))
-        _exit(126);
-}
-
 /* Runs one of PostgreSQL's programs in the folder. Result: its exit code. */
 static int run_program(const char *name, const char *const *args)
 {
-    char path[PATH_SIZE + 64], log[PATH_SIZE];
+    char path[PATH_SIZE + 64];
     const char *argv[24] = {path};
     int count = 1, status;
     snprintf(path, sizeof path, "%s/%s", bin, name);
-    snprintf(log, sizeof log, "%s/log", folder);
     while (args[count - 1] && count < 23) {
         argv[count] = args[count - 1];
         count++;
     }
     pid_t pid = fork();
     if (pid == 0) {
-        become_nobody();
-        int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-        dup2(out, 1);
-        dup2(out, 2);
+        server_become_nobody();
         if (chdir(folder))
             _exit(126);
-        /* The server is not to keep what this program has open: the guard's pipe above all. */
-        for (int fd = 3; fd < 256; fd++)
-            close(fd);
+        server_leave_all_but("log");
         unsetenv("LC_ALL");
         execv(path, (char *const *)(uintptr_t)argv);
         _exit(127);
@@ -98,42 +79,10 @@ static int start(void)
 
 /* ------------------------------------------------------------------------- its coming, going ---- */
 
-static void remove_folder(void)
+static void stop_all(void)
 {
-    char command[PATH_SIZE];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    if (system(command) != 0)
-        fprintf(stderr, "%s could not be removed\n", folder);
-}
-
-/* A process that waits for this program's end, whatever that is, and then takes everything away. */
-static void start_guard(void)
-{
-    int ends[2];
-    char byte;
-    assert_return_code(pipe2(ends, O_CLOEXEC), errno);
-    pid_t pid = fork();
-    if (pid != 0) {
-        close(ends[0]);
-        guard_fd = ends[1];
-        return;
-    }
-    close(ends[1]);
-    setsid();
-    for (int signal_number = 1; signal_number < 32; signal_number++)
-        signal(signal_number, signal_number == SIGCHLD ? SIG_DFL : SIG_IGN);
-    int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(null, fd);
-    for (int fd = 3; fd < 256; fd++)
-        if (fd != ends[0])
-            close(fd);
-    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
-        continue;
     stop_at("standby", "immediate");
     stop("immediate");
-    remove_folder();
-    _exit(0);
 }
 
 static bool find_binaries(void)
@@ -149,17 +98,6 @@ static bool find_binaries(void)
     return false;
 }
 
-/* In memory if there is such a place: then fsync costs nothing, and nothing is left on a disk. */
-static void make_folder(void)
-{
-    bool has_memory = access("/dev/shm", W_OK) == 0;
-    snprintf(folder, sizeof folder, "%s/daybook-pg-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(folder));
-    const struct passwd *nobody = getuid() == 0 ? getpwnam("nobody") : NULL;
-    if (nobody)
-        assert_return_code(chown(folder, nobody->pw_uid, nobody->pw_gid), errno);
-}
-
 const char *postgres_folder(void)
 {
     char data[PATH_SIZE];
@@ -172,19 +110,13 @@ const char *postgres_folder(void)
             exit(1);
         return NULL;
     }
-    make_folder();
-    start_guard();
+    server_folder_make(folder, "pg");
+    server_guard_start(folder, stop_all);
     snprintf(data, sizeof data, "%s/data", folder);
     const char *const args[] = {"-D",   data,         "-N", "-A",       "trust", "-E",
                                 "UTF8", "--locale=C", "-U", "postgres", NULL};
-    if (run_program("initdb", args) || start()) {
-        fprintf(stderr, "PostgreSQL's server did not start\n");
-        char command[PATH_SIZE];
-        snprintf(command, sizeof command, "tail -5 %s/log >&2", folder);
-        if (system(command))
-            folder[0] = '\0';
-        exit(1);
-    }
+    if (run_program("initdb", args) || start())
+        server_fail_start(folder, "PostgreSQL's server");
     return folder;
 }
 
