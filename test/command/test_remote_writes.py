@@ -55,7 +55,7 @@ class TestWrites(RemoteCase):
 
     def test_properties_and_urls_are_set(self):
         self.do("properties", "set", "b", "n/m", '{"a": ["\\u00e9", 1.5, null]}')
-        self.assertEqual(self.do("properties", "get", "b", "n/m").out.decode(), '{"a": ["\\u00E9", 1.5, null]}\n')
+        self.assertEqual(self.do("properties", "get", "b", "n/m").out.decode(), '{"a": ["\\u00e9", 1.5, null]}\n')
         self.assertEqual(self.query("SELECT source FROM build_properties WHERE name = 'n/m'")[0][0], "daybook")
         for step in ("a b/c", "0"):
             self.do("steps", "url", "b", step, "page " + step, "http://example.org/?a=b&c")
@@ -84,7 +84,7 @@ class TestListOfEvents(RemoteCase):
                 there = self.daybook("events", *words, *more, "--db", self.url)
                 self.assertEqual((here.code, here.out), (there.code, there.out), (words, there.err))
         kinds = {event["kind"] for event in json.loads(self.daybook("events", "-n", "all", "--json", "--db", self.url).out)}
-        self.assertEqual(kinds, {"build", "step", "data"})
+        self.assertEqual(kinds, {"build", "builder", "step", "data"})
 
     def test_a_master_s_database_without_events_is_told(self):
         self.away()
