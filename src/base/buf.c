@@ -31,7 +31,8 @@ void dbki_buf_add_n(struct dbki_buf *buf, const char *bytes, size_t len)
 {
     if (buf->is_out_of_memory || !make_room(buf, len))
         return;
-    memcpy(buf->text + buf->len, bytes, len);
+    if (len) /* of no bytes there may be no place either */
+        memcpy(buf->text + buf->len, bytes, len);
     buf->len += len;
     buf->text[buf->len] = '\0';
 }

@@ -238,7 +238,7 @@ static void look__changes_nothing_in_the_database(void **state)
 static void look__in_an_adopted_database_tells_only_what_the_log_has_not(void **state)
 {
     struct buildbot *b = *state;
-    struct reports reports;
+    struct reports reports = {.count = 0};
     struct answer a;
     assert_int_equal(long_run_alone(b, &reports, dbk_adopt), DBK_OK);
     buildbot_open(b, "?writes=master&master=stopped");
