@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "connector/step_urls.h"
+#include "engine/ask.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -244,12 +245,8 @@ static int run(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_sta
 {
     struct dbki_bound bound = {
         .statement = statement, .params = params, .param_count = param_count};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = rows, .row = row, .error = &op->error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
     rows->number = DBK_NONE;
-    return conn->engine->run(conn, groups, 1, &failed);
+    return dbki_ask_bound(conn, &bound, 1, rows, row, &op->error);
 }
 
 /* The next rows of a table: all of its rules. */

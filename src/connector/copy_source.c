@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "connector/long_work.h"
+#include "engine/ask.h"
 
 #include <stdio.h>
 
@@ -21,11 +22,7 @@ int dbki_copy_run(struct dbki_conn *conn, const struct dbki_statement *statement
 {
     struct dbki_bound bound = {
         .statement = statement, .params = params, .param_count = param_count};
-    struct dbki_group group = {
-        .bound = &bound, .bound_count = 1, .owner = owner, .row = row, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    int status = conn->engine->run(conn, groups, 1, &failed);
+    int status = dbki_ask_bound(conn, &bound, 1, owner, row, error);
     if (out_changed)
         *out_changed = bound.changed;
     return status;

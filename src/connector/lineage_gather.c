@@ -9,6 +9,7 @@
 #include "connector/lineage.h"
 
 #include "connector/marks.h"
+#include "engine/ask.h"
 
 #include <stdio.h>
 
@@ -76,14 +77,6 @@ static int take_build(void *owner, int index, const struct dbki_value *cells, in
     return dbki_lineage_row(page->op, &page->builds[page->count - 1].set, cells + 3);
 }
 
-static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    *(int64_t *)owner = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
-
 /* Runs what was bound, and clears the binder. */
 static int run(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder, void *owner,
                int (*row)(void *, int, const struct dbki_value *, int))
@@ -112,7 +105,7 @@ static int move_watermark(struct dbki_op *op, struct dbki_conn *conn, struct dbk
     if (page->count < PAGE_BUILDS) {
         newest = DBK_NONE;
         DBKI_BIND(binder, &NEWEST, dbki_int(builderid), dbki_int(op->now));
-        status = run(op, conn, binder, &newest, take_number);
+        status = run(op, conn, binder, &newest, dbki_take_int);
     }
     if (status || newest == DBK_NONE)
         return status;
@@ -127,7 +120,7 @@ static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbk
     int64_t watermark = DBK_NONE;
     dbki_lineage_watermark(builderid, name);
     dbki_mark_bind_get(binder, name);
-    int status = run(op, conn, binder, &watermark, take_number);
+    int status = run(op, conn, binder, &watermark, dbki_take_int);
     if (status)
         return status;
     /* Below any time, but not NULL. */
@@ -152,7 +145,7 @@ int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cur
     *out_count = 0;
     dbki_binder_init(&binder);
     DBKI_BIND(&binder, &NEXT_BUILDER, dbki_int(*cursor));
-    int status = run(op, conn, &binder, &builderid, take_number);
+    int status = run(op, conn, &binder, &builderid, dbki_take_int);
     if (!status && builderid != DBK_NONE) {
         struct page *page = dbki_op_take(op, sizeof *page);
         if (page) {

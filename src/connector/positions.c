@@ -7,7 +7,9 @@
  * Whoever reads events does that first, if he may write; and writers do it now and then for those who may not.
  */
 #include "connector/marks.h"
+
 #include "connector/submit.h"
+#include "engine/ask.h"
 #include "store/store.h"
 
 enum { STEP_MAX = 1000 };
@@ -40,16 +42,8 @@ static int take_one(void *owner, int index, const struct dbki_value *cells, int 
 
 static int find(struct dbki_op *op, struct dbki_conn *conn, bool *out_is_some)
 {
-    struct dbki_bound bound = {.statement = &FIND};
-    struct dbki_group group = {.bound = &bound,
-                               .bound_count = 1,
-                               .owner = out_is_some,
-                               .row = take_one,
-                               .error = &op->error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
     *out_is_some = false;
-    return conn->engine->run(conn, groups, 1, &failed);
+    return dbki_ask(conn, &FIND, NULL, out_is_some, take_one, &op->error);
 }
 
 /* Gives positions to the next events. Result: 0 and how many. */

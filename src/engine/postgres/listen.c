@@ -23,18 +23,10 @@ const struct dbki_statement dbki_postgres_notify = {
                           " THEN pg_advisory_unlock(" LOCK_OF("s.place") ") ELSE false END",
 };
 
-static int take_place(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    *(int64_t *)owner = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
-
 static int find_place(struct conn *conn, int64_t *out_place, struct dbk_error *error)
 {
     static const struct dbki_statement place = {.sql = "SELECT " PLACE, .is_one_row = true};
-    return dbki_ask(&conn->head, &place, NULL, out_place, take_place, error);
+    return dbki_ask(&conn->head, &place, NULL, out_place, dbki_take_int, error);
 }
 
 static int begin(struct conn *conn, struct dbk_error *error)

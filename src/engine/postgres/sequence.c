@@ -6,14 +6,6 @@
     " WHERE d.classid = 'pg_class'::regclass AND d.deptype IN ('i', 'a')"                          \
     " AND d.refobjid = to_regclass(?)"
 
-static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    *(int64_t *)owner = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
-
 int dbki_postgres_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
                           struct dbk_error *error)
 {
@@ -21,7 +13,7 @@ int dbki_postgres_last_id(struct dbki_conn *conn, const char *table, int64_t *ou
         .sql = "SELECT pg_sequence_last_value(d.objid)" OF_TABLE, .is_one_row = true};
     struct dbki_value name = dbki_text(table);
     *out_last = DBK_NONE;
-    return dbki_ask(conn, &get, &name, out_last, take_number, error);
+    return dbki_ask(conn, &get, &name, out_last, dbki_take_int, error);
 }
 
 int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
@@ -31,8 +23,5 @@ int dbki_postgres_set_last_id(struct dbki_conn *conn, const char *table, int64_t
         .sql = "SELECT setval(d.objid::regclass, ?::bigint)" OF_TABLE, .is_one_row = true};
     struct dbki_value values[] = {dbki_int(last), dbki_text(table)};
     struct dbki_bound bound = {.statement = &set, .params = values, .param_count = 2};
-    struct dbki_group group = {.bound = &bound, .bound_count = 1, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return last < 1 ? DBK_OK : dbki_postgres_run(conn, groups, 1, &failed);
+    return last < 1 ? DBK_OK : dbki_ask_bound(conn, &bound, 1, NULL, NULL, error);
 }

@@ -1,23 +1,6 @@
 /* The last ids that tables gave: AUTOINCREMENT keeps them in a table of SQLite's own. */
+#include "engine/ask.h"
 #include "engine/sqlite/conn.h"
-
-static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    *(int64_t *)owner = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
-
-static int run(struct dbki_conn *conn, struct dbki_bound *bound, int count, int64_t *out,
-               struct dbk_error *error)
-{
-    struct dbki_group group = {
-        .bound = bound, .bound_count = count, .owner = out, .row = take_number, .error = error};
-    struct dbki_group *groups[] = {&group};
-    int failed;
-    return dbki_sqlite_run(conn, groups, 1, &failed);
-}
 
 int dbki_sqlite_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
                         struct dbk_error *error)
@@ -25,9 +8,8 @@ int dbki_sqlite_last_id(struct dbki_conn *conn, const char *table, int64_t *out_
     static const struct dbki_statement get = {
         .sql = "SELECT seq FROM sqlite_sequence WHERE name = ?", .is_one_row = true};
     struct dbki_value name = dbki_text(table);
-    struct dbki_bound bound = {.statement = &get, .params = &name, .param_count = 1};
     *out_last = DBK_NONE;
-    return run(conn, &bound, 1, out_last, error);
+    return dbki_ask(conn, &get, &name, out_last, dbki_take_int, error);
 }
 
 int dbki_sqlite_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
@@ -40,5 +22,5 @@ int dbki_sqlite_set_last_id(struct dbki_conn *conn, const char *table, int64_t l
     struct dbki_value values[] = {dbki_text(table), dbki_int(last)};
     struct dbki_bound bound[] = {{.statement = &forget, .params = values, .param_count = 1},
                                  {.statement = &set, .params = values, .param_count = 2}};
-    return run(conn, bound, 2, NULL, error);
+    return dbki_ask_bound(conn, bound, 2, NULL, NULL, error);
 }
