@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "engine/ask.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,7 +218,7 @@ static int count_shares(const struct dbki_compare *compare, const struct dbki_va
     const struct dbki_statement statement = {.sql = sql.text, .is_made = true};
     status = sql.is_out_of_memory ? dbki_error_set(compare->error, DBK_NO_MEMORY, "out of memory")
                                   : dbki_copy_run(compare->from, &statement, params, 2, &count,
-                                                  dbki_copy_take_number, NULL, compare->error);
+                                                  dbki_take_int, NULL, compare->error);
     dbki_buf_fini(&sql);
     *out_count = (uint64_t)count / SHARE_ROWS + 1;
     return status;

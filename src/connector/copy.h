@@ -64,8 +64,6 @@ int dbki_copy_run(struct dbki_conn *conn, const struct dbki_statement *statement
                   const struct dbki_value *params, int param_count, void *owner,
                   int (*row)(void *, int, const struct dbki_value *, int), int64_t *out_changed,
                   struct dbk_error *error);
-/* A row callback that takes the first column into an int64_t. */
-int dbki_copy_take_number(void *owner, int index, const struct dbki_value *cells, int cell_count);
 /* Asks for one number; DBK_NONE: no row, or NULL. */
 int dbki_copy_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
                   int64_t *out_number, struct dbk_error *error);

@@ -6,6 +6,7 @@
 #include "connector/copy.h"
 
 #include "base/error.h"
+#include "engine/ask.h"
 
 #include <stdio.h>
 
@@ -187,8 +188,7 @@ int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, str
                                    dbki_int(limit)};
     int status = DBK_OK;
     if (table->key >= 0 && !table->is_key_unique) {
-        status =
-            dbki_copy_run(from, &rows->next, params, 2, &last, dbki_copy_take_number, NULL, error);
+        status = dbki_copy_run(from, &rows->next, params, 2, &last, dbki_take_int, NULL, error);
         if (!status && last == DBK_NONE)
             state->is_whole = true;
         if (status || last == DBK_NONE)

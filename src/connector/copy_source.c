@@ -7,14 +7,6 @@
 
 #include <stdio.h>
 
-int dbki_copy_take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    *(int64_t *)owner = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
-
 int dbki_copy_run(struct dbki_conn *conn, const struct dbki_statement *statement,
                   const struct dbki_value *params, int param_count, void *owner,
                   int (*row)(void *, int, const struct dbki_value *, int), int64_t *out_changed,
