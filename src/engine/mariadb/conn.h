@@ -87,14 +87,16 @@ int dbki_mariadb_lost(struct conn *conn, struct dbk_error *error);
 int dbki_mariadb_command(struct conn *conn, const char *sql, struct dbki_wait *wait,
                          struct dbk_error *error);
 
-/* Calls one of the client library's functions by its two halves, that of the beginning and that of going on. */
-#define DBKI_MARIADB_CALL(conn, wait, result, function, subject, ...)                              \
+/* Calls one of the client library's functions by its two halves, that of the beginning and that of going on. What
+ * follows its name is what it works on, and then its other arguments. */
+#define DBKI_MARIADB_CALL(conn, wait, result, function, ...)                                       \
     do {                                                                                           \
-        int wanted_ = function##_start(&(result), subject __VA_OPT__(, ) __VA_ARGS__);             \
+        int wanted_ = function##_start(&(result), __VA_ARGS__);                                    \
         while (wanted_)                                                                            \
-            wanted_ =                                                                              \
-                function##_cont(&(result), subject, dbki_mariadb_wait((conn), wanted_, (wait)));   \
+            wanted_ = function##_cont(&(result), DBKI_FIRST_OF(__VA_ARGS__, 0),                    \
+                                      dbki_mariadb_wait((conn), wanted_, (wait)));                 \
     } while (0)
+#define DBKI_FIRST_OF(first, ...) first
 
 /* cells.c: gives the rows of a statement that was executed to `group`, if it has any. */
 int dbki_mariadb_rows(struct conn *conn, struct prepared *place, struct dbki_group *group,
