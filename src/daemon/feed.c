@@ -29,11 +29,13 @@ static void drop_oldest(struct feed *feed)
     feed->count--;
 }
 
-/* Keeps it; older ones go, of which streams that are behind read again in the log. */
+/* Keeps it; older ones go, of which streams that are behind read again. */
 static void push(struct feed *feed, struct notice *notice)
 {
-    if (feed->is_counted)
+    if (feed->is_counted) {
         feed->position = notice->position = ++feed->count_position;
+        past_keep(&feed->past, notice);
+    }
     feed->size += strlen(notice->message);
     while (feed->count == FEED_RING_SIZE || (feed->count && feed->size > FEED_BYTES_MAX))
         drop_oldest(feed);
@@ -48,6 +50,7 @@ static void drop_all(struct feed *feed)
     feed->size = 0;
     feed->seen_count = 0;
     feed->position = feed->base = DBK_NONE;
+    past_clear(&feed->past, DBK_NONE);
 }
 
 /* Begins with nothing at a position that nobody had before: whoever was told something earlier has to reload. */
@@ -56,6 +59,7 @@ static void begin_counted(struct feed *feed)
     drop_all(feed);
     feed->is_counted = true;
     feed->position = feed->base = ++feed->count_position;
+    past_clear(&feed->past, feed->base);
 }
 
 const struct notice *feed_after(const struct feed *feed, int64_t position)
@@ -236,6 +240,7 @@ void feed_take(struct server *server, const struct dbk_event *const *events, siz
     if (!feed->is_counted) {
         feed->is_counted = true;
         feed->position = ++feed->count_position;
+        past_clear(&feed->past, feed->position);
     }
     for (size_t i = 0; i < count; i++)
         feed->seen_count += notice_begin(&feed->seen[feed->seen_count], events[i]);
@@ -255,8 +260,10 @@ bool feed_init(struct server *server)
 
 void feed_fini(struct server *server)
 {
-    if (server->feed)
+    if (server->feed) {
+        past_clear(&server->feed->past, DBK_NONE);
         free(server->feed->seen);
+    }
     free(server->feed);
 }
 

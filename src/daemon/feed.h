@@ -4,12 +4,13 @@
  *
  * Positions are those of the log, until something is told that the log has not: what a Buildbot master without daybook
  * wrote (watch.h). From then on events are counted here, from a number above all that the log and earlier daemons
- * gave. What such a position says is known to this daemon alone, and only as long as the ring has it.
+ * gave. What such a position says is known to this daemon alone, and only as long as `past` has it.
  */
 #ifndef DAEMON_FEED_H
 #define DAEMON_FEED_H
 
 #include "notice.h"
+#include "past.h"
 
 enum { FEED_RING_SIZE = 1024, FEED_BYTES_MAX = 8 << 20 };
 
@@ -21,6 +22,7 @@ struct feed {
     int64_t log_position; /* up to which the log was read; the same as long as nothing is counted */
     int64_t count_position; /* the last that was counted */
     bool is_counted;        /* positions are */
+    struct past past;       /* of events that were counted */
     bool is_awaiting;       /* a look at what there is, to begin with */
     struct notice *seen;    /* by the watch, to be read and told */
     size_t seen_count, seen_max;

@@ -335,8 +335,11 @@ struct batch *batch_of(struct server *server, const struct notice *notices, size
                        void (*done)(void *user, struct batch *batch), void *user)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
-    if (!batch)
+    if (!batch) {
+        for (size_t i = 0; i < count; i++)
+            free(notices[i].name);
         return NULL;
+    }
     batch->server = server;
     batch->done = done;
     batch->user = user;

@@ -57,8 +57,8 @@ struct batch *batch_read(struct server *server, int64_t position,
 /* What an event says, but for its name and its record. Result: false: nobody is told of such ones. */
 bool notice_begin(struct notice *notice, const struct dbk_event *event);
 
-/* Reads the records of 1 to NOTICE_BATCH_MAX events that were begun so and have no name. Result: as batch_read(); NULL:
- * all were refused. */
+/* Reads the records of 1 to NOTICE_BATCH_MAX events that were begun so. It takes their names, whatever comes of it.
+ * Result: as batch_read(); NULL: all were refused. */
 struct batch *batch_of(struct server *server, const struct notice *notices, size_t count,
                        void (*done)(void *user, struct batch *batch), void *user);
 

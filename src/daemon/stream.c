@@ -3,7 +3,7 @@
  *
  * A client is at a position. It is given what comes behind that, until HELD_MAX bytes wait to be sent; when they
  * are gone it goes on. So a slow one holds up nobody and needs no memory: it falls back, from the feed's events
- * to the log's, and when the log was trimmed past it, it is told to reload.
+ * to the log's or to what the feed's past names, and when that was trimmed past it, it is told to reload.
  */
 #include "stream.h"
 
@@ -27,7 +27,7 @@ struct stream {
     struct exchange *exchange;
     int64_t
         position; /* of the last event that it was given or that is not for it; DBK_NONE: not known yet */
-    struct batch *batch; /* from the log, being read for it */
+    struct batch *batch; /* from the log or the past, being read for it */
     int64_t known;       /* the feed's base when it was read for */
     int64_t awaits_look; /* of the feed, since it was ahead of that; 0: it is not */
     struct evbuffer *out;
@@ -177,11 +177,29 @@ static bool is_ahead(struct stream *stream)
     return false;
 }
 
+/* Reads what the feed has let go since. */
+static void read_again(struct stream *stream)
+{
+    struct server *server = stream->exchange->server;
+    const struct feed *feed = server->feed;
+    struct dbk_error error;
+    if (feed->is_counted && stream->position < feed->past.base) {
+        tell_reload(stream); /* it is kept nowhere else */
+        flush(stream);
+        return;
+    }
+    stream->known = feed->base;
+    stream->batch = feed->is_counted
+                        ? past_read(server, &feed->past, stream->position, take_batch, stream)
+                        : batch_read(server, stream->position, take_batch, stream, &error);
+    if (!stream->batch)
+        end(stream);
+}
+
 static void pump(struct stream *stream)
 {
     struct feed *feed = stream->exchange->server->feed;
     const struct notice *notice;
-    struct dbk_error error;
     if (stream->batch || stream->is_ending || feed->position == DBK_NONE)
         return;
     if (!stream->has_begun && watch_is_needed(stream->exchange->server))
@@ -203,18 +221,8 @@ static void pump(struct stream *stream)
     if (!is_held_up(stream) && !is_behind)
         stream->position = feed->position;
     flush(stream);
-    if (!is_behind || is_held_up(stream))
-        return;
-    if (feed->is_counted) {
-        tell_reload(stream); /* what was counted is kept nowhere else */
-        flush(stream);
-    } else {
-        stream->known = feed->base;
-        stream->batch =
-            batch_read(stream->exchange->server, stream->position, take_batch, stream, &error);
-        if (!stream->batch)
-            end(stream);
-    }
+    if (is_behind && !is_held_up(stream))
+        read_again(stream);
 }
 
 /* ----------------------------------------------------------------------------- begin and end ---- */

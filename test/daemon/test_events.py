@@ -6,6 +6,7 @@ import http.client
 import json
 import resource
 import signal
+import socket
 import sqlite3
 import sys
 import threading
@@ -18,8 +19,11 @@ from server import Daemon, DaemonCase, PREFIX
 class Stream:
     """A client of the stream, as a browser's EventSource is one."""
 
-    def __init__(self, daemon, *topics, last=None):
+    def __init__(self, daemon, *topics, last=None, window=None):
         self.connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=DEADLINE_S)
+        self.connection.connect()
+        if window:
+            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         headers = {} if last is None else {"Last-Event-ID": str(last)}
         self.connection.request("GET", PREFIX + "events?" + "&".join("topic=" + t for t in topics), headers=headers)
         self.reply = self.connection.getresponse()

@@ -37,9 +37,9 @@ class MasterCase(DaemonCase):
         type(self).newest += 1
         return self.newest
 
-    def stream(self, *topics, daemon=None):
+    def stream(self, *topics, daemon=None, window=None):
         """A stream that has begun: what happens from now on is told on it."""
-        stream = Stream(daemon or self.daemon, *topics, "builds/*/new")
+        stream = Stream(daemon or self.daemon, *topics, "builds/*/new", window=window)
         self.addCleanup(stream.close)
         self.assertEqual(stream.next(), ("looks", {}))
         return stream
@@ -92,18 +92,23 @@ class TestWatch(MasterCase):
         self.addCleanup(again.close)
         self.assertEqual([again.next()[0], again.next()[0]], ["looks", "reload"])
 
-    def test_a_burst_of_ten_thousand_is_told_each_once(self):
-        stream = self.stream("builds/*/finished")
-        first = self.newest + 1
-        self.master(MANY.format(self.newest, 10000))
-        type(self).newest += 10000
+    def take_burst(self, stream, first, count):
+        """The new and finished builds from `first` on, each once and in their order."""
         seen = {"new": [], "finished": []}
-        for _ in range(20000):
+        for _ in range(2 * count):
             kind, data = stream.next()
             self.assertEqual(kind, "event")
             seen[data["key"][2]].append(int(data["key"][1]))
         for ids in seen.values():
-            self.assertEqual(ids, list(range(first, first + 10000)))
+            self.assertEqual(ids, list(range(first, first + count)))
+
+    def test_a_burst_of_ten_thousand_is_told_each_once_to_a_quick_and_to_a_late_reader(self):
+        quick, late = self.stream("builds/*/finished"), self.stream("builds/*/finished", window=1 << 16)
+        first = self.newest + 1
+        self.master(MANY.format(self.newest, 10000))
+        type(self).newest += 10000
+        self.take_burst(quick, first, 10000)
+        self.take_burst(late, first, 10000)
 
     def reads(self):
         """Reads of the store so far; asking for it is some itself."""
