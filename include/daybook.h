@@ -1145,7 +1145,7 @@ struct dbk_new_step {
     size_t size;
     const char *name; /* 1 to 50 characters; one that comes again gets _N, as in dbk_add_step() */
     const char *state_string; /* NULL is "" */
-    int64_t started_at;       /* DBK_NONE: not started, as the next two */
+    int64_t started_at;       /* as in the build; DBK_NONE: not started, as the next two */
     int64_t locks_acquired_at;
     int64_t complete_at;
     int64_t results; /* 0 to 6; DBK_NONE: not finished */
@@ -1177,7 +1177,7 @@ struct dbk_new_build {
     const struct dbk_sourcestamp_key *const *sourcestamps;
     size_t sourcestamp_count; /* 0 to 100 */
     const char *state_string; /* NULL is "" */
-    int64_t started_at;       /* DBK_NONE: now */
+    int64_t started_at;  /* at most a day ahead of the clock, as all times here; DBK_NONE: now */
     int64_t complete_at; /* DBK_NONE: now, when there are results; without them it must be that */
     int64_t results;     /* 0 to 6; DBK_NONE: the build stays open, to be gone on with */
     int64_t locks_duration_s; /* 0 or more */
@@ -1186,7 +1186,7 @@ struct dbk_new_build {
     const struct dbk_new_step *const *steps;
     size_t step_count; /* 0 to 10,000 */
     const struct dbk_new_data *data;
-    size_t data_count; /* 0 to 10,000 */
+    size_t data_count; /* 0 to 10,000; of two with one name the later one stands */
 };
 #define DBK_NEW_BUILD_INIT                                                                         \
     {                                                                                              \

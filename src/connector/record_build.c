@@ -17,7 +17,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { SOURCESTAMPS_MAX = 100, CHILDREN_MAX = 10000, URLS_MAX = 1000 };
+enum { SOURCESTAMPS_MAX = 100, CHILDREN_MAX = 10000, URLS_MAX = 1000, AHEAD_MAX_S = 86400 };
 
 struct new_sourcestamp {
     struct dbki_value args[DBKI_SOURCESTAMP_ARG_COUNT];
@@ -251,7 +251,22 @@ static const struct dbki_opkind RECORD_KIND = {
 
 /* ------------------------------------------------------------------------------- submitting ---- */
 
-static void check_step(struct dbki_check *check, const struct dbk_new_step *step)
+/* A time far ahead would be the newest for as long: for the builder's badge, for the lineage. One that ends before it
+ * started is taken: clocks are set back. */
+static void check_times(struct dbki_check *check, const char *what, int64_t started_at,
+                        int64_t complete_at, int64_t now)
+{
+    int64_t latest = started_at > complete_at ? started_at : complete_at;
+    if (check->status)
+        return;
+    if (latest > now + AHEAD_MAX_S)
+        check->status = dbki_refuse(check->call, DBK_INVALID,
+                                    "%s has a time of %lld, more than a day ahead of the clock,"
+                                    " which says %lld",
+                                    what, (long long)latest, (long long)now);
+}
+
+static void check_step(struct dbki_check *check, const struct dbk_new_step *step, int64_t now)
 {
     dbki_check_that(check, step && DBKI_IS_WHOLE(step, url_count),
                     "a step must begin with its size: use DBK_NEW_STEP_INIT");
@@ -261,6 +276,7 @@ static void check_step(struct dbki_check *check, const struct dbk_new_step *step
     dbki_check_text(check, "a step's state_string", step->state_string, 0, true);
     if (step->results != DBK_NONE)
         dbki_check_results(check, step->results);
+    check_times(check, "a step", step->started_at, step->complete_at, now);
     dbki_check_that(check, step->url_count <= URLS_MAX && (step->urls || !step->url_count),
                     "a step has at most 1,000 URLs");
     for (size_t i = 0; i < step->url_count && !check->status; i++) {
@@ -281,8 +297,9 @@ static void check_data(struct dbki_check *check, const struct dbk_new_data *data
 }
 
 static void check_build(struct dbki_check *check, const struct dbk_new_build *build,
-                        int64_t value_max)
+                        const struct dbk_store *store)
 {
+    int64_t now = store->clock(store->clock_user);
     dbki_check_that(check, DBKI_IS_WHOLE(build, data_count),
                     "the build must begin with its size: use DBK_NEW_BUILD_INIT");
     if (check->status)
@@ -299,6 +316,7 @@ static void check_build(struct dbki_check *check, const struct dbk_new_build *bu
     dbki_check_that(check, build->locks_duration_s >= 0, "locks_duration_s must not be negative");
     dbki_check_that(check, build->results != DBK_NONE || build->complete_at == DBK_NONE,
                     "a build without results is open: it has no complete_at");
+    check_times(check, "the build", build->started_at, build->complete_at, now);
     dbki_check_that(check, build->sourcestamp_count <= SOURCESTAMPS_MAX,
                     "a build has at most 100 sourcestamps");
     dbki_check_that(check,
@@ -315,9 +333,9 @@ static void check_build(struct dbki_check *check, const struct dbk_new_build *bu
     for (size_t i = 0; i < build->property_count && !check->status; i++)
         dbki_property_check(check, &build->properties[i]);
     for (size_t i = 0; i < build->step_count && !check->status; i++)
-        check_step(check, build->steps[i]);
+        check_step(check, build->steps[i], now);
     for (size_t i = 0; i < build->data_count && !check->status; i++)
-        check_data(check, &build->data[i], value_max);
+        check_data(check, &build->data[i], store->value_max);
 }
 
 static void *take_array(struct dbki_op *op, size_t count, size_t size)
@@ -444,7 +462,7 @@ int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && build && done, "store, build and done must not be NULL");
     if (!check.status)
-        check_build(&check, build, store->value_max);
+        check_build(&check, build, store);
     if (check.status)
         return check.status;
     struct record_op *record =

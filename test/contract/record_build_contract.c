@@ -223,7 +223,15 @@ static void record_build__what_cannot_be_kept_is_refused(void **state)
     build.complete_at = 5;
     record(f, &a, &build);
     expect_error(&a, DBK_INVALID, "complete_at", NULL);
-    build.complete_at = DBK_NONE;
+    build.results = DBK_SUCCESS;
+    build.complete_at = CLOCK_START + 86401;
+    record(f, &a, &build);
+    expect_error(&a, DBK_INVALID, "ahead of the clock", NULL);
+    build.results = build.complete_at = DBK_NONE;
+    build.started_at = CLOCK_START + 86401;
+    record(f, &a, &build);
+    expect_error(&a, DBK_INVALID, "ahead of the clock", NULL);
+    build.started_at = DBK_NONE;
     build.sourcestamps = no_stamps;
     build.sourcestamp_count = 1;
     record(f, &a, &build);
