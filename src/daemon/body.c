@@ -3,6 +3,7 @@
  */
 #include "body.h"
 
+#include "forms.h"
 #include "json_place.h"
 #include "server.h"
 
@@ -10,6 +11,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { AHEAD_MAX_S = 86400 };
 
 struct body_block {
     struct body_block *next;
@@ -90,6 +94,16 @@ static bool read_results(const json_t *value, int64_t *out)
     return results >= DBK_SUCCESS && results <= DBK_RESULT_CANCELLED;
 }
 
+/* One that is far ahead would be the newest for as long. */
+static bool read_time(struct body *body, const char *name, const json_t *value, int64_t *out)
+{
+    *out = json_integer_value(value);
+    if (!json_is_integer(value))
+        return body_refuse(body, "%s must be a whole number of seconds since 1970", name);
+    return *out <= (int64_t)time(NULL) + AHEAD_MAX_S ||
+           body_refuse(body, "%s is more than a day ahead of the daemon's clock", name);
+}
+
 static bool read_member(struct body *body, const struct body_field *field, json_t *value, void *out)
 {
     void *member = (char *)out + field->offset;
@@ -103,6 +117,8 @@ static bool read_member(struct body *body, const struct body_field *field, json_
         *(int64_t *)member = json_integer_value(value);
         return json_is_integer(value) ||
                body_refuse(body, "%s must be a whole number", field->name);
+    case BODY_TIME:
+        return read_time(body, field->name, value, member);
     case BODY_RESULTS:
         return read_results(value, member) ||
                body_refuse(body,
@@ -123,8 +139,9 @@ static bool read_member(struct body *body, const struct body_field *field, json_
     return false;
 }
 
-bool body_read(struct body *body, const json_t *object, const struct body_field *fields, void *out)
+bool body_read(struct body *body, const json_t *object, const struct form *form, void *out)
 {
+    const struct body_field *fields = form->fields;
     const char *name;
     json_t *value;
     if (!json_is_object(object))

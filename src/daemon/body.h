@@ -13,6 +13,7 @@
 #define BODY_MESSAGE_SIZE 200
 
 struct body_block;
+struct form;
 
 /* A body while it is read. What body_take() and body_dump() gave lives as long as it does. */
 struct body {
@@ -26,6 +27,7 @@ struct body {
 enum body_kind {
     BODY_TEXT,    /* const char * */
     BODY_NUMBER,  /* int64_t */
+    BODY_TIME,    /* int64_t, seconds since 1970 UTC, at most a day ahead of the clock */
     BODY_RESULTS, /* int64_t, by number or word */
     BODY_BOOL,    /* bool */
     BODY_PART,    /* an object or array that the caller reads: const json_t * */
@@ -37,7 +39,8 @@ struct body_field {
     const char *name; /* NULL ends the table */
     enum body_kind kind;
     bool is_needed;
-    size_t offset; /* in *out */
+    size_t offset;            /* in *out */
+    const struct form *parts; /* what a part is made of */
 };
 
 /* Parses bytes, which are one JSON object. Result: false when it is refused. body_fini() in any case. */
@@ -45,7 +48,7 @@ bool body_parse(struct body *body, struct evbuffer *bytes);
 void body_fini(struct body *body);
 
 /* Reads the members of an object. Result: false when it is refused. */
-bool body_read(struct body *body, const json_t *object, const struct body_field *fields, void *out);
+bool body_read(struct body *body, const json_t *object, const struct form *form, void *out);
 
 /* Refuses the body. Result: false. */
 bool body_refuse(struct body *body, const char *format, ...) __attribute__((format(printf, 2, 3)));

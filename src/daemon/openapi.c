@@ -130,6 +130,8 @@ static void put_filters(struct json_writer *json, const struct resource *resourc
 static void put_query(struct json_writer *json, const struct route *route)
 {
     const struct resource *resource = route->resource;
+    if (route->body == ROUTE_BYTES)
+        put_parameter(json, "query", "source", "string", false, "where the value comes from");
     if (!resource)
         return;
     put_parameter(json, "query", "field", "string", true, "only these fields");
@@ -161,7 +163,7 @@ static void put_body(struct json_writer *json, const struct route *route)
     begin_member(json, "requestBody");
     json_member_bool(json, "required", true);
     put_content(json, route->body == ROUTE_JSON ? "application/json" : "application/octet-stream",
-                route->body == ROUTE_JSON ? "object" : NULL);
+                route->form ? route->form->name : NULL);
     json_end_object(json);
 }
 
@@ -301,6 +303,113 @@ static void put_schema(struct json_writer *json, const struct resource *resource
     json_end_object(json);
 }
 
+/* {"NAME": [VALUE, SOURCE]} */
+static void put_properties(struct json_writer *json)
+{
+    begin_member(json, "additionalProperties");
+    put_type(json, "array", false);
+    json_name(json, "prefixItems");
+    json_begin_array(json);
+    json_begin_object(json);
+    json_end_object(json);
+    json_begin_object(json);
+    put_type(json, "string", false);
+    json_end_object(json);
+    json_end_array(json);
+    json_member_number(json, "minItems", 2);
+    json_member_number(json, "maxItems", 2);
+    json_end_object(json);
+}
+
+/* A part is a list of objects, but for the properties. */
+static void put_part(struct json_writer *json, const struct form *form)
+{
+    char text[80];
+    snprintf(text, sizeof(text), SCHEMAS "%s", form->name);
+    if (form->fields) {
+        put_type(json, "array", true);
+        begin_member(json, "items");
+    }
+    json_member_text(json, "$ref", text);
+    if (form->fields)
+        json_end_object(json);
+}
+
+static void put_form_field(struct json_writer *json, const struct body_field *field)
+{
+    begin_member(json, field->name);
+    switch (field->kind) {
+    case BODY_TEXT:
+        put_type(json, "string", !field->is_needed);
+        break;
+    case BODY_NUMBER:
+        put_type(json, "integer", !field->is_needed);
+        break;
+    case BODY_TIME:
+        put_type(json, "integer", true);
+        json_member_text(json, "description", "seconds since 1970 UTC");
+        break;
+    case BODY_RESULTS:
+        json_member_text(
+            json, "description",
+            "0 to 6, or success, warnings, failure, skipped, exception, retry, cancelled");
+        break;
+    case BODY_BOOL:
+        put_type(json, "boolean", !field->is_needed);
+        break;
+    case BODY_PART:
+        put_part(json, field->parts);
+        break;
+    case BODY_VALUE:
+        json_member_text(json, "description", "any JSON");
+        break;
+    }
+    json_end_object(json);
+}
+
+static void put_needed(struct json_writer *json, const struct body_field *fields)
+{
+    json_name(json, "required");
+    json_begin_array(json);
+    for (; fields->name; fields++)
+        if (fields->is_needed)
+            json_text(json, fields->name);
+    json_end_array(json);
+}
+
+static void put_form(struct json_writer *json, const struct form *form)
+{
+    begin_member(json, form->name);
+    put_type(json, "object", false);
+    if (form->fields) {
+        begin_member(json, "properties");
+        for (const struct body_field *field = form->fields; field->name; field++)
+            put_form_field(json, field);
+        json_end_object(json);
+        put_needed(json, form->fields);
+        json_member_bool(json, "additionalProperties", false);
+    } else {
+        put_properties(json);
+    }
+    json_end_object(json);
+}
+
+/* Those that routes take, each once, and those that stand in them. */
+static void put_forms(struct json_writer *json)
+{
+    static const struct form *const within[] = {&form_sourcestamp, &form_whole_step, &form_data};
+    for (size_t i = 0; i < route_count(); i++) {
+        const struct form *form = route_at(i)->form;
+        bool is_first = form;
+        for (size_t k = 0; k < i && is_first; k++)
+            is_first = route_at(k)->form != form;
+        if (is_first)
+            put_form(json, form);
+    }
+    for (size_t i = 0; i < sizeof(within) / sizeof(*within); i++)
+        put_form(json, within[i]);
+}
+
 static void put_schemas(struct json_writer *json)
 {
     begin_member(json, "schemas");
@@ -323,6 +432,7 @@ static void put_schemas(struct json_writer *json)
         if (is_first)
             put_schema(json, resource);
     }
+    put_forms(json);
     json_end_object(json);
 }
 

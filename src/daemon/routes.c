@@ -12,13 +12,13 @@
 
 #define READ(pattern, run, resource, is_list)                                                      \
     {                                                                                              \
-        EVHTTP_REQ_GET, pattern, run, resource, is_list, ROUTE_NOTHING                             \
+        EVHTTP_REQ_GET, pattern, run, resource, is_list, ROUTE_NOTHING, NULL                       \
     }
 #define READ_LIST(pattern, run, resource) READ(pattern, run, resource, true)
 #define READ_ONE(pattern, run, resource) READ(pattern, run, resource, false)
-#define WRITE(method, pattern, run, body)                                                          \
+#define WRITE(method, pattern, run, body, form)                                                    \
     {                                                                                              \
-        EVHTTP_REQ_##method, pattern, run, NULL, false, body                                       \
+        EVHTTP_REQ_##method, pattern, run, NULL, false, body, form                                 \
     }
 
 /* A build is named in two ways. */
@@ -28,8 +28,8 @@
     READ_LIST(BY_ID path, run, resource), READ_LIST(BY_NUMBER path, run, resource)
 #define READ_ONE_OF_BUILD(path, run, resource)                                                     \
     READ_ONE(BY_ID path, run, resource), READ_ONE(BY_NUMBER path, run, resource)
-#define WRITE_OF_BUILD(method, path, run, body)                                                    \
-    WRITE(method, BY_ID path, run, body), WRITE(method, BY_NUMBER path, run, body)
+#define WRITE_OF_BUILD(method, path, run, body, form)                                              \
+    WRITE(method, BY_ID path, run, body, form), WRITE(method, BY_NUMBER path, run, body, form)
 
 static const struct route routes[] = {
     READ_LIST("builds", read_builds, &resource_build),
@@ -74,26 +74,26 @@ static const struct route routes[] = {
     READ_ONE("/readyz", read_readiness, NULL),
     READ_ONE("/metrics", read_metrics, NULL),
     READ_ONE("/cc.xml", read_cctray, NULL),
-    WRITE(POST, "session", session_begin, ROUTE_JSON),
-    WRITE(DELETE, "session", session_end, ROUTE_NOTHING),
-    WRITE(POST, "builders", write_builder, ROUTE_JSON),
-    WRITE(POST, "workers", write_worker, ROUTE_JSON),
-    WRITE(POST, "masters", write_master, ROUTE_JSON),
-    WRITE(POST, "builders/{new builder}/builds", write_build, ROUTE_JSON),
-    WRITE(PATCH, "builds/{build}", write_build_state, ROUTE_JSON),
-    WRITE(PATCH, "builders/{builder}/builds/{number}", write_build_state, ROUTE_JSON),
-    WRITE_OF_BUILD(POST, "locks_duration", write_build_locks, ROUTE_JSON),
-    WRITE_OF_BUILD(POST, "finish", write_build_finish, ROUTE_JSON),
-    WRITE_OF_BUILD(PATCH, "properties", write_properties, ROUTE_JSON),
-    WRITE_OF_BUILD(PUT, "properties/{name}", write_property, ROUTE_JSON),
-    WRITE_OF_BUILD(POST, "steps", write_step, ROUTE_JSON),
-    WRITE(PATCH, "steps/{id}", write_step_state, ROUTE_JSON),
-    WRITE(POST, "steps/{id}/start", write_step_start, ROUTE_JSON),
-    WRITE(POST, "steps/{id}/locks_acquired", write_step_locks, ROUTE_JSON),
-    WRITE(POST, "steps/{id}/finish", write_step_finish, ROUTE_JSON),
-    WRITE(POST, "steps/{id}/urls", write_step_url, ROUTE_JSON),
-    WRITE_OF_BUILD(PUT, "data/{name}/value", write_data, ROUTE_BYTES),
-    WRITE_OF_BUILD(DELETE, "data/{name}/value", delete_data, ROUTE_NOTHING),
+    WRITE(POST, "session", session_begin, ROUTE_JSON, &form_token),
+    WRITE(DELETE, "session", session_end, ROUTE_NOTHING, NULL),
+    WRITE(POST, "builders", write_builder, ROUTE_JSON, &form_name),
+    WRITE(POST, "workers", write_worker, ROUTE_JSON, &form_name),
+    WRITE(POST, "masters", write_master, ROUTE_JSON, &form_name),
+    WRITE(POST, "builders/{new builder}/builds", write_build, ROUTE_JSON, &form_build),
+    WRITE(PATCH, "builds/{build}", write_build_state, ROUTE_JSON, &form_state),
+    WRITE(PATCH, "builders/{builder}/builds/{number}", write_build_state, ROUTE_JSON, &form_state),
+    WRITE_OF_BUILD(POST, "locks_duration", write_build_locks, ROUTE_JSON, &form_locks_duration),
+    WRITE_OF_BUILD(POST, "finish", write_build_finish, ROUTE_JSON, &form_build_finish),
+    WRITE_OF_BUILD(PATCH, "properties", write_properties, ROUTE_JSON, &form_properties),
+    WRITE_OF_BUILD(PUT, "properties/{name}", write_property, ROUTE_JSON, &form_property),
+    WRITE_OF_BUILD(POST, "steps", write_step, ROUTE_JSON, &form_step),
+    WRITE(PATCH, "steps/{id}", write_step_state, ROUTE_JSON, &form_state),
+    WRITE(POST, "steps/{id}/start", write_step_start, ROUTE_JSON, &form_step_start),
+    WRITE(POST, "steps/{id}/locks_acquired", write_step_locks, ROUTE_JSON, &form_locks_acquired),
+    WRITE(POST, "steps/{id}/finish", write_step_finish, ROUTE_JSON, &form_step_finish),
+    WRITE(POST, "steps/{id}/urls", write_step_url, ROUTE_JSON, &form_url),
+    WRITE_OF_BUILD(PUT, "data/{name}/value", write_data, ROUTE_BYTES, NULL),
+    WRITE_OF_BUILD(DELETE, "data/{name}/value", delete_data, ROUTE_NOTHING, NULL),
 };
 
 static bool is_hole(const char *pattern, size_t len, const char *name)

@@ -11,6 +11,7 @@
 #define DAEMON_ROUTES_H
 
 #include "exchange.h"
+#include "forms.h"
 #include "resource.h"
 
 /* What a request brings along. */
@@ -27,6 +28,7 @@ struct route {
     const struct resource *resource;        /* of reads */
     bool is_list;
     enum route_body body;
+    const struct form *form; /* of ROUTE_JSON */
 };
 
 /* Beside the methods of a path: there are others, and they are off in a daemon that takes no writes. */

@@ -133,26 +133,18 @@ void session_show(struct exchange *exchange)
     give(exchange, name, right, is_session);
 }
 
-struct sign_in {
-    const char *token;
-};
-
 void session_begin(struct exchange *exchange)
 {
-    static const struct body_field fields[] = {
-        {"token", BODY_TEXT, true, offsetof(struct sign_in, token)},
-        {NULL, BODY_TEXT, false, 0},
-    };
     struct server *server = exchange->server;
-    struct sign_in asked = {.token = NULL};
+    const char *asked = NULL;
     struct body body;
     char text[TOKENS_DRAWN_SIZE];
     if (!server->tokens_path) {
         exchange_fail(exchange, 409, "nobody signs in here: it was started without --tokens");
         return;
     }
-    if (writing_read(exchange, &body, fields, &asked)) {
-        const struct token *token = tokens_find(&server->tokens, asked.token);
+    if (writing_read(exchange, &body, &form_token, &asked)) {
+        const struct token *token = tokens_find(&server->tokens, asked);
         if (!token) {
             exchange_fail(exchange, 401, "this token is not known");
         } else if (!add(server, token, text)) {

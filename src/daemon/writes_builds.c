@@ -7,11 +7,9 @@
 
 void write_build_state(struct exchange *exchange)
 {
-    static const struct body_field fields[] = {{"state_string", BODY_TEXT, true, 0},
-                                               {.name = NULL}};
     struct body body;
     const char *state;
-    if (writing_read(exchange, &body, fields, &state))
+    if (writing_read(exchange, &body, &form_state, &state))
         exchange_submitted(
             exchange, dbk_set_build_state_string(exchange->server->store, exchange->buildid, state,
                                                  writing_call(exchange), writing_done, exchange));
@@ -20,11 +18,9 @@ void write_build_state(struct exchange *exchange)
 
 void write_build_locks(struct exchange *exchange)
 {
-    static const struct body_field fields[] = {{"duration_s", BODY_NUMBER, true, 0},
-                                               {.name = NULL}};
     struct body body;
     int64_t duration_s;
-    if (writing_read(exchange, &body, fields, &duration_s))
+    if (writing_read(exchange, &body, &form_locks_duration, &duration_s))
         exchange_submitted(exchange, dbk_add_build_locks_duration(
                                          exchange->server->store, exchange->buildid, duration_s,
                                          writing_call(exchange), writing_done, exchange));
@@ -33,15 +29,9 @@ void write_build_locks(struct exchange *exchange)
 
 void write_build_finish(struct exchange *exchange)
 {
-    struct finish {
-        int64_t results, complete_at;
-    } finish = {DBK_NONE, DBK_NONE};
-    static const struct body_field fields[] = {
-        {"results", BODY_RESULTS, true, offsetof(struct finish, results)},
-        {"complete_at", BODY_NUMBER, false, offsetof(struct finish, complete_at)},
-        {.name = NULL}};
+    struct finish_form finish = {DBK_NONE, DBK_NONE, false};
     struct body body;
-    if (writing_read(exchange, &body, fields, &finish)) {
+    if (writing_read(exchange, &body, &form_build_finish, &finish)) {
         writing_set_time(finish.complete_at);
         exchange_submitted(exchange, dbk_finish_build(exchange->server->store, exchange->buildid,
                                                       finish.results, writing_call(exchange),

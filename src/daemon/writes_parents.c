@@ -10,10 +10,9 @@ typedef int find_fn(struct dbk_store *store, const char *name, bool is_added,
 
 static void find(struct exchange *exchange, find_fn *find_id, dbk_id_fn *done)
 {
-    static const struct body_field fields[] = {{"name", BODY_TEXT, true, 0}, {.name = NULL}};
     struct body body;
     const char *name;
-    if (writing_read(exchange, &body, fields, &name))
+    if (writing_read(exchange, &body, &form_name, &name))
         exchange_submitted(exchange, find_id(exchange->server->store, name, true,
                                              writing_call(exchange), done, exchange));
     body_fini(&body);

@@ -8,16 +8,9 @@
 
 void write_property(struct exchange *exchange)
 {
-    struct new_property {
-        const json_t *value;
-        const char *source;
-    } property = {NULL, WRITING_SOURCE};
-    static const struct body_field fields[] = {
-        {"value", BODY_VALUE, true, offsetof(struct new_property, value)},
-        {"source", BODY_TEXT, false, offsetof(struct new_property, source)},
-        {.name = NULL}};
+    struct property_form property = {NULL, WRITING_SOURCE};
     struct body body;
-    if (writing_read(exchange, &body, fields, &property)) {
+    if (writing_read(exchange, &body, &form_property, &property)) {
         const char *value = body_value(&body, json_place_of(body.text, body.root, property.value));
         if (value)
             exchange_submitted(

@@ -9,51 +9,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define IN_BUILD(member, kind)                                                                     \
-    {                                                                                              \
-#member, kind, false, offsetof(struct whole, build.member)                                 \
-    }
-#define PART(member)                                                                               \
-    {                                                                                              \
-#member, BODY_PART, false, offsetof(struct whole, member)                                  \
-    }
-
-struct whole {
-    struct dbk_new_build build;
-    const json_t *sourcestamps, *properties, *steps, *data;
-};
-
-static const struct body_field build_fields[] = {
-    IN_BUILD(worker, BODY_TEXT),
-    IN_BUILD(master, BODY_TEXT),
-    IN_BUILD(reason, BODY_TEXT),
-    IN_BUILD(state_string, BODY_TEXT),
-    IN_BUILD(started_at, BODY_NUMBER),
-    IN_BUILD(complete_at, BODY_NUMBER),
-    IN_BUILD(results, BODY_RESULTS),
-    IN_BUILD(locks_duration_s, BODY_NUMBER),
-    PART(sourcestamps),
-    PART(properties),
-    PART(steps),
-    PART(data),
-    {.name = NULL},
-};
-
 static bool check_list(struct body *body, const char *name, const json_t *list)
 {
     return json_is_array(list) || body_refuse(body, "%s must be a list", name);
 }
 
-#define IN_STAMP(member)                                                                           \
-    {                                                                                              \
-#member, BODY_TEXT, false, offsetof(struct dbk_sourcestamp_key, member)                    \
-    }
-
 static bool take_sourcestamps(struct body *body, const json_t *list, struct dbk_new_build *build)
 {
-    static const struct body_field fields[] = {IN_STAMP(branch),     IN_STAMP(revision),
-                                               IN_STAMP(repository), IN_STAMP(codebase),
-                                               IN_STAMP(project),    {.name = NULL}};
     size_t count = json_array_size(list);
     struct dbk_sourcestamp_key *keys = body_take(body, count + 1, sizeof(*keys));
     const struct dbk_sourcestamp_key **pointers = body_take(body, count + 1, sizeof(*pointers));
@@ -62,7 +24,7 @@ static bool take_sourcestamps(struct body *body, const json_t *list, struct dbk_
     for (size_t i = 0; i < count; i++) {
         keys[i] = (struct dbk_sourcestamp_key)DBK_SOURCESTAMP_KEY_INIT;
         pointers[i] = &keys[i];
-        if (!body_read(body, json_array_get(list, i), fields, &keys[i]))
+        if (!body_read(body, json_array_get(list, i), &form_sourcestamp, &keys[i]))
             return false;
     }
     build->sourcestamps = pointers;
@@ -72,53 +34,29 @@ static bool take_sourcestamps(struct body *body, const json_t *list, struct dbk_
 
 static bool take_urls(struct body *body, const json_t *list, struct dbk_new_step *step)
 {
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, true, offsetof(struct dbk_url, name)},
-        {"url", BODY_TEXT, true, offsetof(struct dbk_url, url)},
-        {.name = NULL}};
     size_t count = json_array_size(list);
     struct dbk_url *urls = body_take(body, count + 1, sizeof(*urls));
     if (!urls || !check_list(body, "urls", list))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!body_read(body, json_array_get(list, i), fields, &urls[i]))
+        if (!body_read(body, json_array_get(list, i), &form_url, &urls[i]))
             return false;
     step->urls = urls;
     step->url_count = count;
     return true;
 }
 
-struct whole_step {
-    struct dbk_new_step step;
-    const json_t *urls;
-};
-
-#define IN_STEP(member, kind)                                                                      \
-    {                                                                                              \
-#member, kind, false, offsetof(struct whole_step, step.member)                             \
-    }
-
-static bool take_step(struct body *body, const json_t *object, struct whole_step *out)
+static bool take_step(struct body *body, const json_t *object, struct whole_step_form *out)
 {
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, true, offsetof(struct whole_step, step.name)},
-        IN_STEP(state_string, BODY_TEXT),
-        IN_STEP(started_at, BODY_NUMBER),
-        IN_STEP(locks_acquired_at, BODY_NUMBER),
-        IN_STEP(complete_at, BODY_NUMBER),
-        IN_STEP(results, BODY_RESULTS),
-        IN_STEP(hidden, BODY_BOOL),
-        {"urls", BODY_PART, false, offsetof(struct whole_step, urls)},
-        {.name = NULL}};
     out->step = (struct dbk_new_step)DBK_NEW_STEP_INIT;
-    return body_read(body, object, fields, out) &&
+    return body_read(body, object, &form_whole_step, out) &&
            (!out->urls || take_urls(body, out->urls, &out->step));
 }
 
 static bool take_steps(struct body *body, const json_t *list, struct dbk_new_build *build)
 {
     size_t count = json_array_size(list);
-    struct whole_step *steps = body_take(body, count + 1, sizeof(*steps));
+    struct whole_step_form *steps = body_take(body, count + 1, sizeof(*steps));
     const struct dbk_new_step **pointers = body_take(body, count + 1, sizeof(*pointers));
     if (!steps || !pointers || !check_list(body, "steps", list))
         return false;
@@ -132,19 +70,10 @@ static bool take_steps(struct body *body, const json_t *list, struct dbk_new_bui
     return true;
 }
 
-/* A value is given as text, or as base64. */
 static bool take_value(struct body *body, const json_t *object, struct dbk_new_data *out)
 {
-    struct value {
-        const char *name, *source, *value, *base64;
-    } value = {NULL, WRITING_SOURCE, NULL, NULL};
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, true, offsetof(struct value, name)},
-        {"source", BODY_TEXT, false, offsetof(struct value, source)},
-        {"value", BODY_TEXT, false, offsetof(struct value, value)},
-        {"base64", BODY_TEXT, false, offsetof(struct value, base64)},
-        {.name = NULL}};
-    if (!body_read(body, object, fields, &value))
+    struct data_form value = {NULL, WRITING_SOURCE, NULL, NULL};
+    if (!body_read(body, object, &form_data, &value))
         return false;
     if (!value.value == !value.base64)
         return body_refuse(body, "the data %.80s must have either value or base64", value.name);
@@ -169,7 +98,7 @@ static bool take_data(struct body *body, const json_t *list, struct dbk_new_buil
     return true;
 }
 
-static bool take_parts(struct body *body, struct whole *whole)
+static bool take_parts(struct body *body, struct build_form *whole)
 {
     struct dbk_new_build *build = &whole->build;
     return (!whole->sourcestamps || take_sourcestamps(body, whole->sourcestamps, build)) &&
@@ -193,9 +122,9 @@ static void recorded(void *user, const struct dbk_error *error, int64_t buildid,
 
 static void record(struct exchange *exchange, const char *builder)
 {
-    struct whole whole = {.build = DBK_NEW_BUILD_INIT};
+    struct build_form whole = {.build = DBK_NEW_BUILD_INIT};
     struct body body;
-    if (writing_read(exchange, &body, build_fields, &whole)) {
+    if (writing_read(exchange, &body, &form_build, &whole)) {
         whole.build.builder = builder;
         if (take_parts(&body, &whole))
             exchange_submitted(exchange,

@@ -35,11 +35,10 @@ void writing_refuse(struct exchange *exchange, const struct body *body)
     exchange_fail(exchange, body->http_status, "%s", body->message);
 }
 
-bool writing_read(struct exchange *exchange, struct body *body, const struct body_field *fields,
-                  void *out)
+bool writing_read(struct exchange *exchange, struct body *body, const struct form *form, void *out)
 {
     bool is_good = body_parse(body, evhttp_request_get_input_buffer(exchange->request)) &&
-                   body_read(body, body->root, fields, out);
+                   body_read(body, body->root, form, out);
     if (!is_good)
         writing_refuse(exchange, body);
     return is_good;

@@ -6,6 +6,7 @@
 
 #include "body.h"
 #include "exchange.h"
+#include "forms.h"
 
 /* What a write is to carry: as exchange_call(), with the request's operation key. */
 const struct dbk_call *writing_call(struct exchange *exchange);
@@ -17,8 +18,7 @@ void writing_set_time(int64_t at);
  * Parses the request's body and reads its members into *out. Result: false when it answered with a refusal
  * already. The body is to be ended with body_fini() in any case, after submitting.
  */
-bool writing_read(struct exchange *exchange, struct body *body, const struct body_field *fields,
-                  void *out);
+bool writing_read(struct exchange *exchange, struct body *body, const struct form *form, void *out);
 
 /* Where what came over HTTP says that it comes from, unless it says so itself. */
 #define WRITING_SOURCE "http"

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 
 from harness import main, run
 from server import Daemon, DaemonCase
@@ -113,8 +114,10 @@ class TestRoutes(OpenApiCase):
                     continue
                 name, schema = parameter["name"], parameter["schema"]
                 value = special.get(name, samples[schema.get("items", schema)["type"]])
+                headers, body = ({}, None) if method == "get" else ({"Content-Type": "application/octet-stream"}, b"v")
                 if value is not None:
-                    self.assertIn(self.daemon.ask(f"{self.fill(path)}?{name}={value}").status, (200, 404), (path, name))
+                    answer = self.daemon.ask(f"{self.fill(path)}?{name}={value}", method.upper(), headers, body)
+                    self.assertIn(answer.status, (200, 404), (path, name))
 
     def test_every_write_in_it_is_there(self):
         for method, path, operation in self.operations():
@@ -124,6 +127,43 @@ class TestRoutes(OpenApiCase):
             headers = {"Content-Type": next(iter(body["content"]))} if "requestBody" in operation else {}
             answer = self.daemon.ask(self.fill(path), method.upper(), headers, b"{}" if headers else None)
             self.assertIn(answer.status, (200, 201, 400), (method, path, answer.body))
+
+
+    def schema_of(self, operation):
+        content = operation["requestBody"]["content"]["application/json"]
+        return self.document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+
+    def test_every_body_in_it_has_the_members_that_the_daemon_takes_and_no_others(self):
+        count = 0
+        for method, path, operation in self.operations():
+            if "application/json" not in operation.get("requestBody", {}).get("content", {}) or path == PREFIX + "session":
+                continue
+            schema = self.schema_of(operation)
+            names = list(schema.get("properties", {}))
+            for name in names + ["another"]:
+                answer = self.daemon.write(method.upper(), self.fill(path), {name: [[1]]})
+                said = answer.body.decode()
+                if name in names:
+                    self.assertNotIn("no member", said, (path, name))
+                    count += 1
+                else:
+                    self.assertEqual(answer.status, 400, (path, said))
+            for name in schema.get("required", []):
+                known = {other: "1" for other in schema["required"] if other != name}
+                self.assertIn(f"{name} is missing", self.daemon.write(method.upper(), self.fill(path), known).body.decode())
+        self.assertGreater(count, 30)
+
+    def test_a_time_that_is_years_ahead_is_refused_in_every_body(self):
+        ahead = int(time.time()) + 2 * 86400
+        for method, path, body in (("POST", "builders/x/builds", {"results": 0, "complete_at": ahead}),
+                                   ("POST", "builders/x/builds", {"steps": [{"name": "s", "started_at": ahead}]}),
+                                   ("POST", "builds/1/finish", {"results": 0, "complete_at": ahead}),
+                                   ("POST", "steps/1/start", {"started_at": ahead}),
+                                   ("POST", "steps/1/locks_acquired", {"locks_acquired_at": ahead}),
+                                   ("POST", "steps/1/finish", {"results": 0, "complete_at": ahead})):
+            answer = self.daemon.write(method, path, body)
+            self.assertEqual(answer.status, 400, path)
+            self.assertIn("a day ahead", answer.json["error"])
 
 
 class TestAccess(OpenApiCase):
