@@ -81,6 +81,36 @@ class Rows:
         self.thread.join()
 
 
+class Page:
+    """A browser on the daemon's page: when each build was first shown, and first shown with its end."""
+
+    def __init__(self, port):
+        here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "page")
+        self.process = subprocess.Popen([os.path.join(here, "run"), os.environ["DAYBOOK_NPM"], os.path.join(here, "watcher.mjs"),
+                                         f"http://127.0.0.1:{port}/"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.at, self.complaints, self.is_open = {}, [], threading.Event()
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            seen, now = json.loads(line), time.monotonic()
+            if seen == "open":
+                self.is_open.set()
+            elif isinstance(seen, dict):
+                self.complaints = seen["complaints"]
+            else:
+                self.at.setdefault(("new", *seen[:2]), now)
+                if seen[2] != "running":
+                    self.at.setdefault(("finished", *seen[:2]), now)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.thread.join()
+        self.process.stdout.close()
+
+
 class BesideCases:
     """What holds on every engine."""
 
@@ -120,6 +150,33 @@ class BesideCases:
             print(f"\n{what}: {len(all_of)}, median {sorted(all_of)[len(all_of) // 2]:.2f} s,"
                   f" longest {max(all_of):.2f} s")
             self.assertLess(max(all_of), SEEN_WITHIN_S, what)
+
+
+    def test_a_browser_shows_starts_and_ends_within_three_seconds(self):
+        database = self.database("page")
+        master = Master(self.path("page"), False, database, BUILDS)
+        serve = Serve(self.url_to_read(database))
+        self.addCleanup(serve.end)
+        page = Page(serve.port)
+        self.addCleanup(lambda: page.process.poll() is None and page.process.kill())
+        self.assertTrue(page.is_open.wait(120), "the page did not open")
+        rows = Rows(database)
+        self.addCleanup(rows.end)
+        master.start()
+        self.addCleanup(lambda: master.end(signal.SIGKILL))
+        deadline = time.monotonic() + 300
+        while len([key for key in page.at if key[0] == "finished"]) < 2 * BUILDS and time.monotonic() < deadline:
+            time.sleep(0.1)
+        master.end()
+        rows.end()
+        page.end()
+        self.assertEqual(page.complaints, [])
+        builds = database.sql("SELECT id, builderid, number FROM builds")
+        self.assertEqual(len(builds), 2 * BUILDS)
+        for verb in ("new", "finished"):
+            delays = [page.at[verb, builder, number] - rows.at[f"builds {verb}", row] for row, builder, number in builds]
+            print(f"\n{verb} on the page: longest {max(delays):.2f} s")
+            self.assertLess(max(delays), SEEN_WITHIN_S, verb)
 
 
 class TestBesideOnFile(BesideCases, FolderCase):
