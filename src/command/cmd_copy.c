@@ -198,10 +198,11 @@ const struct subcommand subcommand_copy = {
     .usage = usage,
     .about =
         "FROM and TO are URLs or paths as for --db: sqlite:////var/lib/daybook.sqlite,\n"
-        "postgresql://user@host/database. TO is made, or is an empty database. Ids, build\n"
-        "numbers, event positions and operation keys stay what they are. While it works nobody\n"
-        "else can open TO, and nobody may write to FROM: stop what does, copy, and give it the\n"
-        "new URL. A copy that was cut off goes on where it was when it is done again.\n"
+        "postgresql://user@host/database, mariadb://user@host/database. TO is made, or is an\n"
+        "empty database. Ids, build numbers, event positions and operation keys stay what they\n"
+        "are. While it works nobody else can open TO, and nobody may write to FROM: stop what\n"
+        "does, copy, and give it the new URL. A copy that was cut off goes on where it was when\n"
+        "it is done again.\n"
         "\n"
         "Of a Buildbot database (its master stopped) the builds, steps, properties, data and what\n"
         "they refer to are copied. What is left behind is listed with its rows; go on with\n"

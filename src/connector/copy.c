@@ -38,6 +38,14 @@ struct copy_op {
     int64_t newest; /* event of the source then */
 };
 
+static int64_t count_copied(const struct copy_op *copy)
+{
+    int64_t copied = 0;
+    for (int i = 0; i < copy->layout->count; i++)
+        copied += copy->states[i].copied;
+    return copied;
+}
+
 /* ------------------------------------------------------------------------------- beginning ---- */
 
 static int open_source(struct copy_op *copy)
@@ -50,25 +58,50 @@ static int open_source(struct copy_op *copy)
     return status ? status : dbki_copy_source_layout(&copy->source, copy->layout, &op->error);
 }
 
-static int begin_target(struct copy_op *copy, struct dbki_conn *conn)
+static int begin_anew(struct copy_op *copy, struct dbki_conn *conn, int64_t newest)
 {
     struct dbki_op *op = &copy->work.op;
     struct dbki_patience patience;
+    int status = dbki_change_begin(op, conn, &patience);
+    if (status)
+        return status;
+    status = dbki_copy_target_prepare(op, conn, copy->layout);
+    status = dbki_change_end(op, conn, &patience, status);
+    if (status || (status = dbki_change_begin(op, conn, &patience)))
+        return status;
+    copy->newest = newest;
+    for (int i = 0; i < copy->layout->count; i++)
+        copy->states[i] = (struct dbki_copy_state){.at = DBK_NONE};
+    status = dbki_copy_target_begin(op, conn, copy->layout, &copy->source, newest);
+    return dbki_change_end(op, conn, &patience, status);
+}
+
+/* Also of a beginning that was cut off before all were dropped. */
+static int drop_indexes(struct copy_op *copy, struct dbki_conn *conn)
+{
+    struct dbki_op *op = &copy->work.op;
+    struct dbki_patience patience;
+    int status = dbki_change_begin(op, conn, &patience);
+    if (status)
+        return status;
+    status = dbki_copying_drop_indexes(conn, &op->store->schema, &op->error);
+    return dbki_change_end(op, conn, &patience, status);
+}
+
+static int begin_target(struct copy_op *copy, struct dbki_conn *conn)
+{
+    struct dbki_op *op = &copy->work.op;
     struct dbki_schema schema;
     int64_t newest = 0;
     int status = dbki_copy_source_newest(op, &copy->source, copy->layout, &newest);
     if (!status)
         status = dbki_schema_inspect(conn, &schema, &op->error);
-    if (!status && schema.is_copying) {
-        status = dbki_copy_target_resume(op, conn, copy->layout, &copy->source, copy->states,
-                                         &copy->newest);
-    } else if (!status && !(status = dbki_change_begin(op, conn, &patience))) {
-        copy->newest = newest;
-        for (int i = 0; i < copy->layout->count; i++)
-            copy->states[i] = (struct dbki_copy_state){.at = DBK_NONE};
-        status = dbki_copy_target_begin(op, conn, copy->layout, &copy->source, newest);
-        status = dbki_change_end(op, conn, &patience, status);
-    }
+    if (!status)
+        status = schema.is_copying ? dbki_copy_target_resume(op, conn, copy->layout, &copy->source,
+                                                             copy->states, &copy->newest)
+                                   : begin_anew(copy, conn, newest);
+    if (!status && !count_copied(copy))
+        status = drop_indexes(copy, conn);
     copy->stage = COUNTING;
     return status;
 }
@@ -102,14 +135,6 @@ static int refuse(struct copy_op *copy)
 }
 
 /* ------------------------------------------------------------------------------------ rows ---- */
-
-static int64_t count_copied(const struct copy_op *copy)
-{
-    int64_t copied = 0;
-    for (int i = 0; i < copy->layout->count; i++)
-        copied += copy->states[i].copied;
-    return copied;
-}
 
 static int report(struct copy_op *copy, const char *subject)
 {
@@ -234,15 +259,28 @@ static int check_quiet(struct copy_op *copy)
     return status;
 }
 
+/* By themselves: where ids are set by a change of the table, that ends a transaction. */
+static int count_on(struct copy_op *copy, struct dbki_conn *conn)
+{
+    struct dbki_op *op = &copy->work.op;
+    struct dbki_patience patience;
+    int status = dbki_change_begin(op, conn, &patience);
+    if (status)
+        return status;
+    status = dbki_copy_target_count_on(op, conn, copy->layout, &copy->source);
+    return dbki_change_end(op, conn, &patience, status);
+}
+
 static int end(struct copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     struct dbki_patience patience;
     int status = check_quiet(copy);
+    if (!status)
+        status = count_on(copy, conn);
     if (status || (status = dbki_change_begin(op, conn, &patience)))
         return status;
-    status = dbki_copy_target_count_on(op, conn, copy->layout, &copy->source);
-    if (!status && !copy->source.schema.is_own)
+    if (!copy->source.schema.is_own)
         status = dbki_lineage_fill(op, conn);
     if (!status)
         status = dbki_copying_end(conn, &op->error);

@@ -43,7 +43,9 @@ struct dbki_copy_state {
     bool is_whole;
 };
 
-/* Turns a new store into one that is being copied into; refuses one that holds something. */
+/* Turns a new store into one that is being copied into, in two transactions; refuses one that holds something. */
+int dbki_copy_target_prepare(struct dbki_op *op, struct dbki_conn *conn,
+                             const struct dbki_layout *layout);
 int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
                            const struct dbki_layout *layout, const struct dbki_copy_source *source,
                            int64_t newest);

@@ -124,17 +124,17 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
         if (values[i].type == DBKI_BLOB && table->columns[i].kind == DBKI_COLUMN_TEXT)
             values[i].type = DBKI_TEXT;
         if (values[i].type == DBKI_BLOB && !batch->rows->dirt &&
-            (int64_t)values[i].len > batch->to->engine->value_max)
+            (int64_t)values[i].len > dbki_value_max(batch->to))
             return dbki_error_set(batch->error, DBK_TOO_LARGE,
                                   "%s %lld: its value has %zu bytes, and this database takes %lld",
                                   table->name, (long long)key_of(table, cells), values[i].len,
-                                  (long long)batch->to->engine->value_max);
+                                  (long long)dbki_value_max(batch->to));
         if (values[i].type == DBKI_TEXT || values[i].type == DBKI_BLOB)
             batch->bytes += (int64_t)values[i].len;
     }
     bool is_dirty = false;
     int status = batch->rows->dirt ? dbki_copy_judge(batch->rows->dirt, table, values,
-                                                     batch->to->engine->value_max, &is_dirty)
+                                                     dbki_value_max(batch->to), &is_dirty)
                                    : DBK_OK;
     if (!status && !is_dirty)
         status = put(batch, values, table->column_count);
@@ -200,7 +200,7 @@ int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, str
         return status;
     set_limit(rows, &batch);
     state->copied += batch.count;
-    state->at = batch.last_key;
+    state->at = table->key >= 0 && !table->is_key_unique ? last : batch.last_key;
     state->is_whole =
         table->key < 0 || (table->is_key_unique && !batch.is_full && batch.count < limit);
     return DBK_OK;

@@ -13,13 +13,15 @@
 
 static const struct dbki_statement ADD = {
     .sql = "INSERT INTO daybook_copy (name, at, copied, is_whole, source) VALUES (?, ?, 0, 0, ?)"};
+static const struct dbki_statement FORGET = {.sql = "DELETE FROM daybook_copy"};
 static const struct dbki_statement KEEP = {
     .sql = "UPDATE daybook_copy SET at = ?, copied = ?, is_whole = ?"
            " WHERE name = ? AND copied = ? AND is_whole = ?"};
 static const struct dbki_statement GET = {
     .sql = "SELECT name, at, copied, is_whole, source FROM daybook_copy"};
 static const struct dbki_statement SET_MARK = {
-    .sql = "INSERT INTO daybook_marks (name, value) VALUES (?, ?)"};
+    .sql = "INSERT INTO daybook_marks (name, value) VALUES (?, ?)"
+           " ON CONFLICT (name) DO UPDATE SET value = excluded.value"};
 
 /* ------------------------------------------------------------------------------- beginning ---- */
 
@@ -50,13 +52,23 @@ static int add(struct dbki_op *op, struct dbki_conn *conn, const char *name, int
     return dbki_copy_run(conn, &ADD, values, 3, NULL, NULL, NULL, &op->error);
 }
 
+int dbki_copy_target_prepare(struct dbki_op *op, struct dbki_conn *conn,
+                             const struct dbki_layout *layout)
+{
+    int status = check_empty(op, conn, layout);
+    return status ? status : dbki_copying_prepare(conn, &op->error);
+}
+
+/* What is there of a beginning that was cut off begins anew; somebody may have written since then. */
 int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
                            const struct dbki_layout *layout, const struct dbki_copy_source *source,
                            int64_t newest)
 {
     int status = check_empty(op, conn, layout);
     if (!status)
-        status = dbki_copying_begin(conn, &op->store->schema, &op->error);
+        status = dbki_copying_begin(conn, &op->error);
+    if (!status)
+        status = dbki_copy_run(conn, &FORGET, NULL, 0, NULL, NULL, NULL, &op->error);
     if (!status)
         status = add(op, conn, "", newest, source->name);
     for (int i = 0; i < layout->count && !status; i++)

@@ -94,6 +94,7 @@ struct dbki_engine {
      * locked, and DBK_BUSY with is_retryable asks for the whole transaction once more. */
     bool is_server;
     bool lacks_partial_indexes; /* those with a WHERE are left out */
+    bool names_table_of_index;  /* DROP INDEX wants its table: "ON builds" */
     bool is_own_only; /* Buildbot's databases are refused: nothing is known of them there */
 
     /* Connects. Result: 0 and *out_conn, or a status. */

@@ -30,28 +30,41 @@ static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
     return status;
 }
 
-/* What is there already of a beginning that was cut off, where statements like these are not undone, is passed over;
- * the version, which is, comes last. */
-int dbki_copying_begin(struct dbki_conn *conn, const struct dbki_schema *schema,
-                       struct dbk_error *error)
+int dbki_copying_prepare(struct dbki_conn *conn, struct dbk_error *error)
+{
+    bool is_there;
+    int status = has_object(conn, "daybook_copy", &is_there, error);
+    return status || is_there ? status : conn->engine->script(conn, TABLE, error);
+}
+
+int dbki_copying_begin(struct dbki_conn *conn, struct dbk_error *error)
+{
+    struct dbki_answer version;
+    int status = dbki_schema_ask(conn, "SELECT version FROM daybook_schema", NULL, &version, error);
+    if (!status && version.number == DBKI_SCHEMA_COPYING)
+        status = dbki_error_set(error, DBK_CONFLICT, "another process is copying into this store");
+    return status ? status : set_version(conn, DBKI_SCHEMA_COPYING, error);
+}
+
+int dbki_copying_drop_indexes(struct dbki_conn *conn, const struct dbki_schema *schema,
+                              struct dbk_error *error)
 {
     const char *indexes[DBKI_INDEXES_MAX];
     int count = dbki_layout_indexes(schema, indexes);
     int status = DBK_OK;
-    bool is_there = false;
     for (int i = 0; i < count && !status; i++) {
-        char name[DBKI_WORD_SIZE], sql[DBKI_WORD_SIZE + 16];
+        char name[DBKI_WORD_SIZE], table[DBKI_WORD_SIZE], sql[2 * DBKI_WORD_SIZE + 16];
+        bool is_there;
         dbki_layout_index_name(indexes[i], name);
-        snprintf(sql, sizeof sql, "DROP INDEX %s", name);
+        dbki_layout_index_table(indexes[i], table);
+        snprintf(sql, sizeof sql, "DROP INDEX %s%s%s", name,
+                 conn->engine->names_table_of_index ? " ON " : "",
+                 conn->engine->names_table_of_index ? table : "");
         status = has_object(conn, name, &is_there, error);
         if (!status && is_there)
             status = conn->engine->script(conn, sql, error);
     }
-    if (!status)
-        status = has_object(conn, "daybook_copy", &is_there, error);
-    if (!status && !is_there)
-        status = conn->engine->script(conn, TABLE, error);
-    return status ? status : set_version(conn, DBKI_SCHEMA_COPYING, error);
+    return status;
 }
 
 int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_made,

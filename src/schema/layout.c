@@ -203,3 +203,9 @@ void dbki_layout_index_name(const char *sql, char out_name[DBKI_WORD_SIZE])
 {
     take_word(sql + strlen(begins(sql, UNIQUE) ? UNIQUE : INDEX), out_name);
 }
+
+void dbki_layout_index_table(const char *sql, char out_table[DBKI_WORD_SIZE])
+{
+    const char *on = strstr(sql, " ON ");
+    take_word(on ? on + strlen(" ON ") : "", out_table);
+}

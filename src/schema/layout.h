@@ -45,7 +45,8 @@ const struct dbki_table *dbki_layout_find(const struct dbki_layout *layout, cons
 
 /* The statements that make the indexes of a store of our own. Result: how many stand in `out`. */
 int dbki_layout_indexes(const struct dbki_schema *schema, const char *out[DBKI_INDEXES_MAX]);
-/* The name of the index that such a statement makes. */
+/* The name of the index that such a statement makes, and of the table that it is on. */
 void dbki_layout_index_name(const char *sql, char out_name[DBKI_WORD_SIZE]);
+void dbki_layout_index_table(const char *sql, char out_table[DBKI_WORD_SIZE]);
 
 #endif

@@ -81,11 +81,16 @@ int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_row
 /* change.c: the row of daybook_schema, for the version of this library. */
 int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error);
 
-/* copying.c: turns a new, empty store into one that is being copied into: without indexes, with the table
- * daybook_copy of what has come; makes an index that is not there yet; and makes it a whole store. Each within a
- * transaction that writes. */
-int dbki_copying_begin(struct dbki_conn *conn, const struct dbki_schema *schema,
-                       struct dbk_error *error);
+/*
+ * copying.c: turns a new, empty store into one that is being copied into, in three steps, since some databases commit
+ * what makes or drops tables at once: the table daybook_copy, for how far it has come; with its first rows, the version
+ * that nobody else opens (DBK_CONFLICT: it has it already); and without indexes. Then an index that is not there yet;
+ * and a whole store again. Each within a transaction that writes.
+ */
+int dbki_copying_prepare(struct dbki_conn *conn, struct dbk_error *error);
+int dbki_copying_begin(struct dbki_conn *conn, struct dbk_error *error);
+int dbki_copying_drop_indexes(struct dbki_conn *conn, const struct dbki_schema *schema,
+                              struct dbk_error *error);
 int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_made,
                        struct dbk_error *error);
 int dbki_copying_end(struct dbki_conn *conn, struct dbk_error *error);

@@ -81,8 +81,7 @@ static void copy__of_records_through_every_kind_ends_in_equal_contents(void **st
     expect_equal(b->url, url);
     const char *at = url;
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
-        const char *next = ENGINES[i].is_persistent && !ENGINES[i].is_file &&
-                                   !ENGINES[i].is_extra && !ENGINES[i].is_not_copied
+        const char *next = ENGINES[i].is_persistent && !ENGINES[i].is_file && !ENGINES[i].is_extra
                                ? ENGINES[i].place()
                                : NULL;
         if (!next)

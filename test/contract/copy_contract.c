@@ -1,6 +1,8 @@
 /* Copying a store into one of any kind, and comparing the two. */
 #include "fixture.h"
 
+#include <stdlib.h>
+
 /* What long work said. */
 struct reports {
     struct answer answer; /* first: what wait.h fills */
@@ -120,15 +122,13 @@ static void record(struct fixture *f)
 /* A new place of each kind in turn; NULL where there is none. */
 static const char *place_at(size_t i)
 {
-    return ENGINES[i].is_persistent && !ENGINES[i].is_extra && !ENGINES[i].is_not_copied
-               ? ENGINES[i].place()
-               : NULL;
+    return ENGINES[i].is_persistent && !ENGINES[i].is_extra ? ENGINES[i].place() : NULL;
 }
 
 static void copy__into_every_kind_and_back_has_equal_contents(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent || f->engine->is_not_copied)
+    if (!f->engine->is_persistent)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
@@ -141,6 +141,51 @@ static void copy__into_every_kind_and_back_has_equal_contents(void **state)
         const char *back = f->engine->place();
         must_copy(there, back);
         assert_string_equal(compare(f->url, back), "");
+    }
+}
+
+/* A batch ends after some MiB, wherever the rows that are asked for end. */
+static void copy__large_values_between_small_ones_come_whole(void **state)
+{
+    enum { LARGE = 12 << 20, SMALL_COUNT = 90 };
+    struct fixture *f = *state;
+    struct answer a;
+    if (!f->engine->is_persistent)
+        skip();
+    char *large = test_take(LARGE);
+    memset(large, 0xfe, LARGE);
+    int64_t buildid = add_build_to(f, f->seed.builderid);
+    for (int i = 0; i < SMALL_COUNT + 3; i++) {
+        bool is_large = i >= SMALL_COUNT - 10 && i % 4 == 0;
+        ASK(&a, f->store, on_done, dbk_set_build_data, buildid, test_format("%d", i), large,
+            is_large ? (size_t)LARGE - (size_t)i : 1, "test");
+        assert_int_equal(a.error.status, DBK_OK);
+    }
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        const char *there = place_at(i);
+        if (!there)
+            continue;
+        must_copy(f->url, there);
+        assert_string_equal(compare(f->url, there), "");
+    }
+}
+
+static void copy__names_the_value_that_the_target_cannot_hold(void **state)
+{
+    struct fixture *f = *state;
+    struct reports r = {.count = 0};
+    struct answer a;
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        size_t size = (size_t)ENGINES[i].value_max + 1;
+        if (!f->engine->is_file || size > 100000000 || !place_at(i))
+            continue;
+        void *large = calloc(1, size);
+        int64_t buildid = add_build_to(f, f->seed.builderid);
+        ASK(&a, f->store, on_done, dbk_set_build_data, buildid, "large", large, size, "test");
+        free(large);
+        assert_int_equal(a.error.status, DBK_OK);
+        assert_int_equal(copy(&r, f->url, ENGINES[i].place()), DBK_TOO_LARGE);
+        assert_non_null(strstr(r.answer.error.message, "build_data 1: its value has "));
     }
 }
 
@@ -158,7 +203,7 @@ static void copy__ids_positions_and_keys_go_on_where_they_were(void **state)
     struct fixture *f = *state;
     struct dbk_call call = DBK_CALL_INIT;
     struct answer here, there;
-    if (!f->engine->is_persistent || f->engine->is_not_copied)
+    if (!f->engine->is_persistent)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
@@ -188,7 +233,7 @@ static void copy__ids_positions_and_keys_go_on_where_they_were(void **state)
 static void copy__cancelled_at_any_turn_goes_on_and_ends_equal(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent || f->engine->is_not_copied)
+    if (!f->engine->is_persistent)
         skip();
     record(f);
     const char *url = f->engine->place();
@@ -209,7 +254,7 @@ static void copy__refuses_a_target_with_records_and_one_that_is_open_to_others(v
 {
     struct fixture *f = *state;
     struct reports r = {.count = 0};
-    if (!f->engine->is_persistent || f->engine->is_not_copied)
+    if (!f->engine->is_persistent)
         skip();
     assert_int_equal(run(&r, f->store, copy_fn, f->url), DBK_UNSUPPORTED);
     assert_int_equal(copy(&r, f->url, f->url), DBK_CONFLICT);
@@ -222,7 +267,7 @@ static void copy__refuses_a_target_with_records_and_one_that_is_open_to_others(v
 static void verify__names_what_is_missing_surplus_and_different(void **state)
 {
     struct fixture *f = *state;
-    if (!f->engine->is_persistent || f->engine->is_not_copied)
+    if (!f->engine->is_persistent)
         skip();
     record(f);
     for (size_t i = 0; i < ENGINE_COUNT; i++) {
@@ -250,6 +295,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copy__into_every_kind_and_back_has_equal_contents),
+        cmocka_unit_test(copy__large_values_between_small_ones_come_whole),
+        cmocka_unit_test(copy__names_the_value_that_the_target_cannot_hold),
         cmocka_unit_test(copy__ids_positions_and_keys_go_on_where_they_were),
         cmocka_unit_test(copy__cancelled_at_any_turn_goes_on_and_ends_equal),
         cmocka_unit_test(copy__refuses_a_target_with_records_and_one_that_is_open_to_others),

@@ -11,7 +11,6 @@ struct engine {
     bool is_file;              /* SQLite's: a test may look into it with raw.h, path is its place */
     bool
         is_seen_by_others; /* there are several connections: fixture_look_int() and its like work */
-    bool is_not_copied;    /* daybook copy refuses it */
     bool is_extra;     /* only where DAYBOOK_TEST_ENGINE names it: it differs little from another */
     int64_t value_max; /* bytes of a value of build data */
     /* The URL of a new, empty place; NULL: not on this machine. */

@@ -1,4 +1,4 @@
-"""Databases for masters: a file, or one on a PostgreSQL server of the test's own. Not a test itself."""
+"""Databases for tests: a file, or one on a server of the test's own. Not a test itself."""
 
 import os
 import sqlite3
@@ -22,14 +22,15 @@ class File:
 
 
 class Server:
-    """A PostgreSQL server, which is there until end() is called or the test program ends.
+    """A PostgreSQL or MariaDB server, which is there until end() is called or the test program ends.
 
     Raises SkipTest where it is not installed.
     """
 
-    def __init__(self):
+    def __init__(self, kind="postgresql"):
+        self.kind = kind
         # It keeps a pipe to this process, and goes when that ends.
-        self.process = subprocess.Popen([os.environ["TEST_SERVER"]], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([os.environ["TEST_SERVER"], kind], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):
@@ -37,7 +38,7 @@ class Server:
         self.process.stdin.flush()
         answer = self.process.stdout.readline().strip()
         if not answer and self.process.wait() == 77:
-            raise unittest.SkipTest("PostgreSQL's server is not installed")
+            raise unittest.SkipTest(f"there is no {self.kind} server on this machine")
         if not answer:
             raise AssertionError(f"the server did not answer '{line}'")
         return answer

@@ -30,6 +30,8 @@ struct login {
     bool is_encrypted, is_verified;
 };
 
+struct dbki_mariadb_load; /* rows on their way into a table (load.c) */
+
 /* Memory that is kept between statements, and grows. */
 struct room {
     void *memory;
@@ -53,6 +55,7 @@ struct conn {
     void *user;
     char version[32];
     struct room params, numbers, texts; /* of the statement that runs */
+    struct dbki_mariadb_load *load;     /* NULL: none was begun */
     uint64_t uses;
     struct prepared own[OWN_MAX]; /* open addressing by the statement's address */
     struct prepared made[MADE_MAX];
@@ -115,6 +118,19 @@ void *dbki_mariadb_room(struct room *room, size_t size);
 int dbki_mariadb_columns(struct dbki_conn *conn, const char *table,
                          int (*column)(void *user, const char *name, bool is_needed), void *user,
                          struct dbk_error *error);
+
+/* load.c */
+int dbki_mariadb_load_begin(struct dbki_conn *conn, const char *table, const char *columns,
+                            struct dbk_error *error);
+int dbki_mariadb_load_row(struct dbki_conn *conn, const struct dbki_value *values, int count,
+                          struct dbk_error *error);
+int dbki_mariadb_load_end(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+
+/* sequence.c */
+int dbki_mariadb_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
+                         struct dbk_error *error);
+int dbki_mariadb_set_last_id(struct dbki_conn *conn, const char *table, int64_t last,
+                             struct dbk_error *error);
 
 extern const struct dbki_engine dbki_mariadb;
 

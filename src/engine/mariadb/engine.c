@@ -73,7 +73,8 @@ static int make_settings(struct conn *conn, struct dbk_error *error)
     return dbki_mariadb_command(
         conn,
         "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, sql_mode = 'STRICT_ALL_TABLES,"
-        "PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION',"
+        "PIPES_AS_CONCAT,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_"
+        "SUBSTITUTION',"
         " autocommit = 1, tx_isolation = 'READ-COMMITTED', sql_safe_updates = 0,"
         " sql_select_limit = DEFAULT, foreign_key_checks = 1, unique_checks = 1,"
         " innodb_lock_wait_timeout = 10, lock_wait_timeout = 10",
@@ -293,8 +294,14 @@ const struct dbki_engine dbki_mariadb = {
                      " FROM (SELECT ? AS name) n",
     .table_size = "SELECT data_length FROM information_schema.tables"
                   " WHERE table_schema = database() AND table_name = ?",
+    .names_table_of_index = true,
     .lock_tables = "SELECT get_lock(concat('daybook tables of ', database()), 30)",
     .spell = dbki_mariadb_ddl_words,
+    .load_begin = dbki_mariadb_load_begin,
+    .load_row = dbki_mariadb_load_row,
+    .load_end = dbki_mariadb_load_end,
+    .last_id = dbki_mariadb_last_id,
+    .set_last_id = dbki_mariadb_set_last_id,
     .list_tables = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
                    " database() AND table_type = 'BASE TABLE' ORDER BY table_name",
     .value_max = 1024 * 1024 * 1024 - PACKET_SLACK, /* of the largest packet that there is */

@@ -50,6 +50,16 @@ static const struct dbki_word WORDS[] = {
      " FROM (SELECT id FROM daybook_events WHERE position IS NULL ORDER BY id LIMIT 1000"
      " FOR UPDATE SKIP LOCKED) unplaced) n STRAIGHT_JOIN daybook_events e FORCE INDEX (PRIMARY)"
      " ON e.id = n.id SET e.position = m.value + n.place WHERE m.name = 'events given'"},
+    /* Buildbot's rows in the order in which they were inserted, the last first: they have no number that can be asked
+     * for, but an index has them in that order. */
+    {"FROM build_properties WHERE buildid > ? AND buildid <= ? ORDER BY buildid, rowid DESC",
+     "FROM build_properties FORCE INDEX (build_properties_buildid)"
+     " WHERE buildid > ? AND buildid <= ? ORDER BY buildid DESC"},
+    {"FROM buildset_properties WHERE buildsetid > ? AND buildsetid <= ?"
+     " ORDER BY buildsetid, rowid DESC",
+     "FROM buildset_properties FORCE INDEX (buildset_properties_buildsetid)"
+     " WHERE buildsetid > ? AND buildsetid <= ? ORDER BY buildsetid DESC"},
+    {", rowid DESC", ""}, /* of other tables all rows are taken */
     /* Reserved words that name columns. */
     {"key", "`key`"},
     {"before", "`before`"},
