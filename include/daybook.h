@@ -1397,6 +1397,37 @@ DBK_API int dbk_copy(struct dbk_store *store, const char *from_url,
 DBK_API int dbk_verify(struct dbk_store *store, const char *from_url, const struct dbk_call *call,
                        dbk_report_fn *report, dbk_done_fn *done, void *user);
 
+/* How a backup is made. Begin with DBK_BACKUP_OPTIONS_INIT. */
+struct dbk_backup_options {
+    size_t size;
+    bool is_overwriting; /* take the place of a file that is there */
+};
+#define DBK_BACKUP_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct dbk_backup_options), false                                                   \
+    }
+
+/*
+ * Copies an SQLite database, a store or a Buildbot database, into a file that is a database by itself (no -wal
+ * beside it), while others write: all that was committed before the call is in it, and nothing of a transaction that
+ * was not. Every page of the copy is then checked (PRAGMA integrity_check), and only when that went well does the file
+ * appear, synced and with the mode of the database. Until then it grows beside it, its name ending in -daybook-part;
+ * what a kill leaves of that, the next backup to the same place replaces.
+ * With a write-ahead log nobody waits for it, but the log grows by what is written meanwhile. Without one (a Buildbot database that
+ * was not adopted) others wait up to half a second at a time, and the copy begins anew when somebody wrote: DBK_CONFLICT
+ * when that happened 20 times. Memory is bounded; one of the store's readers is busy for as long as the check takes.
+ * Args: to_path is the file's. options may be NULL.
+ * Result: reports of progress: "copying" in bytes, then "checking"; and a finding "missing" for each of daybook's tables and
+ *   indexes that are not there, as dbk_check() has them, which keeps no file from appearing.
+ * Errors: DBK_UNSUPPORTED (a server, which has its own tools: docs/backup.md; a database in memory), DBK_CONFLICT (a file is
+ *   there, or the -wal or -journal file of one; another backup to this place is under way), DBK_INVALID (to_path is the
+ *   database itself, or no plain file), DBK_FULL (also where the disk has not the room for all of it), DBK_DAMAGED (the
+ *   database is), DBK_NOT_FOUND (the folder), DBK_DENIED.
+ */
+DBK_API int dbk_backup(struct dbk_store *store, const char *to_path,
+                       const struct dbk_backup_options *options, const struct dbk_call *call,
+                       dbk_report_fn *report, dbk_done_fn *done, void *user);
+
 /*
  * Looks for what is dirty (orphans, duplicate properties, wrong lengths, properties that are no JSON, URL lists
  * that do not parse), missing (daybook's tables and indexes, with the command that makes them again) or unsafe,

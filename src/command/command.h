@@ -80,6 +80,7 @@ extern const struct subcommand subcommand_overview; /* `daybook` alone */
 extern const struct subcommand subcommand_adopt;    /* cmd_adopt.c, as release and upgrade */
 extern const struct subcommand subcommand_release;
 extern const struct subcommand subcommand_upgrade;
+extern const struct subcommand subcommand_backup;
 extern const struct subcommand subcommand_build;
 extern const struct subcommand subcommand_builders;
 extern const struct subcommand subcommand_builds;

@@ -28,6 +28,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_token,
     &subcommand_init,
     &subcommand_check,
+    &subcommand_backup,
     &subcommand_copy,
     &subcommand_adopt,
     &subcommand_release,

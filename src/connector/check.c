@@ -5,9 +5,10 @@
  * snapshot is held for long, and tries the table's rules on them. Real databases are dirty: on SQLite nobody
  * enforces foreign keys, and old masters wrote what newer ones would refuse. Every call bears with it.
  */
-#include "connector/long_work.h"
+#include "connector/check.h"
 
 #include "base/json.h"
+#include "connector/long_work.h"
 #include "connector/step_urls.h"
 #include "engine/ask.h"
 #include "store/store.h"
@@ -153,10 +154,8 @@ static int report_finding(struct dbki_op *op, const char *problem, const char *s
                                                      .bytes = DBK_NONE});
 }
 
-/* What of daybook's should be there and is not. In a Buildbot database without any of it, nothing should be. */
-static int report_missing(struct dbki_op *op, struct dbki_conn *conn)
+int dbki_check_missing(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_schema *schema)
 {
-    const struct dbki_schema *schema = &op->store->schema;
     const struct dbki_object *objects[OBJECTS_MAX];
     int count, status;
     if (!schema->is_own) {
@@ -280,7 +279,7 @@ static int check_work(struct dbki_op *op, struct dbki_conn *conn)
     int status;
     dbki_long_begin(op);
     if (op->progress[TABLE] == 0) {
-        status = report_missing(op, conn);
+        status = dbki_check_missing(op, conn, &op->store->schema);
         if (!status)
             status = report_unsafe(op, conn);
         op->progress[TABLE] = 1;

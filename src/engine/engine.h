@@ -52,6 +52,14 @@ struct dbki_group {
 
 enum dbki_mode { DBKI_READ, DBKI_WRITE };
 
+/* A copy of the database on its way; the engine's own. */
+struct dbki_backup;
+struct dbki_backup_state {
+    int64_t done, total; /* bytes */
+    int begun_anew; /* how often somebody wrote in between, and it was all to be copied again */
+    bool is_over;
+};
+
 /* Asked again and again while an engine waits for somebody else. */
 struct dbki_wait {
     bool (*gives_up)(struct dbki_wait *wait); /* true: stop waiting, with DBK_TIMEOUT */
@@ -190,6 +198,19 @@ struct dbki_engine {
     /* Optional, outside of any transaction: makes it so, or no more. Fails with DBK_BUSY when it needs the
      * database alone and somebody else has it open. */
     int (*set_log)(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+    /*
+     * Optional, together. Copies the database into a file of its own, an empty one that nobody else opens: the pages
+     * in one transaction of `from` that reads, or in several. Pages are copied until then, or until it is over; when
+     * it is, the transaction may end, and check looks at every page of the copy (DBK_TIMEOUT: the wait gave up) and
+     * gives a connection that reads it and goes with the backup. Close frees it, before `from` is closed.
+     */
+    int (*backup_open)(struct dbki_conn *from, const char *path, struct dbki_backup **out_backup,
+                       struct dbk_error *error);
+    int (*backup_pages)(struct dbki_backup *backup, int64_t until_ns, struct dbki_backup_state *out,
+                        struct dbk_error *error);
+    int (*backup_check)(struct dbki_backup *backup, struct dbki_wait *wait,
+                        struct dbki_conn **out_copy, struct dbk_error *error);
+    void (*backup_close)(struct dbki_backup *backup);
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };

@@ -9,6 +9,8 @@
 
 #include "base/alloc.h"
 
+#include <unistd.h>
+
 /* dbk_check() with the arguments of the other long work. */
 static int check(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
                  dbk_report_fn *report, dbk_done_fn *done, void *user)
@@ -185,6 +187,38 @@ static void copy__without_memory_ends_so_and_goes_on_to_equal_contents(void **st
     assert_true(failed > 10);
 }
 
+/* --------------------------------------------------------------------------------- backing up ---- */
+
+static const char *backup_path;
+
+static int backup(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                  dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    (void)is_dry_run;
+    return dbk_backup(store, backup_path, NULL, call, report, done, user);
+}
+
+static void backup__without_memory_ends_so_and_leaves_nothing(void **state)
+{
+    struct buildbot *b = *state;
+    FILES_ONLY(b); /* a server's driver takes its memory elsewhere */
+    const char *folder = test_folder();
+    backup_path = test_format("%s/copy.sqlite", folder);
+    int failed = 0;
+    for (int64_t n = 0;; n++) {
+        struct attempt tried = attempt(b, backup, n);
+        failed += tried.status != DBK_OK;
+        assert_int_equal(folder_count(folder), tried.status == DBK_OK);
+        if (!tried.status) {
+            assert_string_equal(raw_text(backup_path, "PRAGMA integrity_check"), "ok");
+            unlink(backup_path);
+        }
+        if (tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +226,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(release__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(upgrade__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(check__without_memory_says_so_and_never_finds_less),
+        cmocka_unit_test(backup__without_memory_ends_so_and_leaves_nothing),
         cmocka_unit_test(copy__without_memory_ends_so_and_goes_on_to_equal_contents),
     };
     return buildbot_run("alloc_long", argc > 1 ? argv[1] : NULL, tests,

@@ -93,6 +93,15 @@ bool dbki_checkpoint(struct conn *conn);
 /* room.c: gives space back to a full disk. Result: whether there was any to give. */
 bool dbki_sqlite_make_room(struct conn *conn);
 
+/* backup.c */
+int dbki_sqlite_backup_open(struct dbki_conn *from, const char *path, struct dbki_backup **out,
+                            struct dbk_error *error);
+int dbki_sqlite_backup_pages(struct dbki_backup *backup, int64_t until_ns,
+                             struct dbki_backup_state *out, struct dbk_error *error);
+int dbki_sqlite_backup_check(struct dbki_backup *backup, struct dbki_wait *wait,
+                             struct dbki_conn **out_copy, struct dbk_error *error);
+void dbki_sqlite_backup_close(struct dbki_backup *backup);
+
 /* sequence.c */
 int dbki_sqlite_last_id(struct dbki_conn *conn, const char *table, int64_t *out_last,
                         struct dbk_error *error);

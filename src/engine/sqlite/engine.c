@@ -526,5 +526,9 @@ const struct dbki_engine dbki_sqlite = {
     .release_reserve = dbki_reserve_release_at,
     .has_log = dbki_sqlite_has_log,
     .set_log = dbki_sqlite_set_log,
+    .backup_open = dbki_sqlite_backup_open,
+    .backup_pages = dbki_sqlite_backup_pages,
+    .backup_check = dbki_sqlite_backup_check,
+    .backup_close = dbki_sqlite_backup_close,
     .tidy = dbki_sqlite_tidy,
 };
