@@ -81,6 +81,7 @@ extern const struct subcommand subcommand_adopt;    /* cmd_adopt.c, as release a
 extern const struct subcommand subcommand_release;
 extern const struct subcommand subcommand_upgrade;
 extern const struct subcommand subcommand_backup;
+extern const struct subcommand subcommand_bench;
 extern const struct subcommand subcommand_build;
 extern const struct subcommand subcommand_builders;
 extern const struct subcommand subcommand_builds;

@@ -35,6 +35,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_upgrade,
     &subcommand_status,
     &subcommand_prune,
+    &subcommand_bench,
     &subcommand_push,
     &subcommand_help,
     NULL,

@@ -1,0 +1,45 @@
+/*
+ * `daybook bench`: stores with made-up histories, and what each read costs in them.
+ */
+#include "bench_fill.h"
+#include "message.h"
+#include "options.h"
+
+#include <string.h>
+
+static int cmd_bench(const struct arguments *arguments)
+{
+    const char *verb = arguments->operands[0];
+    if (!strcmp(verb, "fill")) {
+        if (arguments->operand_count != 2)
+            return usage_error(arguments, "fill takes one URL");
+        return bench_fill(arguments);
+    }
+    return usage_error(arguments, "there is no `bench %s`, but fill", message_word(verb));
+}
+
+static const struct command_option options[] = {
+    {"builds", 'n', OPTION_VALUE, "N", "of fill: how many (10000)"},
+    {"seed", 0, OPTION_VALUE, "N", "of fill: another number makes another history (1)"},
+    {"until", 0, OPTION_VALUE, "SECONDS",
+     "of fill: when the last build began, since 1970 (today at 0:00 UTC)"},
+    {NULL, 0, OPTION_FLAG, NULL, NULL},
+};
+
+static const char *const usage[] = {"fill URL [--builds N]", NULL};
+
+const struct subcommand subcommand_bench = {
+    .name = "bench",
+    .summary = "fill a store with made-up builds, and time the reads",
+    .usage = usage,
+    .about =
+        "fill makes a store (or takes an empty database on a server) and records builds in it\n"
+        "as they are recorded otherwise: 40 builders, the first of which builds most, branches,\n"
+        "runs of failure, 10 steps, 10 properties and 2 values each, one build every five\n"
+        "minutes. The same seed and --until make the same builds. It says first what disk that\n"
+        "takes, and writes nothing when it is not there.",
+    .options = options,
+    .operand_min = 1,
+    .operand_max = 2,
+    .run = cmd_bench,
+};
