@@ -117,11 +117,17 @@ static int run_child(const char *url, struct server_load load, int count)
 
 void load_run_processes(const char *url, const struct server_load *load, int processes, int count)
 {
+    load_run_processes_at(&url, 1, load, processes, count);
+}
+
+void load_run_processes_at(const char *const *urls, int url_count, const struct server_load *load,
+                           int processes, int count)
+{
     pid_t *children = test_take((size_t)processes * sizeof *children);
     for (int i = 0; i < processes; i++) {
         children[i] = fork();
         if (children[i] == 0)
-            _exit(run_child(url, *load, count));
+            _exit(run_child(urls[i % url_count], *load, count));
     }
     for (int i = 0; i < processes; i++) {
         int status;

@@ -35,6 +35,9 @@ void load_expect_builds(const struct engine *engine, const char *url, int64_t co
 
 /* So many processes add so many builds each; none fails. Prints how often transactions were begun again. */
 void load_run_processes(const char *url, const struct server_load *load, int processes, int count);
+/* The same, at several URLs of one place in turn. */
+void load_run_processes_at(const char *const *urls, int url_count, const struct server_load *load,
+                           int processes, int count);
 
 /* DAYBOOK_TEST_SCALE, which multiplies counts; 1 unless it is set. */
 int load_scale(void);

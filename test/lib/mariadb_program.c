@@ -1,0 +1,186 @@
+/* Running MariaDB's programs; see mariadb_program.h. */
+#include "mariadb_program.h"
+
+#include "server_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 256, START_TRIES = 600, START_PAUSE_US = 50 * 1000 };
+
+static const char *const SERVERS[] = {"/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd",
+                                      "/usr/bin/mariadbd", "/usr/libexec/mariadbd"};
+static const char *const INSTALLERS[] = {"/usr/bin/mariadb-install-db",
+                                         "/usr/local/bin/mariadb-install-db"};
+
+static const char *find(const char *const *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    return NULL;
+}
+
+const char *mariadb_program_find(void)
+{
+    const char *server = find(SERVERS, COUNT_OF(SERVERS));
+    if (server && find(INSTALLERS, COUNT_OF(INSTALLERS)))
+        return server;
+    fprintf(stderr, "MariaDB's server is not installed (tools/setup test does it)\n");
+    if (getenv("CI"))
+        exit(1);
+    return NULL;
+}
+
+static pid_t start_program(const char *folder, const char *const *args)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    server_become_nobody();
+    if (chdir(folder))
+        _exit(126);
+    server_leave_all_but("log");
+    setsid();
+    execv(args[0], (char *const *)(uintptr_t)args);
+    _exit(127);
+}
+
+bool mariadb_program_run(const char *folder, const char *const *args)
+{
+    int status;
+    pid_t pid = start_program(folder, args);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return false;
+    return status == 0;
+}
+
+bool mariadb_program_install(const char *folder)
+{
+    char data[PATH_SIZE];
+    snprintf(data, sizeof data, "--datadir=%s/data", folder);
+    const char *const args[] = {find(INSTALLERS, COUNT_OF(INSTALLERS)),
+                                "--no-defaults",
+                                data,
+                                "--auth-root-authentication-method=normal",
+                                "--skip-test-db",
+                                "--skip-name-resolve",
+                                "--innodb-log-file-size=48M",
+                                NULL};
+    return mariadb_program_run(folder, args);
+}
+
+bool mariadb_program_up(const char *folder, const char *const *args)
+{
+    pid_t pid = start_program(folder, args);
+    for (int tries = 0; tries < START_TRIES; tries++) {
+        int status;
+        MYSQL *mysql = mariadb_program_log_in(folder, NULL);
+        if (mysql) {
+            mysql_close(mysql);
+            return true;
+        }
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return false;
+        usleep(START_PAUSE_US);
+    }
+    return false;
+}
+
+static pid_t server_pid(const char *folder)
+{
+    char path[PATH_SIZE], text[32] = "";
+    snprintf(path, sizeof path, "%s/pid", folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
+        text[0] = '\0';
+    if (fd >= 0)
+        close(fd);
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+void mariadb_program_stop(const char *folder, int signal_number)
+{
+    char path[PATH_SIZE];
+    pid_t pid = server_pid(folder);
+    if (pid <= 0)
+        return;
+    kill(pid, signal_number);
+    for (int tries = 0; tries < START_TRIES && kill(pid, 0) == 0; tries++) {
+        waitpid(pid, NULL, WNOHANG); /* ours, unless the guard is the one who stops it */
+        usleep(START_PAUSE_US);
+    }
+    snprintf(path, sizeof path, "%s/pid", folder);
+    unlink(path);
+}
+
+MYSQL *mariadb_program_log_in(const char *folder, const char *database)
+{
+    char socket[PATH_SIZE];
+    snprintf(socket, sizeof socket, "%s/socket", folder);
+    MYSQL *mysql = mysql_init(NULL);
+    mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (mysql && mysql_real_connect(mysql, "localhost", "root", NULL, database, 0, socket,
+                                    CLIENT_MULTI_STATEMENTS))
+        return mysql;
+    if (mysql)
+        mysql_close(mysql);
+    return NULL;
+}
+
+/* The rows of the last statement that gives any; NULL: none does. */
+static MYSQL_RES *ask(const char *folder, const char *url, const char *sql)
+{
+    char *database = test_copy(strchr(strstr(url, "://") + 3, '/') + 1);
+    database[strcspn(database, "?")] = '\0';
+    MYSQL *mysql = mariadb_program_log_in(folder, database);
+    MYSQL_RES *last = NULL;
+    int more;
+    if (!mysql)
+        fail_msg("%s: no connection", url);
+    int failed = mysql_query(mysql, "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, sql_mode ="
+                                    " 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES',"
+                                    " group_concat_max_len = 1073741824");
+    failed = failed || mysql_query(mysql, sql);
+    do {
+        MYSQL_RES *rows = failed ? NULL : mysql_store_result(mysql);
+        if (rows) {
+            mysql_free_result(last);
+            last = rows;
+        }
+        more = failed ? -1 : mysql_next_result(mysql);
+        failed |= more > 0;
+    } while (more == 0);
+    if (failed)
+        fail_msg("%s: %s", sql, mysql_error(mysql));
+    mysql_close(mysql);
+    return last;
+}
+
+const char *mariadb_program_text(const char *folder, const char *url, const char *sql)
+{
+    MYSQL_RES *rows = ask(folder, url, sql);
+    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
+    char *text = row && row[0] ? test_copy(row[0]) : NULL;
+    mysql_free_result(rows);
+    return text;
+}
+
+int mariadb_program_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(fd, (struct sockaddr *)&address, size), errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    close(fd);
+    return ntohs(address.sin_port);
+}
