@@ -16,7 +16,9 @@
 
 enum { BUFFER_SIZE = 65536 };
 
-static char folder[96], own_path[224], server_path[128];
+static char folder[96], own_path[224], server_path[128], other_path[128];
+static _Atomic bool is_spread;
+static _Atomic unsigned connection_count;
 static _Atomic int cut;
 static _Atomic int cut_count;
 static _Atomic int broken_count, message_count;
@@ -93,7 +95,8 @@ static void *serve(void *argument)
     static _Atomic unsigned seed = 1;
     int client = (int)(intptr_t)argument;
     int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address = address_of(server_path);
+    bool is_other = atomic_fetch_add(&connection_count, 1) % 2 && atomic_load(&is_spread);
+    struct sockaddr_un address = address_of(is_other ? other_path : server_path);
     unsigned dice = atomic_fetch_add(&seed, 7919);
     char *buffer = malloc(BUFFER_SIZE);
     bool is_open = buffer && connect(server, (struct sockaddr *)&address, sizeof address) == 0;
@@ -166,6 +169,12 @@ const char *proxy_start(const char *server_socket)
     assert_int_equal(pthread_create(&thread, NULL, accept_all, NULL), 0);
     pthread_detach(thread);
     return folder;
+}
+
+void proxy_spread(const char *other_socket)
+{
+    snprintf(other_path, sizeof other_path, "%s", other_socket);
+    atomic_store(&is_spread, true);
 }
 
 void proxy_set_cut(enum proxy_cut wanted)

@@ -16,6 +16,8 @@ enum proxy_cut {
 
 /* Starts it. Result: the folder of its socket, which has the same name as the server's; until the test program ends. */
 const char *proxy_start(const char *server_socket);
+/* From now on every second new connection goes to that server instead. */
+void proxy_spread(const char *other_socket);
 /* From now on. The first two kinds cut once. */
 void proxy_set_cut(enum proxy_cut cut);
 /* How often it has cut. */

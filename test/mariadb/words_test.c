@@ -113,17 +113,33 @@ static void login__is_what_the_url_says(void **state)
                      DBK_OK);
     assert_string_equal(login.user, "ci");
     assert_string_equal(login.password, "s@cret");
-    assert_string_equal(login.host, "db.example");
+    assert_int_equal(login.address_count, 1);
+    assert_string_equal(login.addresses[0].host, "db.example");
+    assert_int_equal(login.addresses[0].port, 3307);
     assert_string_equal(login.database, "day book");
-    assert_int_equal(login.port, 3307);
     dbki_mariadb_login_fini(&login);
     assert_int_equal(
         read_login("mysql://[::1]:1/d?connect_timeout=3&charset=utf8mb4&max_idle=300", &login),
         DBK_OK);
-    assert_string_equal(login.host, "::1");
+    assert_string_equal(login.addresses[0].host, "::1");
     assert_int_equal(login.timeout_s, 3);
     assert_null(login.user);
     assert_null(login.password);
+    dbki_mariadb_login_fini(&login);
+}
+
+static void login__several_hosts_each_have_a_port(void **state)
+{
+    struct login login;
+    (void)state;
+    assert_int_equal(read_login("mariadb://ci@one,[::2]:4567,three:3307/d", &login), DBK_OK);
+    assert_int_equal(login.address_count, 3);
+    assert_string_equal(login.addresses[0].host, "one");
+    assert_int_equal(login.addresses[0].port, 3306);
+    assert_string_equal(login.addresses[1].host, "::2");
+    assert_int_equal(login.addresses[1].port, 4567);
+    assert_string_equal(login.addresses[2].host, "three");
+    assert_int_equal(login.addresses[2].port, 3307);
     dbki_mariadb_login_fini(&login);
 }
 
@@ -140,6 +156,8 @@ static void login__another_machine_has_to_prove_its_name(void **state)
         {"mariadb://db.example/d?ssl_mode=DISABLED", false, false},
         {"mariadb:///d", false, false},
         {"mariadb://localhost/d", false, false},
+        {"mariadb://localhost,127.0.0.1:3307/d", false, false},
+        {"mariadb://localhost,db.example/d", true, true},
         {"mariadb://127.0.0.1/d", false, false},
         {"mariadb://[::1]/d", false, false},
         {"mariadb://db.example/d?unix_socket=/run/s", false, false},
@@ -162,6 +180,9 @@ static void login__what_it_does_not_know_is_refused(void **state)
         "mariadb://host:0/d",
         "mariadb://host:70000/d",
         "mariadb://host:x/d",
+        "mariadb://host:1x,other/d",
+        "mariadb://host,/d",
+        "mariadb://,host/d",
         "mariadb://[::1/d",
         "mariadb://host/d?flavour=mint",
         "mariadb://host/d?ssl_mode=perhaps",
@@ -204,6 +225,7 @@ int main(void)
         cmocka_unit_test(errors__stand_for_our_statuses),
         cmocka_unit_test(open__leaves_the_program_s_signals_alone),
         cmocka_unit_test(login__is_what_the_url_says),
+        cmocka_unit_test(login__several_hosts_each_have_a_port),
         cmocka_unit_test(login__another_machine_has_to_prove_its_name),
         cmocka_unit_test(login__what_it_does_not_know_is_refused),
     };

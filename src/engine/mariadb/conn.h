@@ -9,7 +9,7 @@
 
 #include <mysql.h>
 
-enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64 };
+enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64, ADDRESSES_MAX = 16 };
 
 /* A statement that was prepared. */
 struct prepared {
@@ -21,11 +21,17 @@ struct prepared {
     uint64_t used_at;
 };
 
+struct address {
+    char *host; /* NULL: this machine */
+    unsigned port;
+};
+
 /* What a URL says: how to get to the server, and as whom. */
 struct login {
-    char *user, *password, *host, *database, *socket, *option_file; /* NULL: not said */
+    struct address addresses[ADDRESSES_MAX]; /* one or more: the first that takes us is the one */
+    int address_count;
+    char *user, *password, *database, *socket, *option_file; /* NULL: not said */
     char *ca, *ca_path, *cert, *key, *crl;
-    unsigned port;
     int timeout_s;
     bool is_encrypted, is_verified;
 };
@@ -48,6 +54,7 @@ struct conn {
     const char *begin;           /* still to be sent; NULL: nothing */
     bool is_snapshot;            /* that transaction reads, and sees one state of all tables */
     bool is_repeatable;          /* the isolation that the server was told */
+    bool is_clustered;           /* the server is a node of a Galera cluster */
     struct dbki_columns columns; /* kept within a snapshot */
     bool is_scripted; /* since it was begun, tables may have been locked against others' changes */
     bool is_forgetting; /* its prepared statements are of no more use */
@@ -66,14 +73,16 @@ int dbki_mariadb_login(const struct dbki_url *url, struct login *out_login,
                        struct dbk_error *error);
 void dbki_mariadb_login_fini(struct login *login);
 
-/* connect.c: connects conn->mysql as conn->login says. Result: 0 or a status. */
-int dbki_mariadb_connect(struct conn *conn, struct dbk_error *error);
+/* connect.c: connects conn->mysql to one of conn->login's addresses. Result: 0 or a status. */
+int dbki_mariadb_connect(struct conn *conn, const struct address *address, struct dbk_error *error);
 /* connect.c: tells the server, by a connection of its own, that nobody waits for this one any longer. */
 void dbki_mariadb_kill(struct conn *conn);
 
 /* error.c: fills *error from an error of the client library's. Result: the status. */
 int dbki_mariadb_error(struct conn *conn, unsigned code, const char *sqlstate, const char *words,
                        struct dbk_error *error);
+/* error.c: whether the last error, of a COMMIT, leaves open what became of the transaction. */
+bool dbki_mariadb_is_unsure(const struct conn *conn);
 /* error.c: the status that an error's number stands for. */
 enum dbk_status dbki_mariadb_status(unsigned code);
 

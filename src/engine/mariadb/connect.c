@@ -72,7 +72,7 @@ static bool connect_in_steps(struct conn *conn, const char *host, unsigned port,
         mysql_real_connect_start(&connected, conn->mysql, host, login->user, login->password,
                                  database, port, socket, CLIENT_REMEMBER_OPTIONS);
     while (wanted) {
-        close_on_exec(conn->mysql); /* of several hosts each has a new one */
+        close_on_exec(conn->mysql); /* of a host's several addresses each has a new one */
         wanted =
             mysql_real_connect_cont(&connected, conn->mysql, dbki_mariadb_wait(conn, wanted, wait));
     }
@@ -81,14 +81,14 @@ static bool connect_in_steps(struct conn *conn, const char *host, unsigned port,
     return connected;
 }
 
-int dbki_mariadb_connect(struct conn *conn, struct dbk_error *error)
+int dbki_mariadb_connect(struct conn *conn, const struct address *address, struct dbk_error *error)
 {
     const struct login *login = &conn->login;
-    const char *host = login->host ? login->host : "localhost";
+    const char *host = address->host ? address->host : "localhost";
     conn->mysql = new_handle(login, login->timeout_s);
     if (!conn->mysql)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
-    if (connect_in_steps(conn, host, login->port, login->socket, login->database, NULL))
+    if (connect_in_steps(conn, host, address->port, login->socket, login->database, NULL))
         return DBK_OK;
     if (conn->is_given_up)
         return dbki_mariadb_lost(conn, error);

@@ -47,6 +47,15 @@ static void end_quiet(const struct quiet *quiet)
     pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
 }
 
+static void disconnect(struct conn *conn)
+{
+    if (conn->mysql)
+        mysql_close(conn->mysql);
+    conn->mysql = NULL; /* with it the server has let go of the statements */
+    dbki_mariadb_forget_statements(conn);
+    conn->is_lost = false;
+}
+
 static void conn_close(struct dbki_conn *head)
 {
     struct conn *conn = (struct conn *)head;
@@ -54,10 +63,7 @@ static void conn_close(struct dbki_conn *head)
     if (!conn)
         return;
     be_quiet(&quiet);
-    if (conn->mysql)
-        mysql_close(conn->mysql);
-    conn->mysql = NULL; /* with it the server has let go of the statements */
-    dbki_mariadb_forget_statements(conn);
+    disconnect(conn);
     dbki_columns_forget(&conn->columns);
     dbki_mariadb_login_fini(&conn->login);
     dbki_free(conn->params.memory);
@@ -100,6 +106,7 @@ static int take_facts(void *owner, int index, const struct dbki_value *cells, in
     else if (cells[4].number != 1)
         snprintf(head->warning, sizeof head->warning,
                  "the server has innodb_doublewrite=0: its tables can be damaged when it crashes");
+    conn->is_clustered = cells[5].number != 0;
     return DBK_OK;
 }
 
@@ -107,13 +114,57 @@ static int look_around(struct conn *conn, struct dbk_error *error)
 {
     static const struct dbki_statement facts = {
         .sql = "SELECT version(), @@read_only, @@max_allowed_packet,"
-               " @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite",
+               " @@innodb_flush_log_at_trx_commit, @@innodb_doublewrite,"
+               " (SELECT count(*) FROM information_schema.global_variables" /* not all have it */
+               " WHERE variable_name = 'WSREP_ON' AND variable_value = 'ON')",
         .is_one_row = true};
     if (!mariadb_connection(conn->mysql) || mysql_get_server_version(conn->mysql) < VERSION_MIN)
         return dbki_error_set(error, DBK_UNSUPPORTED,
                               "the server is %.60s: MariaDB 10.6 or newer is needed",
                               mysql_get_server_info(conn->mysql));
     return dbki_ask(&conn->head, &facts, NULL, conn, take_facts, error);
+}
+
+/*
+ * A node of a Galera cluster may lag behind the one where something was acknowledged, and a store's connections may lead
+ * to several nodes. So each transaction begins, and each statement outside of any runs, when the node has what was
+ * committed before anywhere (1 reads and the beginnings, 2 updates, 4 inserts). A node that is cut off from the others
+ * lets everybody log in, and says so only when it is asked for records.
+ */
+static int join_cluster(struct conn *conn, struct dbk_error *error)
+{
+    static const struct dbki_statement is_ready = {
+        .sql = "SELECT count(*) FROM information_schema.global_status"
+               " WHERE variable_name = 'WSREP_READY' AND variable_value = 'ON'",
+        .is_one_row = true};
+    int64_t ready_count = 0;
+    if (!conn->is_clustered)
+        return DBK_OK;
+    int status = dbki_ask(&conn->head, &is_ready, NULL, &ready_count, dbki_take_int, error);
+    if (!status && !ready_count)
+        status = dbki_mariadb_error(conn, 1047, "08S01", "the server is not ready", error);
+    return status ? status
+                  : dbki_mariadb_command(conn, "SET SESSION wsrep_sync_wait = 7", NULL, error);
+}
+
+/* A host that is not there, or not part of its cluster now, is passed over. */
+static int open_one_of(struct conn *conn, struct dbk_error *error)
+{
+    int status = DBK_UNREACHABLE;
+    for (int i = 0; i < conn->login.address_count && status == DBK_UNREACHABLE; i++) {
+        if (i) {
+            disconnect(conn);
+            dbki_error_clear(error);
+        }
+        status = dbki_mariadb_connect(conn, &conn->login.addresses[i], error);
+        if (!status)
+            status = make_settings(conn, error);
+        if (!status)
+            status = look_around(conn, error);
+        if (!status)
+            status = join_cluster(conn, error);
+    }
+    return status;
 }
 
 static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -130,11 +181,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     conn->user = options->user;
     int status = dbki_mariadb_login(url, &conn->login, error);
     if (!status)
-        status = dbki_mariadb_connect(conn, error);
-    if (!status)
-        status = make_settings(conn, error);
-    if (!status)
-        status = look_around(conn, error);
+        status = open_one_of(conn, error);
     if (status)
         conn_close(&conn->head);
     else
@@ -211,6 +258,14 @@ static int conn_commit(struct dbki_conn *head, struct dbki_wait *wait, struct db
     if (!take_end(conn))
         return conn->is_lost ? dbki_mariadb_lost(conn, error) : DBK_OK;
     int status = dbki_mariadb_command(conn, "COMMIT", wait, error);
+    if (status && !conn->is_lost && dbki_mariadb_is_unsure(conn)) {
+        conn->is_lost = true; /* whoever asks what became of it asks on another connection */
+        status = DBK_UNREACHABLE;
+        if (error) {
+            error->status = DBK_UNREACHABLE;
+            error->is_retryable = true;
+        }
+    }
     if (status && conn->is_lost && error)
         error->outcome = DBK_UNKNOWN;
     release_tables(conn);

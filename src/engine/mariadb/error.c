@@ -31,7 +31,7 @@ static const struct {
     {1146, 1146, DBK_SCHEMA, false, NULL},
     {1153, 1153, DBK_TOO_LARGE, false, "the server's max_allowed_packet is smaller"},
     {1158, 1161, DBK_UNREACHABLE, true, NULL},
-    {1180, 1181, DBK_BUSY, true, NULL}, /* of a Galera cluster, at COMMIT */
+    {1180, 1181, DBK_BUSY, true, NULL}, /* of a Galera cluster */
     {1194, 1195, DBK_DAMAGED, false, "REPAIR TABLE, or go back to a backup"},
     {1203, 1203, DBK_UNREACHABLE, true, "the user has as many connections as he may"},
     {1205, 1205, DBK_BUSY, true, NULL}, /* waited for a lock */
@@ -85,6 +85,21 @@ enum dbk_status dbki_mariadb_status(unsigned code)
     return row < 0 ? DBK_INTERNAL : CODES[row].status;
 }
 
+/* A node of a cluster that is cut off in the middle of a COMMIT cannot say whether the others have got it, nor can a
+ * server whose COMMIT was interrupted. A conflict (1213), in turn, is decided alike on all nodes. */
+bool dbki_mariadb_is_unsure(const struct conn *conn)
+{
+    unsigned code = mysql_errno(conn->mysql);
+    return code == 1105 || code == 1180 || code == 1181 || code == 1317;
+}
+
+/* In a cluster no lock keeps other nodes from writing. What one of them committed since a transaction looked comes in
+ * between its statements, and takes the number or the name that was free then: it has to look again. */
+static bool is_taken_elsewhere(const struct conn *conn, unsigned code)
+{
+    return code == 1062 && conn->is_clustered && conn->is_begun;
+}
+
 int dbki_mariadb_error(struct conn *conn, unsigned code, const char *sqlstate, const char *words,
                        struct dbk_error *error)
 {
@@ -106,7 +121,8 @@ int dbki_mariadb_error(struct conn *conn, unsigned code, const char *sqlstate, c
                    len ? words : "the connection to the server was lost", hint ? ": " : "",
                    hint ? hint : "");
     if (error) {
-        error->is_retryable = row >= 0 && CODES[row].is_retryable;
+        error->is_retryable =
+            (row >= 0 && CODES[row].is_retryable) || is_taken_elsewhere(conn, code);
         error->engine_code = (int)code;
         memcpy(error->sqlstate, sqlstate, strnlen(sqlstate, 5));
         for (char *c = error->message; *c; c++)

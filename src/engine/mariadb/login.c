@@ -38,32 +38,53 @@ static int take_part(const char *text, size_t len, char **out_part, struct dbk_e
                : dbki_error_set(error, DBK_INVALID, "the database URL has a bad %%-escape");
 }
 
-/* "host", "host:port" or "[address]:port". */
-static int take_host(struct login *login, const char *text, struct dbk_error *error)
+/* "host", "host:port" or "[address]:port", `size` bytes. */
+static int take_address(struct address *address, const char *text, size_t size,
+                        struct dbk_error *error)
 {
-    const char *port = NULL;
-    size_t len = strlen(text);
-    if (text[0] == '[') {
-        const char *end = strchr(text, ']');
-        if (!end || (end[1] && end[1] != ':'))
+    const char *port = NULL, *text_end = text + size;
+    size_t len = size;
+    if (size && text[0] == '[') {
+        const char *end = memchr(text, ']', size);
+        if (!end || (end + 1 < text_end && end[1] != ':'))
             return dbki_error_set(error, DBK_INVALID, "the address in the database URL has no ']'");
         len = (size_t)(end - ++text);
-        port = end[1] ? end + 2 : NULL;
-    } else if (strchr(text, ':')) {
-        port = strchr(text, ':') + 1;
+        port = end + 1 < text_end ? end + 2 : NULL;
+    } else if (memchr(text, ':', size)) {
+        port = (const char *)memchr(text, ':', size) + 1;
         len = (size_t)(port - 1 - text);
     }
+    address->port = PORT;
     if (port) {
         char *end;
         unsigned long number = strtoul(port, &end, 10);
-        if (*end || end == port || *port < '0' || *port > '9' || !number || number > 65535)
+        if (end != text_end || end == port || *port < '0' || *port > '9' || !number ||
+            number > 65535)
             return dbki_error_set(error, DBK_INVALID,
-                                  "the port '%.20s' in the database URL is no number from 1 to "
+                                  "the port '%.*s' in the database URL is no number from 1 to "
                                   "65535",
-                                  port);
-        login->port = (unsigned)number;
+                                  text_end - port < 20 ? (int)(text_end - port) : 20, port);
+        address->port = (unsigned)number;
     }
-    return len ? take_part(text, len, &login->host, error) : DBK_OK;
+    return len ? take_part(text, len, &address->host, error) : DBK_OK;
+}
+
+/* One after the other, with commas between them. */
+static int take_addresses(struct login *login, const char *text, struct dbk_error *error)
+{
+    int status = DBK_OK;
+    for (bool is_last = false; !is_last && !status; text += strcspn(text, ",") + 1) {
+        size_t len = strcspn(text, ",");
+        is_last = !text[len];
+        if (login->address_count == ADDRESSES_MAX)
+            return dbki_error_set(error, DBK_INVALID, "the database URL names more than %d hosts",
+                                  ADDRESSES_MAX);
+        if (!len && (login->address_count || !is_last))
+            return dbki_error_set(error, DBK_INVALID,
+                                  "the database URL has a comma without a host beside it");
+        status = take_address(&login->addresses[login->address_count++], text, len, error);
+    }
+    return status;
 }
 
 static int take_authority(struct login *login, const char *text, struct dbk_error *error)
@@ -79,12 +100,7 @@ static int take_authority(struct login *login, const char *text, struct dbk_erro
             status = take_part(colon + 1, (size_t)(at - colon - 1), &login->password, error);
         text = at + 1;
     }
-    if (status)
-        return status;
-    /* Several are the client library's, which tries one after the other. */
-    if (strchr(text, ','))
-        return take_part(text, strlen(text), &login->host, error);
-    return take_host(login, text, error);
+    return status ? status : take_addresses(login, text, error);
 }
 
 static const struct {
@@ -166,13 +182,18 @@ static int take_option(struct login *login, const char *name, const char *value,
 
 static bool is_local(const struct login *login)
 {
-    return login->socket || !login->host || !strcmp(login->host, "localhost") ||
-           !strncmp(login->host, "127.", 4) || !strcmp(login->host, "::1");
+    for (int i = 0; i < login->address_count && !login->socket; i++) {
+        const char *host = login->addresses[i].host;
+        if (host && strcmp(host, "localhost") != 0 && strncmp(host, "127.", 4) != 0 &&
+            strcmp(host, "::1") != 0)
+            return false;
+    }
+    return true;
 }
 
 int dbki_mariadb_login(const struct dbki_url *url, struct login *out_login, struct dbk_error *error)
 {
-    *out_login = (struct login){.port = PORT, .timeout_s = TIMEOUT_S};
+    *out_login = (struct login){.timeout_s = TIMEOUT_S};
     int status = take_authority(out_login, url->authority, error);
     for (int i = 0; i < url->option_count && !status; i++)
         if (!strcmp(url->options[i].name, "unix_socket"))
@@ -194,9 +215,11 @@ int dbki_mariadb_login(const struct dbki_url *url, struct login *out_login, stru
 
 void dbki_mariadb_login_fini(struct login *login)
 {
-    char *texts[] = {login->user,        login->password, login->host,    login->database,
-                     login->socket,      login->ca,       login->ca_path, login->cert,
-                     login->option_file, login->key,      login->crl};
+    char *texts[] = {login->user, login->password, login->database, login->socket,
+                     login->ca,   login->ca_path,  login->cert,     login->option_file,
+                     login->key,  login->crl};
+    for (int i = 0; i < login->address_count; i++)
+        dbki_free(login->addresses[i].host);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         dbki_free(texts[i]);
     *login = (struct login){0};
