@@ -1320,8 +1320,11 @@ struct dbk_report {
                   "surplus" "different" "left" "value" */
     const char *text; /* the statement; or the finding in a sentence, with what to do */
     int64_t id; /* of the row that was found: its id, of properties the build's; or DBK_NONE */
-    int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known */
-    int64_t rows, bytes; /* of a statement: what it has to read; DBK_NONE where it is not known */
+    int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known. Of a
+                            finding of dbk_repair(), done is 1 if it is mended, 0 if it is left */
+    int64_t rows,
+        bytes; /* of a statement: what it has to read, or rows that it mends; DBK_NONE where
+                            it is not known */
 };
 
 typedef void dbk_report_fn(void *user, const struct dbk_report *report);
@@ -1436,6 +1439,20 @@ DBK_API int dbk_backup(struct dbk_store *store, const char *to_path,
  */
 DBK_API int dbk_check(struct dbk_store *store, const struct dbk_call *call, dbk_report_fn *report,
                       dbk_done_fn *done, void *user);
+
+/*
+ * Looks for what is dirty, as dbk_check(), and mends in a store of daybook's own what has one right end: a length of build
+ * data becomes that of the value; steps, properties, data and sourcestamps of a buildset that hang on nothing are
+ * deleted; a build's worker that is not there becomes none. All else is left to who looks after the database. The rows of each
+ * table by ranges of ids, each range in one short transaction; others may write meanwhile. It leaves no events.
+ * Args: is_dry_run changes nothing (any store may be asked, a Buildbot database too, of whose duplicate
+ *   properties the last one counts). Result: a report for each finding, its `done` saying whether it is mended; for each
+ *   range of ids in which something was, the statement without its range, and the rows that it changed; with is_dry_run the
+ *   statements that would mend a whole table, in the database's own words, with the findings as rows, at the table's end.
+ * Errors: DBK_UNSUPPORTED (a Buildbot database, unless is_dry_run; a store that is not is_exclusive).
+ */
+DBK_API int dbk_repair(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                       dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 #ifdef __cplusplus
 }

@@ -15,27 +15,9 @@
 
 #include <stdio.h>
 
-enum { OBJECTS_MAX = 32, RULES_MAX = 4 };
+enum { OBJECTS_MAX = 32 };
 
 /* ------------------------------------------------------------------------------------ rules ---- */
-
-/* Whether a row is as it should be, where SQL cannot say: the third column is the value in question. */
-typedef bool is_right_fn(struct dbki_op *op, const struct dbki_value *value);
-
-/* Gives each row's id and a sentence, of rows that are dirty; with is_right, of all. */
-struct rule {
-    const char *problem;
-    struct dbki_statement
-        statement; /* takes the ids between which to look: above the first, to the second */
-    is_right_fn *is_right;
-};
-
-struct table {
-    const char *name;
-    struct dbki_statement next; /* the last id of the next rows behind one */
-    struct dbki_statement last; /* the table's last id */
-    struct rule rules[RULES_MAX];
-};
 
 #define NEXT(table, id)                                                                            \
     {                                                                                              \
@@ -48,16 +30,27 @@ struct table {
         .sql = "SELECT max(" id ") FROM " table, .is_one_row = true                                \
     }
 #define BETWEEN(id) " WHERE t." id " > ? AND t." id " <= ?"
-#define ORPHAN(table, id, noun, column, parents)                                                   \
+#define MENDED_ORPHAN(table, id, noun, column, parents, mend_text)                                 \
     {                                                                                              \
-        .problem = "orphan", .statement = {                                                        \
-            .sql =                                                                                 \
-                "SELECT t." id ", 'its " noun " ' || t." column " || ' is not there' FROM " table  \
-                " t" BETWEEN(id) " AND t." column                                                  \
-                                 " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " parents             \
-                                 " p WHERE p.id = t." column ")"                                   \
-        }                                                                                          \
+        .problem = "orphan",                                                                       \
+        .statement = {.sql =                                                                       \
+                          "SELECT t." id ", 'its " noun " ' || t." column                          \
+                          " || ' is not there' FROM " table                                        \
+                          " t" BETWEEN(id) " AND t." column                                        \
+                                           " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " parents   \
+                                           " p WHERE p.id = t." column ")"},                       \
+        .mend = mend_text, .mend_key = table "." id                                                \
     }
+#define WITHOUT(table, column, parents)                                                            \
+    " WHERE " table "." column " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM " parents               \
+    " p WHERE p.id = " table "." column ")"
+/* It says something by itself, or much hangs on it: who looks after the database decides. */
+#define ORPHAN(table, id, noun, column, parents)                                                   \
+    MENDED_ORPHAN(table, id, noun, column, parents, NULL)
+/* A row that says nothing without its parent. */
+#define PART(table, id, noun, column, parents)                                                     \
+    MENDED_ORPHAN(table, id, noun, column, parents,                                                \
+                  "DELETE FROM " table WITHOUT(table, column, parents))
 
 static bool is_json(struct dbki_op *op, const struct dbki_value *value)
 {
@@ -79,25 +72,31 @@ static bool is_url_list(struct dbki_op *op, const struct dbki_value *value)
 #define BYTES                                                                                      \
     "CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END"
 
-static const struct table TABLES[] = {
+const struct dbki_check_table dbki_check_tables[] = {
     {"builds",
      NEXT("builds", "id"),
      LAST("builds", "id"),
      {ORPHAN("builds", "id", "builder", "builderid", "builders"),
       ORPHAN("builds", "id", "buildrequest", "buildrequestid", "buildrequests"),
       ORPHAN("builds", "id", "master", "masterid", "masters"),
-      ORPHAN("builds", "id", "worker", "workerid", "workers")}},
+      MENDED_ORPHAN("builds", "id", "worker", "workerid", "workers",
+                    "UPDATE builds SET workerid = NULL" WITHOUT("builds", "workerid", "workers"))}},
     {"build_properties",
      NEXT("build_properties", "buildid"),
      LAST("build_properties", "buildid"),
-     {ORPHAN("build_properties", "buildid", "build", "buildid", "builds"),
+     {PART("build_properties", "buildid", "build", "buildid", "builds"),
       {.problem = "duplicate",
        .statement = {.sql =
                          "SELECT t.buildid, 'the property ''' || t.name || ''' is there ' ||"
                          " count(*) || ' times: the last one counts, and setting it makes them"
                          " one' FROM build_properties t" BETWEEN("buildid") " GROUP BY t.buildid,"
                                                                             " t.name HAVING"
-                                                                            " count(*) > 1"}},
+                                                                            " count(*) > 1"},
+       /* Not in a store of our own, whose table has a primary key and no rowid. */
+       .mend = "DELETE FROM build_properties WHERE rowid < (SELECT max(l.rowid) FROM"
+               " build_properties l WHERE l.buildid = build_properties.buildid"
+               " AND l.name = build_properties.name)",
+       .mend_key = "build_properties.buildid"},
       {.problem = "json",
        .statement = {.sql = "SELECT t.buildid, 'the property ''' || t.name || ''' is no JSON: it is"
                             " given as text, and marked', t.value FROM build_properties t" BETWEEN(
@@ -106,7 +105,7 @@ static const struct table TABLES[] = {
     {"steps",
      NEXT("steps", "id"),
      LAST("steps", "id"),
-     {ORPHAN("steps", "id", "build", "buildid", "builds"),
+     {PART("steps", "id", "build", "buildid", "builds"),
       {.problem = "urls",
        .statement = {.sql = "SELECT t.id, 'urls_json is no list of URLs: none can be added',"
                             " t.urls_json FROM steps t" BETWEEN("id")},
@@ -114,12 +113,14 @@ static const struct table TABLES[] = {
     {"build_data",
      NEXT("build_data", "id"),
      LAST("build_data", "id"),
-     {ORPHAN("build_data", "id", "build", "buildid", "builds"),
+     {PART("build_data", "id", "build", "buildid", "builds"),
       {.problem = "length",
        .statement =
            {.sql = "SELECT t.id, 'length says ' || t.length || ', but the value has ' || " BYTES
                    " || ' bytes: setting it anew mends that' FROM build_data t" BETWEEN(
-                       "id") " AND t.length IS NOT " BYTES}}}},
+                       "id") " AND t.length IS NOT " BYTES},
+       .mend = "UPDATE build_data AS t SET length = " BYTES " WHERE t.length IS NOT " BYTES,
+       .mend_key = "t.id"}}},
     {"buildrequests",
      NEXT("buildrequests", "id"),
      LAST("buildrequests", "id"),
@@ -128,15 +129,14 @@ static const struct table TABLES[] = {
     {"buildset_sourcestamps",
      NEXT("buildset_sourcestamps", "buildsetid"),
      LAST("buildset_sourcestamps", "buildsetid"),
-     {ORPHAN("buildset_sourcestamps", "buildsetid", "buildset", "buildsetid", "buildsets"),
-      ORPHAN("buildset_sourcestamps", "buildsetid", "sourcestamp", "sourcestampid",
-             "sourcestamps")}},
+     {PART("buildset_sourcestamps", "buildsetid", "buildset", "buildsetid", "buildsets"),
+      PART("buildset_sourcestamps", "buildsetid", "sourcestamp", "sourcestampid", "sourcestamps")}},
     {"changes",
      NEXT("changes", "changeid"),
      LAST("changes", "changeid"),
      {ORPHAN("changes", "changeid", "sourcestamp", "sourcestampid", "sourcestamps")}},
 };
-enum { TABLE_COUNT = sizeof TABLES / sizeof TABLES[0] };
+const int dbki_check_table_count = sizeof dbki_check_tables / sizeof dbki_check_tables[0];
 
 /* ---------------------------------------------------------------------------------- reports ---- */
 
@@ -210,21 +210,33 @@ static int report_unsafe(struct dbki_op *op, struct dbki_conn *conn)
 
 enum { TABLE, LAST_ID }; /* of op->progress: 0 is the first turn, then the tables from 1 on */
 
-/* Where the rows of a statement go. */
+static int run(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_statement *statement,
+               const struct dbki_value *params, int param_count, void *owner,
+               int (*row)(void *, int, const struct dbki_value *, int))
+{
+    struct dbki_bound bound = {
+        .statement = statement, .params = params, .param_count = param_count};
+    return dbki_ask_bound(conn, &bound, 1, owner, row, &op->error);
+}
+
+int dbki_check_next(struct dbki_op *op, struct dbki_conn *conn,
+                    const struct dbki_check_table *table, int64_t after, int64_t *out_to,
+                    int64_t *out_last)
+{
+    struct dbki_value from = dbki_int(after);
+    *out_to = *out_last = DBK_NONE;
+    int status = run(op, conn, &table->last, NULL, 0, out_last, dbki_take_int);
+    return status ? status : run(op, conn, &table->next, &from, 1, out_to, dbki_take_int);
+}
+
+/* Where the rows of a rule go. */
 struct rows {
     struct dbki_op *op;
-    const struct table *table;
-    const struct rule *rule;
-    int64_t number; /* of a question for one number */
+    const struct dbki_check_table *table;
+    const struct dbki_check_rule *rule;
+    int64_t done; /* what the findings say of being mended */
+    int64_t count;
 };
-
-static int take_number(void *owner, int index, const struct dbki_value *cells, int cell_count)
-{
-    (void)index;
-    (void)cell_count;
-    ((struct rows *)owner)->number = dbki_value_int(&cells[0]);
-    return DBK_OK;
-}
 
 static int take_finding(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
@@ -233,45 +245,50 @@ static int take_finding(void *owner, int index, const struct dbki_value *cells, 
     (void)cell_count;
     if (rows->rule->is_right && rows->rule->is_right(rows->op, &cells[2]))
         return DBK_OK;
-    return report_finding(
-        rows->op, rows->rule->problem, rows->table->name, dbki_value_int(&cells[0]),
-        cells[1].type == DBKI_TEXT ? cells[1].text : "a column is empty that must not be");
+    rows->count++;
+    return dbki_long_report(rows->op,
+                            &(struct dbk_report){.kind = DBK_REPORT_FINDING,
+                                                 .subject = rows->table->name,
+                                                 .problem = rows->rule->problem,
+                                                 .text = cells[1].type == DBKI_TEXT
+                                                             ? cells[1].text
+                                                             : "a column is empty that must not be",
+                                                 .id = dbki_value_int(&cells[0]),
+                                                 .done = rows->done,
+                                                 .total = DBK_NONE,
+                                                 .rows = DBK_NONE,
+                                                 .bytes = DBK_NONE});
 }
 
-static int run(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_statement *statement,
-               const struct dbki_value *params, int param_count, struct rows *rows,
-               int (*row)(void *, int, const struct dbki_value *, int))
+int dbki_check_rule_run(struct dbki_op *op, struct dbki_conn *conn,
+                        const struct dbki_check_table *table, const struct dbki_check_rule *rule,
+                        const struct dbki_value range[2], int64_t done, int64_t *out_count)
 {
-    struct dbki_bound bound = {
-        .statement = statement, .params = params, .param_count = param_count};
-    rows->number = DBK_NONE;
-    return dbki_ask_bound(conn, &bound, 1, rows, row, &op->error);
+    struct rows rows = {.op = op, .table = table, .rule = rule, .done = done};
+    int status = run(op, conn, &rule->statement, range, 2, &rows, take_finding);
+    *out_count = rows.count;
+    return status;
 }
 
 /* The next rows of a table: all of its rules. */
-static int check_rows(struct dbki_op *op, struct dbki_conn *conn, const struct table *table)
+static int check_rows(struct dbki_op *op, struct dbki_conn *conn,
+                      const struct dbki_check_table *table)
 {
-    struct rows rows = {.op = op, .table = table};
     struct dbki_value range[2] = {dbki_int(op->progress[LAST_ID])};
-    int64_t last;
-    int status = run(op, conn, &table->last, NULL, 0, &rows, take_number);
-    last = rows.number;
-    if (!status)
-        status = run(op, conn, &table->next, range, 1, &rows, take_number);
+    int64_t to, last, count;
+    int status = dbki_check_next(op, conn, table, op->progress[LAST_ID], &to, &last);
     if (status)
         return status;
-    if (rows.number == DBK_NONE) { /* there are none left */
+    if (to == DBK_NONE) { /* there are none left */
         op->progress[TABLE]++;
         op->progress[LAST_ID] = -INT64_MAX;
         return DBK_OK;
     }
-    op->progress[LAST_ID] = rows.number;
-    range[1] = dbki_int(rows.number);
-    for (int i = 0; i < RULES_MAX && table->rules[i].problem && !status; i++) {
-        rows.rule = &table->rules[i];
-        status = run(op, conn, &rows.rule->statement, range, 2, &rows, take_finding);
-    }
-    return status ? status : dbki_long_progress(op, table->name, op->progress[LAST_ID], last);
+    op->progress[LAST_ID] = to;
+    range[1] = dbki_int(to);
+    for (int i = 0; i < DBKI_CHECK_RULES_MAX && table->rules[i].problem && !status; i++)
+        status = dbki_check_rule_run(op, conn, table, &table->rules[i], range, DBK_NONE, &count);
+    return status ? status : dbki_long_progress(op, table->name, to, last);
 }
 
 static int check_work(struct dbki_op *op, struct dbki_conn *conn)
@@ -285,9 +302,9 @@ static int check_work(struct dbki_op *op, struct dbki_conn *conn)
         op->progress[TABLE] = 1;
         op->progress[LAST_ID] = -INT64_MAX;
     } else {
-        status = check_rows(op, conn, &TABLES[op->progress[TABLE] - 1]);
+        status = check_rows(op, conn, &dbki_check_tables[op->progress[TABLE] - 1]);
     }
-    op->is_turn_over = op->progress[TABLE] <= TABLE_COUNT;
+    op->is_turn_over = op->progress[TABLE] <= dbki_check_table_count;
     return status;
 }
 

@@ -144,8 +144,9 @@ struct dbki_engine {
     const char *count_tables, *count_objects, *table_size;
     /* Optional. How many of a name are there and whole, where an index can be there and of no use. */
     const char *count_usable;
-    /* Optional. DDL in this engine's own words, for people to read. */
+    /* Optional. DDL in this engine's own words, for people to read; and any other statement. */
     void (*spell)(const char *sql, struct dbki_buf *out_text);
+    void (*spell_change)(const char *sql, struct dbki_buf *out_text);
     /*
      * Optional, where making an index keeps others from writing unless it is done in a way of its own. Outside of
      * any transaction: makes the index of that name by the statement (with the word `online` behind INDEX), or

@@ -92,6 +92,60 @@ static void check__each_kind_of_dirt_is_found_by_its_id(void **state)
     }
 }
 
+/* The statements that a plan gave, run as an operator would. */
+static void run_statements(struct buildbot *b, const char *statements)
+{
+    for (const char *line = statements; *line; line = strchr(line, '\n') + 1)
+        buildbot_change(b, test_format("%.*s", (int)strcspn(line, "\n"), line));
+}
+
+static void repair__of_a_masters_database_gives_the_sql_and_changes_nothing(void **state)
+{
+    static const char *const dirt[] = {
+        "UPDATE builds SET workerid = 999 WHERE id = 3",
+        "UPDATE steps SET buildid = 999999 WHERE id = 7",
+        "INSERT INTO build_properties VALUES (999999, 'a', '1', 's')",
+        "INSERT INTO build_properties VALUES (5, 'a', '1', 's'), (5, 'a', '2', 's'),"
+        " (5, 'a', '3', 's')",
+        "UPDATE build_data SET length = length + 1 WHERE id = 1",
+        "UPDATE build_data SET buildid = 999999 WHERE id = 1",
+        "UPDATE buildset_sourcestamps SET sourcestampid = 99999 WHERE buildsetid = 2",
+    };
+    struct buildbot *b = *state;
+    for (size_t i = 0; i < COUNT_OF(dirt); i++) {
+        struct reports r = {.count = 0};
+        buildbot_change(b, dirt[i]);
+        const struct picture before = take_picture(b);
+        buildbot_open(b, "");
+        assert_int_equal(long_run(&r, b->store, dbk_repair, false), DBK_UNSUPPORTED);
+        assert_int_equal(long_run(&r, b->store, dbk_repair, true), DBK_OK);
+        buildbot_close(b);
+        expect_picture(b, &before);
+        assert_true(strlen(r.findings) > 0);
+        run_statements(b, r.statements);
+        expect_found(b, "");
+        buildbot_renew(b);
+    }
+}
+
+static void repair__of_duplicate_properties_keeps_the_one_that_counts(void **state)
+{
+    struct buildbot *b = *state;
+    struct reports r = {.count = 0};
+    buildbot_change(b,
+                    "INSERT INTO build_properties VALUES (5, 'a', '1', 's'), (5, 'a', '2', 's')");
+    buildbot_open(b, "");
+    assert_int_equal(long_run(&r, b->store, dbk_repair, true), DBK_OK);
+    buildbot_close(b);
+    run_statements(b, r.statements);
+    assert_string_equal(
+        buildbot_text(b, "SELECT value FROM build_properties WHERE buildid = 5 AND name = 'a'"),
+        "2");
+    assert_int_equal(
+        buildbot_int(b, "SELECT count(*) FROM build_properties WHERE buildid = 5 AND name = 'a'"),
+        1);
+}
+
 static void check__a_finding_names_what_is_wrong(void **state)
 {
     struct buildbot *b = *state;
@@ -293,6 +347,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check__a_clean_database_has_nothing_adopted_or_not),
         cmocka_unit_test(check__each_kind_of_dirt_is_found_by_its_id),
+        cmocka_unit_test(repair__of_a_masters_database_gives_the_sql_and_changes_nothing),
+        cmocka_unit_test(repair__of_duplicate_properties_keeps_the_one_that_counts),
         cmocka_unit_test(check__a_finding_names_what_is_wrong),
         cmocka_unit_test(check__goes_through_every_row_by_ranges),
         cmocka_unit_test(check__cancelled_ends_and_says_so),

@@ -126,6 +126,35 @@ static void check__without_memory_says_so_and_never_finds_less(void **state)
     assert_true(failed > 0);
 }
 
+/* A plan of a repair is a look, too. */
+static void repair__without_memory_says_so_and_never_finds_less(void **state)
+{
+    struct buildbot *b = *state;
+    FILES_ONLY(b); /* a server's driver takes its memory elsewhere */
+    raw_run(b->path, "UPDATE steps SET buildid = 99999 + id WHERE id % 3 = 0;"
+                     "UPDATE build_data SET length = length + 1");
+    int failed = 0;
+    const char *expected = NULL;
+    for (int64_t n = -1;; n++) {
+        struct attempt tried = {.status = 0};
+        buildbot_open(b, "");
+        dbki_alloc_fail_after(n, 0);
+        tried.status = long_run(&tried.reports, b->store, dbk_repair, true);
+        tried.has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
+        buildbot_close(b);
+        failed += tried.status != DBK_OK;
+        assert_true(!tried.status || tried.status == DBK_NO_MEMORY);
+        if (!expected)
+            expected = tried.reports.statements;
+        if (!tried.status)
+            assert_string_equal(tried.reports.statements, expected);
+        if (n >= 0 && tried.has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+    assert_non_null(strstr(expected, "DELETE FROM steps"));
+}
+
 /* ---------------------------------------------------------------------------------- copying ---- */
 
 static const char *source_url;
@@ -226,6 +255,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(release__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(upgrade__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(check__without_memory_says_so_and_never_finds_less),
+        cmocka_unit_test(repair__without_memory_says_so_and_never_finds_less),
         cmocka_unit_test(backup__without_memory_ends_so_and_leaves_nothing),
         cmocka_unit_test(copy__without_memory_ends_so_and_goes_on_to_equal_contents),
     };

@@ -25,7 +25,7 @@ OTHER = {"version", "status_name", "status_text", "status_exit_code", "status_ht
 # Not offered to Python.
 LEFT_OUT = {"read_build_data", "resume",  # get_build_data_range() reads in pieces, too
             "watch_new", "watch_free", "watch_position", "watch_look",
-            "copy", "verify", "backup"}  # for who looks after databases, by the command
+            "copy", "verify", "backup", "repair"}  # for who looks after databases, by the command
 
 
 class TestInterface(unittest.TestCase):

@@ -357,6 +357,7 @@ const struct dbki_engine dbki_mariadb = {
     .load_end = dbki_mariadb_load_end,
     .last_id = dbki_mariadb_last_id,
     .set_last_id = dbki_mariadb_set_last_id,
+    .spell_change = dbki_mariadb_words,
     .list_tables = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
                    " database() AND table_type = 'BASE TABLE' ORDER BY table_name",
     .value_max = 1024 * 1024 * 1024 - PACKET_SLACK, /* of the largest packet that there is */

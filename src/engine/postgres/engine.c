@@ -245,6 +245,7 @@ const struct dbki_engine dbki_postgres = {
     .table_size = "SELECT pg_relation_size(to_regclass(?))",
     .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
     .spell = dbki_postgres_ddl_words,
+    .spell_change = dbki_postgres_words,
     .index_online = dbki_postgres_index_online,
     .online = "CONCURRENTLY",
     .notify = &dbki_postgres_notify,
