@@ -1,6 +1,7 @@
 /*
  * `daybook help [SUBCOMMAND]`.
  */
+#include "completion.h"
 #include "help.h"
 #include "manual.h"
 #include "options.h"
@@ -8,6 +9,10 @@
 static int cmd_help(const struct arguments *arguments)
 {
     const struct subcommand *command = &subcommand_overview;
+    if (arguments_has(arguments, "completion")) {
+        completion_print();
+        return 0;
+    }
     if (arguments->operand_count)
         command = subcommand_find(arguments->operands[0]);
     if (!command)
@@ -21,6 +26,8 @@ static int cmd_help(const struct arguments *arguments)
 
 static const struct command_option options[] = {
     {"man", 0, OPTION_FLAG, NULL, "as a man page: `daybook help --man serve | man -l -`"},
+    {"completion", 0, OPTION_FLAG, NULL,
+     "the completion for bash: `source <(daybook help --completion)`"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 

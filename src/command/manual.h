@@ -6,7 +6,7 @@
 
 #include "command.h"
 
-/* Prints a subcommand's man page to stdout, in the man macros of roff. */
+/* Prints a subcommand's man page, or the overview's, to stdout, in the man macros of roff. */
 void manual_print(const struct subcommand *command);
 
 #endif

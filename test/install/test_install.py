@@ -82,10 +82,16 @@ class Install(unittest.TestCase):
             f"{lib}/pkgconfig/daybook.pc",
             "lib/systemd/system/daybook.service",
             "lib/sysusers.d/daybook.conf",
+            "share/bash-completion/completions/daybook",
+            "share/man/man1/daybook.1",
             "share/man/man8/daybook-serve.8",
-        ]))
+        ] + [f"share/man/man1/daybook-{name}.1" for name in self.subcommands() if name != "serve"]))
         self.assertTrue(os.path.islink(f"{self.libdir}/libdaybook.so"))
         self.assertTrue(os.access(f"{self.prefix}/bin/daybook", os.X_OK))
+
+    def subcommands(self):
+        listed = run(f"{self.prefix}/bin/daybook", "--help", env=self.env).split("\nSubcommands ", 1)[1]
+        return re.findall(r"(?m)^  ([a-z]+) ", listed.split("\nOptions:", 1)[0])
 
     def test_pkg_config_names_the_version_of_the_header(self):
         version = run("pkg-config", "--modversion", "daybook", env=self.env).strip()
