@@ -17,9 +17,10 @@ from typing import Any, Callable, Dict, List, Tuple
 from twisted.internet import defer, reactor, task
 
 from daybook.buildbot.bench_data import MADE, Place, copy_database, fill, place_in
+from daybook.buildbot.bench_master import Master
 
-# What the drop-in is to reach at least, in ratios; on SQLite.
-WANTED = {
+# What the drop-in is to reach at least, in ratios: on SQLite, and on a server.
+WANTED: Dict[str, int] = {
     "add_build, 64 outstanding": 40,
     "get_build, 64 outstanding": 40,
     "add_build, one at a time": 5,
@@ -27,37 +28,8 @@ WANTED = {
     "get_prev_successful_build": 1000,
     "page of 50 with properties": 25,
 }
+WANTED_OF_SERVER: Dict[str, int] = {"add_build, 64 outstanding": 5, "get_build, 64 outstanding": 10}
 Rates = Dict[str, float]
-
-
-class Master:
-    """As much of a master as its database connector needs."""
-
-    def __init__(self, basedir: str) -> None:
-        from buildbot.config.master import MasterConfig
-
-        self.reactor = reactor
-        self.basedir = basedir
-        self.config = MasterConfig()
-        self.caches = self
-        self.db: Any = None
-
-    def get_cache(self, name: str, miss: Callable[..., Any]) -> Any:
-        class Cache:
-            get = staticmethod(miss)
-
-        return Cache
-
-    async def connect(self, path: str) -> Any:
-        from buildbot.config.master import DBConfig
-        from buildbot.db import connector
-
-        self.db = connector.DBConnector(self.basedir)
-        self.db.configured_db_config = DBConfig(f"sqlite:///{path}")
-        await self.db.set_master(self)
-        await self.db.setup(check_version=False, verbose=False)
-        await self.db.model.upgrade()
-        return self.db
 
 
 async def rate(outstanding: int, seconds: float, call: Callable[[], Any]) -> float:
@@ -130,37 +102,37 @@ async def measure(master: Master, place: Place, seconds: float) -> Rates:
     }
 
 
-async def compare(path: str, basedir: str, args: argparse.Namespace) -> Tuple[Rates, Rates, float]:
+async def compare(url: str, basedir: str, args: argparse.Namespace) -> Tuple[Rates, Rates, float]:
     import daybook.buildbot
 
-    master = Master(basedir)
-    await master.connect(path)
+    master = Master(basedir, url)
+    await master.connect()
     place = MADE
     if args.copy_of:
         place = await master.db.pool.do(place_in)
     else:
         await master.db.pool.do(fill, master.db.model, args.builds)
     theirs = await measure(master, place, args.seconds)
-    await master.db.pool.stop()
+    await master.end()
     if args.adopt:
-        subprocess.run([args.daybook, "adopt", "--force", "--db", path], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([args.daybook, "adopt", "--force", "--db", url], check=True, stdout=subprocess.DEVNULL)
     if not daybook.buildbot.install():
         raise SystemExit("daybook stays out of this Buildbot; see the log")
-    await master.connect(path)
+    await master.connect()
     ours = await measure(master, place, args.seconds)
     from daybook.buildbot.serving import store_of
 
     if store_of(master.db) is None:
         raise SystemExit("daybook does not serve this database; see the log")
-    await master.db.pool.stop()
+    await master.end()
     return theirs, ours, await rate(64, args.seconds, Alone().call)
 
 
-def show(theirs: Rates, ours: Rates, alone: float) -> None:
+def show(theirs: Rates, ours: Rates, alone: float, wanted: Dict[str, int]) -> None:
     print(f"{'a second':28} {'Buildbot':>10} {'daybook':>10} {'times':>8} {'wanted':>8}")
-    for name, wanted in WANTED.items():
-        times = ours[name] / theirs[name]
-        print(f"{name:28} {theirs[name]:10.1f} {ours[name]:10.1f} {times:8.1f} {wanted:8}")
+    for name, times in ((name, ours[name] / theirs[name]) for name in WANTED):
+        mark = wanted.get(name, "")
+        print(f"{name:28} {theirs[name]:10.1f} {ours[name]:10.1f} {times:8.1f} {mark:>8}")
     print(f"{'the reactor alone, 64':28} {'':10} {alone:10.1f}")
 
 
@@ -169,9 +141,11 @@ def options(words: List[str]) -> argparse.Namespace:
     parser.add_argument("--builds", type=int, default=100_000, help="builds in the database")
     parser.add_argument("--seconds", type=float, default=5, help="for each figure")
     parser.add_argument("--folder", help="where the database is made (default: a temporary one)")
-    parser.add_argument(
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
         "--copy-of", metavar="FILE", help="measure a copy of this master's database instead"
     )
+    place.add_argument("--db", metavar="URL", help="measure on a server, in this empty database")
     parser.add_argument("--daybook", default="daybook", help="the command, which adopts the database")
     parser.add_argument("--no-adopt", dest="adopt", action="store_false", help="leave it as it is")
     return parser.parse_args(words)
@@ -187,6 +161,7 @@ def main(words: List[str]) -> None:
             path = os.path.join(basedir, "state.sqlite")
             if args.copy_of:
                 copy_database(args.copy_of, path)
-            show(*await compare(path, basedir, args))
+            wanted = WANTED_OF_SERVER if args.db else WANTED
+            show(*await compare(args.db or f"sqlite:///{path}", basedir, args), wanted)
 
     task.react(lambda _: defer.ensureDeferred(run()))
