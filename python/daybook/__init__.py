@@ -54,6 +54,7 @@ from daybook.records import (
 )
 from daybook.spec import Spec
 from daybook.store import Call, Operation, Store
+from daybook.watch import Look, Watch
 
 __version__ = _native.version()
 is_json = _native.is_json
@@ -79,6 +80,7 @@ __all__ = [
     "Info",
     "InternalError",
     "InvalidError",
+    "Look",
     "Master",
     "NewBuild",
     "NewStep",
@@ -100,6 +102,7 @@ __all__ = [
     "TooLargeError",
     "UnreachableError",
     "UnsupportedError",
+    "Watch",
     "Worker",
     "is_json",
 ]

@@ -9,6 +9,7 @@ from daybook import records
 from daybook.events import EventCalls
 from daybook.new_build import NewBuild, native_build
 from daybook.spec import Spec, native_spec
+from daybook.watch import WatchCalls
 from daybook.work import WorkCalls
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from daybook.store import Call
 
 
-class Calls(EventCalls, WorkCalls):
+class Calls(EventCalls, WatchCalls, WorkCalls):
     """What a Store can be asked."""
 
     # ---- Builds

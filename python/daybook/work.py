@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class WorkCalls(Asking):
     """What can be done with a store's database. report() is called with what there is to say meanwhile.
 
-    adopt(), release() and upgrade() need a store that is_exclusive, unless is_dry_run.
+    adopt(), release(), upgrade() and copy() need a store that is_exclusive, the first three unless is_dry_run.
     """
 
     def adopt(
@@ -50,3 +50,21 @@ class WorkCalls(Asking):
 
     def check(self, report: Report, *, call: Optional[Call] = None) -> Deferred[None]:
         return self.ask("check", records.Report, call, report)
+
+    def copy(
+        self,
+        from_url: str,
+        report: Report,
+        is_records_only: bool = False,
+        skips_dirty: bool = False,
+        *,
+        call: Optional[Call] = None,
+    ) -> Deferred[None]:
+        """Copies all records of another store into this one, which is new."""
+        return self.ask("copy", records.Report, call, from_url, report, is_records_only, skips_dirty)
+
+    def verify(
+        self, from_url: str, report: Report, *, call: Optional[Call] = None
+    ) -> Deferred[None]:
+        """Compares this store with the one that it was copied from; what differs is a finding."""
+        return self.ask("verify", records.Report, call, from_url, report)

@@ -241,16 +241,11 @@ static PyObject *page_of(struct pending *pending, PyObject *list, const struct d
 }
 
 /* `found` points at an array of pointers to records. */
-static void answer_many(struct pending *pending, const struct dbk_error *error,
-                        const struct record *record, const void *found, const struct dbk_page *page)
+static PyObject *list_of(struct pending *pending, const struct record *record, const void *found,
+                         size_t count)
 {
-    if (error) {
-        fail(pending, error);
-        return;
-    }
-    hold_lock(pending->store);
-    PyObject *list = PyList_New((Py_ssize_t)page->count);
-    for (size_t i = 0; list && i < page->count; i++) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
         const void *each;
         memcpy(&each, (const char *)found + i * sizeof each, sizeof each);
         PyObject *item = made(pending->make, record, each);
@@ -259,6 +254,18 @@ static void answer_many(struct pending *pending, const struct dbk_error *error,
         else
             Py_CLEAR(list);
     }
+    return list;
+}
+
+static void answer_many(struct pending *pending, const struct dbk_error *error,
+                        const struct record *record, const void *found, const struct dbk_page *page)
+{
+    if (error) {
+        fail(pending, error);
+        return;
+    }
+    hold_lock(pending->store);
+    PyObject *list = list_of(pending, record, found, page->count);
     PyObject *result = list ? page_of(pending, list, page) : NULL;
     Py_XDECREF(list);
     complete(pending, result);
@@ -310,6 +317,24 @@ void answer_each_event(void *user, const struct dbk_event *event)
 void answer_report(void *user, const struct dbk_report *report)
 {
     report_one(user, &report_record, report);
+}
+
+/* (list, is_lost, has_more) */
+void answer_look(void *user, const struct dbk_error *error, const struct dbk_event *const *events,
+                 const struct dbk_look *look)
+{
+    struct pending *pending = user;
+    if (error) {
+        fail(pending, error);
+        return;
+    }
+    hold_lock(pending->store);
+    PyObject *list = list_of(pending, &event_record, events, look->count);
+    PyObject *result = list ? Py_BuildValue("(OOO)", list, look->is_lost ? Py_True : Py_False,
+                                            look->has_more ? Py_True : Py_False)
+                            : NULL;
+    Py_XDECREF(list);
+    complete(pending, result);
 }
 
 void answer_done(void *user, const struct dbk_error *error)

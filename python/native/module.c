@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-enum { FILES = 9 };
+enum { FILES = 10 };
 
 static PyMethodDef no_methods[] = {{NULL, NULL, 0, NULL}};
 
 /* Puts the methods of all files into one list, which lives as long as the module. */
 static PyMethodDef *all_methods(void)
 {
-    PyMethodDef *const files[FILES] = {store_methods, build_methods, property_methods,
-                                       step_methods,  data_methods,  parent_methods,
-                                       event_methods, whole_methods, work_methods};
+    PyMethodDef *const files[FILES] = {
+        store_methods,  build_methods, property_methods, step_methods,  data_methods,
+        parent_methods, event_methods, watch_methods,    whole_methods, work_methods};
     size_t count = 0;
     for (int i = 0; i < FILES; i++)
         for (PyMethodDef *method = files[i]; method->ml_name; method++)
@@ -78,10 +78,9 @@ static PyObject *is_json(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"open", store_open, METH_VARARGS, NULL},
-    {"version", version, METH_NOARGS, NULL},
-    {"is_json", is_json, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"open", store_open, METH_VARARGS, NULL},         {"version", version, METH_NOARGS, NULL},
+    {"is_json", is_json, METH_VARARGS, NULL},         {"watch_new", watch_new, METH_VARARGS, NULL},
+    {"watch_position", watch_position, METH_O, NULL}, {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "daybook._native",

@@ -32,6 +32,7 @@ struct pending {
     PyObject *operation; /* a Deferred */
     PyObject *make;      /* makes a record from its members; None: their tuple is the record */
     PyObject *report;    /* is called with each record that comes before the end; or NULL */
+    PyObject *held;      /* what the library uses until then; or NULL */
 };
 
 /* A call on its way into the library. */
@@ -105,6 +106,8 @@ DECLARE_ANSWERS(change);
 DECLARE_ANSWERS(event);
 void answer_each_event(void *user, const struct dbk_event *event);
 void answer_report(void *user, const struct dbk_report *report);
+void answer_look(void *user, const struct dbk_error *error, const struct dbk_event *const *events,
+                 const struct dbk_look *look);
 void answer_done(void *user, const struct dbk_error *error);
 void answer_number(void *user, const struct dbk_error *error, int64_t number);
 void answer_size(void *user, const struct dbk_error *error, int64_t count, int64_t size);
@@ -113,8 +116,13 @@ void answer_added_step(void *user, const struct dbk_error *error, int64_t stepid
                        const char *name);
 bool init_answers(void);
 
+/* watch.c: the module's functions. */
+PyObject *watch_new(PyObject *module, PyObject *args);
+PyObject *watch_position(PyObject *module, PyObject *capsule);
+
 /* The methods of each file, ended by an empty one. */
 extern PyMethodDef store_methods[], build_methods[], property_methods[], step_methods[],
-    data_methods[], parent_methods[], event_methods[], whole_methods[], work_methods[];
+    data_methods[], parent_methods[], event_methods[], watch_methods[], whole_methods[],
+    work_methods[];
 
 #endif

@@ -80,7 +80,7 @@ bool begin(struct submission *s, PyObject *self)
         PyErr_NoMemory();
         return false;
     }
-    *s->pending = (struct pending){s->self, s->operation, s->make, NULL};
+    *s->pending = (struct pending){s->self, s->operation, s->make, NULL, NULL};
     Py_INCREF(self);
     Py_INCREF(s->operation);
     Py_INCREF(s->make);
@@ -101,6 +101,7 @@ static void free_pending(struct pending *pending)
     Py_DECREF(pending->operation);
     Py_DECREF(pending->make);
     Py_XDECREF(pending->report);
+    Py_XDECREF(pending->held);
     Py_DECREF((PyObject *)pending->store);
     PyMem_Free(pending);
 }

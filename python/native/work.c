@@ -40,10 +40,40 @@ static PyObject *check(PyObject *self, PyObject *args)
     return SUBMIT(s, dbk_check(s.store, &s.call, answer_report, answer_done, s.pending));
 }
 
+static PyObject *copy(PyObject *self, PyObject *args)
+{
+    struct submission s;
+    struct dbk_copy_options options = DBK_COPY_OPTIONS_INIT;
+    const char *from_url;
+    PyObject *report;
+    int is_records_only, skips_dirty;
+    if (!PyArg_ParseTuple(args, HEAD "sOpp:copy", HEAD_INTO(s), &from_url, &report,
+                          &is_records_only, &skips_dirty) ||
+        !begin_reporting(&s, self, report))
+        return NULL;
+    options.is_records_only = is_records_only;
+    options.skips_dirty = skips_dirty;
+    return SUBMIT(
+        s, dbk_copy(s.store, from_url, &options, &s.call, answer_report, answer_done, s.pending));
+}
+
+static PyObject *verify(PyObject *self, PyObject *args)
+{
+    struct submission s;
+    const char *from_url;
+    PyObject *report;
+    if (!PyArg_ParseTuple(args, HEAD "sO:verify", HEAD_INTO(s), &from_url, &report) ||
+        !begin_reporting(&s, self, report))
+        return NULL;
+    return SUBMIT(s, dbk_verify(s.store, from_url, &s.call, answer_report, answer_done, s.pending));
+}
+
 PyMethodDef work_methods[] = {
     {"adopt", adopt, METH_VARARGS, NULL},
     {"release", release, METH_VARARGS, NULL},
     {"upgrade", upgrade, METH_VARARGS, NULL},
     {"check", check, METH_VARARGS, NULL},
+    {"copy", copy, METH_VARARGS, NULL},
+    {"verify", verify, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
