@@ -256,10 +256,13 @@ struct dbk_options {
     bool is_exclusive; /* one connection for everything, which may change tables: for dbk_adopt(),
                           dbk_release() and dbk_upgrade(), with nobody else at the database */
     bool is_forced;    /* write although a Buildbot master seems to run, as master=stopped */
+    bool
+        is_copied_into; /* a database that is created is for dbk_copy(): until a copy into it has ended nobody
+                            opens it otherwise */
 };
 #define DBK_OPTIONS_INIT                                                                           \
     {                                                                                              \
-        sizeof(struct dbk_options), false, 0, 0, NULL, NULL, false, false                          \
+        sizeof(struct dbk_options), false, 0, 0, NULL, NULL, false, false, false                   \
     }
 
 /*
@@ -1310,6 +1313,8 @@ enum dbk_report_kind {
     DBK_REPORT_PROGRESS,  /* how far it has come */
     DBK_REPORT_STATEMENT, /* an SQL statement that was run, or that would be */
     DBK_REPORT_FINDING,   /* something that a check or a comparison found */
+    DBK_REPORT_SWITCH, /* a source that was followed is read-only now: `text` is the new URL, and `done` for how
+                             many milliseconds nobody could write */
 };
 
 struct dbk_report {
@@ -1360,10 +1365,12 @@ struct dbk_copy_options {
     size_t size;
     bool is_records_only; /* of a Buildbot database: what is left behind is left on purpose */
     bool skips_dirty;     /* and dirty rows are left out, not refused */
+    bool
+        is_followed; /* others write the source meanwhile, which is followed and then made read-only */
 };
 #define DBK_COPY_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(struct dbk_copy_options), false, false                                              \
+        sizeof(struct dbk_copy_options), false, false, false                                       \
     }
 
 /*
@@ -1377,6 +1384,11 @@ struct dbk_copy_options {
  * Rows that a store does not take are findings: "value" (empty, too long, no text, no number), "duplicate" (of the
  * properties of one name the last one counts), "orphan" (what it refers to is not there, or was left out). Without
  * skips_dirty they end the copy (DBK_CONFLICT), and with it they are left out, also by a call that goes on with it.
+ * With is_followed the source, a store of daybook's own, is written by others meanwhile. It gets triggers, which note
+ * what is changed; when the copy has come to within a second of it, all of its writers, in every process, are refused
+ * (DBK_READ_ONLY, DBK_NOT_DONE, and a sentence with this store's URL), what is left is brought over, and this store is
+ * whole: a DBK_REPORT_SWITCH says how long that took. What was acknowledged there is here, and an event reader goes on
+ * from the position that it had. Cut off before, the source goes on being written, and noted; dbk_unmove() ends that.
  * Args: the store is_exclusive, and new (is_created makes it) or one that a copy of the same source was begun in;
  *   from_url as for dbk_open(), of a database that nobody writes to. It is not written to. options may be NULL.
  * Result: reports of progress: a table or an index, and the rows of all tables that were gone through, those of
@@ -1388,6 +1400,16 @@ struct dbk_copy_options {
 DBK_API int dbk_copy(struct dbk_store *store, const char *from_url,
                      const struct dbk_copy_options *options, const struct dbk_call *call,
                      dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Lets a store be written again that dbk_copy() with is_followed has moved, or was following: takes out what that put
+ * there, its triggers and the tables daybook_changed and daybook_move. What was written in the new store is there alone.
+ * A store that has none of it is left as it is. A copy that still follows it ends with an error.
+ * Args: the store is_exclusive, and is the source. Errors: DBK_UNSUPPORTED (a Buildbot database; the store is not
+ *   is_exclusive); DBK_BUSY, when others keep using its tables.
+ */
+DBK_API int dbk_unmove(struct dbk_store *store, const struct dbk_call *call, dbk_report_fn *report,
+                       dbk_done_fn *done, void *user);
 
 /*
  * Compares the rows of two stores, and their last ids, by ranges of keys, in bounded memory; of a Buildbot database

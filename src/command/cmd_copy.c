@@ -22,6 +22,8 @@ struct copy {
     int64_t begun_at_ms;
     int64_t before; /* rows that an earlier copy moved; DBK_NONE: nothing was reported yet */
     int64_t copied, total;
+    int64_t
+        read_only_ms; /* that the source's writers were refused before the target was there; DBK_NONE */
 };
 
 static int64_t since_s(const struct copy *copy)
@@ -55,6 +57,10 @@ static void show(struct copy *copy, const char *subject)
 static void on_report(void *user, const struct dbk_report *report)
 {
     struct copy *copy = user;
+    if (report->kind == DBK_REPORT_SWITCH) {
+        copy->read_only_ms = report->done;
+        return;
+    }
     if (report->kind != DBK_REPORT_PROGRESS) {
         if (copy->is_shown)
             fputs("\r\033[K", stderr);
@@ -92,6 +98,9 @@ static void end_output(struct copy *copy, bool is_whole)
         if (is_whole)
             printf("copied %" PRId64 " rows in %s (%" PRId64 " a second)\n", copy->copied,
                    text_took(since_s(copy), took), rate(copy));
+        if (is_whole && copy->read_only_ms != DBK_NONE)
+            printf("FROM is read-only: it was moved. Nobody could write for %.1f s\n",
+                   (double)copy->read_only_ms / 1000);
         return;
     }
     json_end_array(json);
@@ -100,6 +109,8 @@ static void end_output(struct copy *copy, bool is_whole)
     json_member_number(json, "rows_before", copy->before);
     json_member_number(json, "seconds", since_s(copy));
     json_member_number(json, "rows_a_second", rate(copy));
+    if (copy->read_only_ms != DBK_NONE)
+        json_member_number(json, "read_only_ms", copy->read_only_ms);
     json_end_object(json);
     json_finish(json);
 }
@@ -122,7 +133,7 @@ static int open_target(const struct arguments *arguments, struct dbk_store **out
     struct arguments target = *arguments;
     struct dbk_options options = DBK_OPTIONS_INIT;
     struct dbk_error error;
-    options.is_exclusive = true;
+    options.is_exclusive = options.is_copied_into = true;
     target.db = arguments->operands[1];
     if (store_try_open(&target, STORE_CREATED, &options, out_store, NULL, &error))
         return store_open_failed(&target, &error);
@@ -152,12 +163,14 @@ static int copy_records(const struct arguments *arguments)
     struct copy copy = {
         .findings = {.arguments = arguments, .prints_all = arguments_has(arguments, "all")},
         .before = DBK_NONE,
+        .read_only_ms = DBK_NONE,
         .begun_at_ms = clock_ms()};
     struct dbk_copy_options options = DBK_COPY_OPTIONS_INIT;
     struct waiting *waiting = &copy.findings.waiting;
     struct dbk_store *store;
     options.is_records_only = arguments_has(arguments, "records-only");
     options.skips_dirty = arguments_has(arguments, "skip-dirty");
+    options.is_followed = arguments_has(arguments, "follow");
     int exit_code = try_source(arguments);
     if (!exit_code)
         exit_code = open_target(arguments, &store);
@@ -176,13 +189,56 @@ static int copy_records(const struct arguments *arguments)
     return exit_code;
 }
 
+static int unmove(const struct arguments *arguments)
+{
+    struct arguments source = *arguments;
+    struct findings findings = {.arguments = arguments};
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    options.is_exclusive = true;
+    source.db = arguments->operands[0];
+    int exit_code = store_open_here(&source, STORE_EXISTING, &options, &store);
+    if (exit_code)
+        return exit_code;
+    long_work_init(&findings.waiting, store);
+    waiting_add(&findings.waiting,
+                dbk_unmove(store, &findings.waiting.call, findings_take, waiting_done, &findings));
+    exit_code = waiting_finish(&findings.waiting);
+    dbk_close_wait(store);
+    if (!exit_code && !arguments->is_json)
+        printf("%s is written again\n", source.db);
+    return exit_code;
+}
+
+/* Result: 0, or an exit code after a message. */
+static int check_words(const struct arguments *arguments)
+{
+    bool is_verify = arguments_has(arguments, "verify"),
+         is_unmove = arguments_has(arguments, "unmove");
+    bool is_follow = arguments_has(arguments, "follow");
+    if (is_verify + is_unmove + is_follow > 1)
+        return usage_error(arguments, "--verify, --follow and --unmove do not go together");
+    if (arguments->operand_count != (is_unmove ? 1 : 2))
+        return usage_error(arguments, is_unmove ? "--unmove takes FROM alone"
+                                                : "something is missing: TO, where to copy to");
+    return 0;
+}
+
 static int cmd_copy(const struct arguments *arguments)
 {
-    return arguments_has(arguments, "verify") ? verify(arguments) : copy_records(arguments);
+    int exit_code = check_words(arguments);
+    if (exit_code)
+        return exit_code;
+    return arguments_has(arguments, "unmove")   ? unmove(arguments)
+           : arguments_has(arguments, "verify") ? verify(arguments)
+                                                : copy_records(arguments);
 }
 
 static const struct command_option options[] = {
     {"verify", 0, OPTION_FLAG, NULL, "copy nothing: compare TO with FROM, row by row"},
+    {"follow", 0, OPTION_FLAG, NULL,
+     "while others write FROM: catch up with them, then refuse them, and be whole"},
+    {"unmove", 0, OPTION_FLAG, NULL, "let FROM be written again after --follow"},
     {"records-only", 0, OPTION_FLAG, NULL,
      "of a Buildbot database: copy its records, and leave behind what else it holds"},
     {"skip-dirty", 0, OPTION_FLAG, NULL, "and leave out rows that a store does not take"},
@@ -190,7 +246,8 @@ static const struct command_option options[] = {
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"FROM TO", "--verify FROM TO", NULL};
+static const char *const usage[] = {"FROM TO", "--follow FROM TO", "--unmove FROM",
+                                    "--verify FROM TO", NULL};
 
 const struct subcommand subcommand_copy = {
     .name = "copy",
@@ -204,6 +261,15 @@ const struct subcommand subcommand_copy = {
         "does, copy, and give it the new URL. A copy that was cut off goes on where it was when\n"
         "it is done again.\n"
         "\n"
+        "With --follow others go on writing FROM, a store of daybook's own: it is copied, then "
+        "what\n"
+        "was written since, and within a second of the end FROM's writers are refused, with TO's\n"
+        "URL in the message; what is left is brought over, and it prints for how long nobody "
+        "could\n"
+        "write. --unmove lets FROM be written again, after that or after a --follow that was "
+        "given\n"
+        "up; what TO has got since then is in TO alone.\n"
+        "\n"
         "Of a Buildbot database (its master stopped) the builds, steps, properties, data and what\n"
         "they refer to are copied. What is left behind is listed with its rows; go on with\n"
         "--records-only. Dirty rows are named, and end the copy unless --skip-dirty is given.\n"
@@ -212,7 +278,7 @@ const struct subcommand subcommand_copy = {
         "FROM, and what differs is named, and the exit status is 1 when there is some.",
     .options = options,
     .common = COMMON_JSON,
-    .operand_min = 2,
+    .operand_min = 1,
     .operand_max = 2,
     .run = cmd_copy,
 };

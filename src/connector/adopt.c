@@ -228,7 +228,8 @@ static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct
     if (!status && missing->count)
         status = conn->engine->script(
             conn, dbki_object_create(missing->objects[0], &op->store->schema), &op->error);
-    return status ? status : dbki_schema_set_version(conn, op->now, &op->error);
+    return status ? status
+                  : dbki_schema_set_version(conn, DBKI_SCHEMA_VERSION, op->now, &op->error);
 }
 
 /* The end, unless somebody else has taken out what was made. */

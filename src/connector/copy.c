@@ -5,125 +5,37 @@
  *     BEGINNING --> LISTING --> COUNTING --> ROWS --> INDEXES --> ORPHANS --> ENDING
  *                                            ^ a killed copy, done again, comes back here
  *
+ * A source that is followed (copy_follow.c) notes what is changed in it from before the first row on:
+ *
+ *     LISTING --> ARMING --> COUNTING --> ROWS --> KEYS --> DRAINING --> INDEXES --> FOLLOWING --> SWITCHING
+ *
+ * The rows that come first are of no one moment. So the notes are brought over before there are indexes that
+ * two rows of different moments could offend, but for the few by whose keys rows are replaced.
+ *
  * Of a Buildbot database only records are copied: what is left behind is listed first, and dirty rows are reported
  * and, if that is wanted, left out. Both end the copy where they were not asked for, a turn after they were told.
  *
  * The source is not held by one snapshot, which on some databases keeps others from writing, and everywhere their
  * garbage from being collected. Its newest event says whether somebody wrote meanwhile.
  */
-#include "connector/copy.h"
+#include "connector/copy_op.h"
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/clock.h"
 #include "connector/lineage.h"
-#include "connector/long_work.h"
 #include "connector/object_change.h"
 
-enum stage { BEGINNING, LISTING, COUNTING, ROWS, INDEXES, ORPHANS, ENDING };
+#include <stdio.h>
 
-struct copy_op {
-    struct dbki_long_op work; /* first */
-    const char *from_url;
-    enum stage stage;
-    struct dbki_copy_source source;
-    struct dbki_layout *layout;
-    struct dbki_copy_state states[DBKI_TABLES_MAX];
-    struct dbki_copy_rows rows; /* of the table at work */
-    struct dbki_copy_dirt dirt;
-    bool is_records_only, skips_dirty;
-    bool has_orphans;
-    bool is_refused; /* for what was reported in the last turn */
-    int table, index, reference;
-    int64_t total;  /* rows of all tables, counted when the work began */
-    int64_t newest; /* event of the source then */
-};
-
-static int64_t count_copied(const struct copy_op *copy)
-{
-    int64_t copied = 0;
-    for (int i = 0; i < copy->layout->count; i++)
-        copied += copy->states[i].copied;
-    return copied;
-}
-
-/* ------------------------------------------------------------------------------- beginning ---- */
-
-static int open_source(struct copy_op *copy)
-{
-    struct dbki_op *op = &copy->work.op;
-    int status = dbki_copy_source_open(copy->from_url, &copy->source, &op->error);
-    copy->layout = status ? NULL : dbki_malloc(sizeof *copy->layout);
-    if (!status && !copy->layout)
-        status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
-    return status ? status : dbki_copy_source_layout(&copy->source, copy->layout, &op->error);
-}
-
-static int begin_anew(struct copy_op *copy, struct dbki_conn *conn, int64_t newest)
-{
-    struct dbki_op *op = &copy->work.op;
-    struct dbki_patience patience;
-    int status = dbki_change_begin(op, conn, &patience);
-    if (status)
-        return status;
-    status = dbki_copy_target_prepare(op, conn, copy->layout);
-    status = dbki_change_end(op, conn, &patience, status);
-    if (status || (status = dbki_change_begin(op, conn, &patience)))
-        return status;
-    copy->newest = newest;
-    for (int i = 0; i < copy->layout->count; i++)
-        copy->states[i] = (struct dbki_copy_state){.at = DBK_NONE};
-    status = dbki_copy_target_begin(op, conn, copy->layout, &copy->source, newest);
-    return dbki_change_end(op, conn, &patience, status);
-}
-
-/* Also of a beginning that was cut off before all were dropped. */
-static int drop_indexes(struct copy_op *copy, struct dbki_conn *conn)
-{
-    struct dbki_op *op = &copy->work.op;
-    struct dbki_patience patience;
-    int status = dbki_change_begin(op, conn, &patience);
-    if (status)
-        return status;
-    status = dbki_copying_drop_indexes(conn, &op->store->schema, &op->error);
-    return dbki_change_end(op, conn, &patience, status);
-}
-
-static int begin_target(struct copy_op *copy, struct dbki_conn *conn)
-{
-    struct dbki_op *op = &copy->work.op;
-    struct dbki_schema schema;
-    int64_t newest = 0;
-    int status = dbki_copy_source_newest(op, &copy->source, copy->layout, &newest);
-    if (!status)
-        status = dbki_schema_inspect(conn, &schema, &op->error);
-    if (!status)
-        status = schema.is_copying ? dbki_copy_target_resume(op, conn, copy->layout, &copy->source,
-                                                             copy->states, &copy->newest)
-                                   : begin_anew(copy, conn, newest);
-    if (!status && !count_copied(copy))
-        status = drop_indexes(copy, conn);
-    copy->stage = COUNTING;
-    return status;
-}
-
-/* What is left behind of a Buildbot database is told before anything is done. */
-static int begin(struct copy_op *copy)
-{
-    int count = 0;
-    int status = open_source(copy);
-    if (!status && !copy->source.schema.is_own) {
-        status = dbki_copy_source_left(&copy->work.op, &copy->source, copy->layout, &count);
-        copy->is_refused = !copy->is_records_only;
-    }
-    copy->stage = LISTING;
-    return status;
-}
+/* A round of that length at most is the last one before the switch. */
+static const int64_t NEAR_NS = 1000 * 1000 * 1000;
 
 /* For what was told in the last turn. */
-static int refuse(struct copy_op *copy)
+static int refuse(struct dbki_copy_op *copy)
 {
     struct dbk_error *error = &copy->work.op.error;
-    if (copy->stage == LISTING)
+    if (copy->stage == DBKI_COPY_LISTING)
         return dbki_error_set(error, DBK_UNSUPPORTED,
                               "the source is a Buildbot database: its builds, steps, properties, "
                               "data and what they refer to can be copied, and the rest is left "
@@ -136,18 +48,28 @@ static int refuse(struct copy_op *copy)
 
 /* ------------------------------------------------------------------------------------ rows ---- */
 
-static int report(struct copy_op *copy, const char *subject)
+static int report(struct dbki_copy_op *copy, const char *subject)
 {
-    int64_t copied = count_copied(copy);
+    int64_t copied = dbki_copy_copied(copy);
     return dbki_long_progress(&copy->work.op, subject, copied,
                               copied > copy->total ? copied : copy->total);
 }
 
-static int count(struct copy_op *copy)
+/* A trigger in a turn. */
+static int arm(struct dbki_copy_op *copy)
+{
+    bool is_over;
+    int status = dbki_follow_arm(&copy->follow, dbki_copy_copied(copy) > 0, &is_over);
+    if (!status && is_over)
+        copy->stage = DBKI_COPY_COUNTING;
+    return status ? status : dbki_long_progress(&copy->work.op, "triggers", 0, 0);
+}
+
+static int count(struct dbki_copy_op *copy)
 {
     int status =
         dbki_copy_count(copy->layout, copy->source.conn, &copy->total, &copy->work.op.error);
-    copy->stage = ROWS;
+    copy->stage = DBKI_COPY_ROWS;
     return status ? status : report(copy, "counted");
 }
 
@@ -158,7 +80,7 @@ static void tidy(struct dbki_conn *conn)
         conn->engine->tidy(conn, false);
 }
 
-static int move_rows(struct copy_op *copy, struct dbki_conn *conn)
+static int move_rows(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     const struct dbki_table *table = &copy->layout->tables[copy->table];
@@ -191,7 +113,7 @@ static int move_rows(struct copy_op *copy, struct dbki_conn *conn)
     return status ? status : report(copy, table->name);
 }
 
-static int next_rows(struct copy_op *copy, struct dbki_conn *conn)
+static int next_rows(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     while (copy->table < copy->layout->count && copy->states[copy->table].is_whole) {
         copy->table++;
@@ -199,14 +121,37 @@ static int next_rows(struct copy_op *copy, struct dbki_conn *conn)
     }
     if (copy->table < copy->layout->count)
         return move_rows(copy, conn);
-    copy->stage = INDEXES;
+    copy->stage = copy->is_followed ? DBKI_COPY_KEYS : DBKI_COPY_INDEXES;
     return DBK_OK;
 }
 
 /* ---------------------------------------------------------------------------------- ending ---- */
 
+/* Whether it is the one that finds a table's rows by their key. */
+static bool is_of_key(const struct dbki_copy_op *copy, const char *sql)
+{
+    char name[DBKI_WORD_SIZE], begin[2 * DBKI_WORD_SIZE];
+    dbki_layout_index_table(sql, name);
+    const struct dbki_table *table = dbki_layout_find(copy->layout, name);
+    if (!table || table->key < 0)
+        return false;
+    snprintf(begin, sizeof begin, " ON %s (%s", name, table->columns[table->key].name);
+    const char *found = strstr(sql, begin);
+    return found && strchr(",)", found[strlen(begin)]);
+}
+
+/* After all indexes, or those of the keys. */
+static enum dbki_copy_stage after_indexes(const struct dbki_copy_op *copy)
+{
+    if (copy->stage == DBKI_COPY_KEYS)
+        return DBKI_COPY_DRAINING;
+    return copy->is_followed            ? DBKI_COPY_FOLLOWING
+           : copy->source.schema.is_own ? DBKI_COPY_ENDING
+                                        : DBKI_COPY_ORPHANS;
+}
+
 /* The next one that is not there yet. */
-static int make_index(struct copy_op *copy, struct dbki_conn *conn)
+static int make_index(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     const char *indexes[DBKI_INDEXES_MAX];
@@ -214,19 +159,24 @@ static int make_index(struct copy_op *copy, struct dbki_conn *conn)
     int count = dbki_layout_indexes(&op->store->schema, indexes), status = DBK_OK;
     bool is_made = false;
     while (!status && !is_made && copy->index < count) {
+        const char *sql = indexes[copy->index++];
+        if (copy->stage == DBKI_COPY_KEYS && !is_of_key(copy, sql))
+            continue;
         if ((status = dbki_change_begin(op, conn, &patience)))
             return status;
-        status = dbki_copying_index(conn, indexes[copy->index++], &is_made, &op->error);
+        status = dbki_copying_index(conn, sql, &is_made, &op->error);
         status = dbki_change_end(op, conn, &patience, status);
     }
     tidy(conn);
-    if (!status && !is_made)
-        copy->stage = copy->source.schema.is_own ? ENDING : ORPHANS;
+    if (!status && !is_made) {
+        copy->stage = after_indexes(copy);
+        copy->index = 0;
+    }
     return status || !is_made ? status : report(copy, "indexes");
 }
 
 /* One kind of reference in a turn. Those that are not left out are all told before the copy ends. */
-static int leave_orphans(struct copy_op *copy, struct dbki_conn *conn)
+static int leave_orphans(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     struct dbki_patience patience;
@@ -240,27 +190,12 @@ static int leave_orphans(struct copy_op *copy, struct dbki_conn *conn)
     copy->has_orphans |= copy->dirt.count && !copy->skips_dirty;
     copy->is_refused = is_over && copy->has_orphans;
     if (is_over && !copy->is_refused)
-        copy->stage = ENDING;
-    return status;
-}
-
-/* What was written to the source meanwhile is perhaps not here. */
-static int check_quiet(struct copy_op *copy)
-{
-    struct dbki_op *op = &copy->work.op;
-    int64_t newest;
-    int status = dbki_copy_source_newest(op, &copy->source, copy->layout, &newest);
-    if (!status && newest != copy->newest)
-        status = dbki_error_set(&op->error, DBK_CONFLICT,
-                                "the source was written to while it was copied (%lld events since "
-                                "event %lld): stop what writes to it, and copy into an empty "
-                                "database",
-                                (long long)(newest - copy->newest), (long long)copy->newest);
+        copy->stage = DBKI_COPY_ENDING;
     return status;
 }
 
 /* By themselves: where ids are set by a change of the table, that ends a transaction. */
-static int count_on(struct copy_op *copy, struct dbki_conn *conn)
+static int count_on(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     struct dbki_patience patience;
@@ -271,11 +206,11 @@ static int count_on(struct copy_op *copy, struct dbki_conn *conn)
     return dbki_change_end(op, conn, &patience, status);
 }
 
-static int end(struct copy_op *copy, struct dbki_conn *conn)
+static int end(struct dbki_copy_op *copy, struct dbki_conn *conn)
 {
     struct dbki_op *op = &copy->work.op;
     struct dbki_patience patience;
-    int status = check_quiet(copy);
+    int status = dbki_copy_check_quiet(copy, conn);
     if (!status)
         status = count_on(copy, conn);
     if (status || (status = dbki_change_begin(op, conn, &patience)))
@@ -290,29 +225,111 @@ static int end(struct copy_op *copy, struct dbki_conn *conn)
     return status ? status : report(copy, "all");
 }
 
+/* ------------------------------------------------------------------------------- following ---- */
+
+static struct dbki_copy_state *events_of(struct dbki_copy_op *copy)
+{
+    return &copy->states[dbki_layout_find(copy->layout, "daybook_events") - copy->layout->tables];
+}
+
+/* What was noted up to now. */
+static int drain(struct dbki_copy_op *copy, struct dbki_conn *conn)
+{
+    bool is_over;
+    int status = dbki_follow_round(&copy->follow, conn, &is_over);
+    if (!status && is_over)
+        copy->stage = DBKI_COPY_INDEXES;
+    tidy(conn);
+    return status ? status : report(copy, "changes");
+}
+
+/* A round of changes and events; until one ends within a second of its beginning. */
+static int follow(struct dbki_copy_op *copy, struct dbki_conn *conn)
+{
+    int64_t begun_ns = dbki_clock_ns();
+    bool is_over;
+    int status = dbki_follow_round(&copy->follow, conn, &is_over);
+    if (!status)
+        status = dbki_follow_events(&copy->follow, conn, events_of(copy));
+    tidy(conn);
+    tidy(copy->follow.writer);
+    if (!status && is_over && dbki_clock_ns() - begun_ns < NEAR_NS)
+        copy->stage = DBKI_COPY_SWITCHING;
+    return status ? status : report(copy, "changes");
+}
+
+/* All that is left, when nobody writes the source any more. */
+static int bring_rest(struct dbki_copy_op *copy, struct dbki_conn *conn)
+{
+    bool is_over = false;
+    int status = DBK_OK;
+    while (!status && !is_over)
+        status = dbki_follow_round(&copy->follow, conn, &is_over);
+    if (!status)
+        status = dbki_follow_events(&copy->follow, conn, events_of(copy));
+    if (!status)
+        status = dbki_follow_rest(&copy->follow, conn);
+    return status ? status : count_on(copy, conn);
+}
+
+static int switch_over(struct dbki_copy_op *copy, struct dbki_conn *conn)
+{
+    struct dbki_op *op = &copy->work.op;
+    struct dbki_patience patience;
+    int64_t begun_ns = dbki_clock_ns();
+    int status = dbki_follow_close(&copy->follow);
+    if (!status)
+        status = bring_rest(copy, conn);
+    if (status || (status = dbki_change_begin(op, conn, &patience)))
+        return status;
+    status = dbki_copying_end(conn, &op->error);
+    status = dbki_change_end(op, conn, &patience, status);
+    int64_t took_ms = (dbki_clock_ns() - begun_ns + 999999) / 1000000;
+    if (!status)
+        status = dbki_long_report(op, &(struct dbk_report){.kind = DBK_REPORT_SWITCH,
+                                                           .subject = "the source",
+                                                           .text = op->store->url.shown,
+                                                           .id = DBK_NONE,
+                                                           .done = took_ms,
+                                                           .total = took_ms,
+                                                           .rows = DBK_NONE,
+                                                           .bytes = DBK_NONE});
+    return status ? status : report(copy, "all");
+}
+
 static int copy_work(struct dbki_op *op, struct dbki_conn *conn)
 {
-    struct copy_op *copy = (struct copy_op *)op;
+    struct dbki_copy_op *copy = (struct dbki_copy_op *)op;
     dbki_long_begin(op);
     copy->dirt = (struct dbki_copy_dirt){.op = op, .seen = copy->dirt.seen};
     copy->dirt.seen.len = 0;
-    op->is_turn_over = copy->stage != ENDING || copy->is_refused;
+    op->is_turn_over =
+        (copy->stage != DBKI_COPY_ENDING && copy->stage != DBKI_COPY_SWITCHING) || copy->is_refused;
     if (copy->is_refused)
         return refuse(copy);
     switch (copy->stage) {
-    case BEGINNING:
-        return begin(copy);
-    case LISTING:
-        return begin_target(copy, conn);
-    case COUNTING:
+    case DBKI_COPY_BEGINNING:
+        return dbki_copy_begin(copy);
+    case DBKI_COPY_LISTING:
+        return dbki_copy_begin_target(copy, conn);
+    case DBKI_COPY_ARMING:
+        return arm(copy);
+    case DBKI_COPY_COUNTING:
         return count(copy);
-    case ROWS:
+    case DBKI_COPY_ROWS:
         return next_rows(copy, conn);
-    case INDEXES:
+    case DBKI_COPY_KEYS:
+    case DBKI_COPY_INDEXES:
         return make_index(copy, conn);
-    case ORPHANS:
+    case DBKI_COPY_DRAINING:
+        return drain(copy, conn);
+    case DBKI_COPY_ORPHANS:
         return leave_orphans(copy, conn);
-    case ENDING:
+    case DBKI_COPY_FOLLOWING:
+        return follow(copy, conn);
+    case DBKI_COPY_SWITCHING:
+        return switch_over(copy, conn);
+    case DBKI_COPY_ENDING:
         break;
     }
     return end(copy, conn);
@@ -320,9 +337,10 @@ static int copy_work(struct dbki_op *op, struct dbki_conn *conn)
 
 static void copy_fini(struct dbki_op *op)
 {
-    struct copy_op *copy = (struct copy_op *)op;
+    struct dbki_copy_op *copy = (struct dbki_copy_op *)op;
     dbki_copy_rows_fini(&copy->rows);
     dbki_copy_dirt_fini(&copy->dirt);
+    dbki_follow_fini(&copy->follow);
     dbki_copy_source_close(&copy->source);
     dbki_free(copy->layout);
 }
@@ -345,7 +363,7 @@ int dbk_copy(struct dbk_store *store, const char *from_url, const struct dbk_cop
     if (options)
         memcpy(&wanted, options, options->size < sizeof wanted ? options->size : sizeof wanted);
     int status =
-        dbki_long_new(store, &COPY, sizeof(struct copy_op), call, report_fn, done, user, &op);
+        dbki_long_new(store, &COPY, sizeof(struct dbki_copy_op), call, report_fn, done, user, &op);
     if (status)
         return status;
     if (!from_url) {
@@ -363,9 +381,10 @@ int dbk_copy(struct dbk_store *store, const char *from_url, const struct dbk_cop
         return dbki_refuse(call, DBK_UNSUPPORTED, "nothing is copied into a store on %s yet",
                            store->engine->name);
     }
-    struct copy_op *copy = (struct copy_op *)op;
+    struct dbki_copy_op *copy = (struct dbki_copy_op *)op;
     copy->from_url = dbki_op_text(op, from_url).text;
     copy->is_records_only = wanted.is_records_only;
     copy->skips_dirty = wanted.skips_dirty;
+    copy->is_followed = wanted.is_followed;
     return dbki_submit(store, op, call);
 }

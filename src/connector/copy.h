@@ -1,5 +1,5 @@
 /*
- * Copying a store: what the files of it share. copy.c is the operation, copy_source.c the database that is copied
+ * Copying a store: what the files of it share. copy.c and copy_begin.c are the operation, copy_source.c the database that is copied
  * from, copy_target.c what is kept in the one that is copied into, copy_rows.c moves the rows of one table.
  */
 #ifndef DBKI_COPY_H
@@ -43,16 +43,19 @@ struct dbki_copy_state {
     bool is_whole;
 };
 
-/* Turns a new store into one that is being copied into, in two transactions; refuses one that holds something. */
+/* Turns a new store into one that is being copied into, in two transactions; refuses one that holds something. Args:
+ * token: who follows the source; DBK_NONE: nobody. */
 int dbki_copy_target_prepare(struct dbki_op *op, struct dbki_conn *conn,
                              const struct dbki_layout *layout);
 int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
                            const struct dbki_layout *layout, const struct dbki_copy_source *source,
-                           int64_t newest);
-/* Reads what was kept; refuses another source. *out_newest: what begin was given. */
+                           int64_t newest, int64_t token);
+/* Reads what was kept; refuses another source. *out_newest, *out_token: what begin was given; *out_is_begun: it was
+ * begun at all. */
 int dbki_copy_target_resume(struct dbki_op *op, struct dbki_conn *conn,
                             const struct dbki_layout *layout, const struct dbki_copy_source *source,
-                            struct dbki_copy_state *out, int64_t *out_newest);
+                            struct dbki_copy_state *out, int64_t *out_newest, int64_t *out_token,
+                            bool *out_is_begun);
 /* Keeps how far a table has come, within the transaction of its rows. */
 int dbki_copy_target_keep(struct dbki_op *op, struct dbki_conn *conn, const char *table,
                           const struct dbki_copy_state *before,
@@ -105,6 +108,10 @@ void dbki_copy_rows_fini(struct dbki_copy_rows *rows);
 /* Moves the next rows behind state->at, within a transaction of each side, and moves *state on. */
 int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,
                         struct dbki_copy_state *state, struct dbk_error *error);
+/* Moves the rows that a query of the table's columns (rows->columns) gives, within a transaction of each side. */
+int dbki_copy_rows_some(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,
+                        const struct dbki_statement *query, const struct dbki_value *params,
+                        int param_count, struct dbk_error *error);
 /* Adds the condition that rows of a table are taken by; none for most. */
 const char *dbki_copy_condition(const struct dbki_table *table);
 

@@ -93,7 +93,8 @@ struct batch {
     struct dbki_copy_rows *rows;
     struct dbki_conn *to;
     int64_t last_key, count, bytes;
-    bool is_full; /* of bytes: the rest is for the next batch */
+    bool takes_all; /* however many bytes they are */
+    bool is_full;   /* of bytes: the rest is for the next batch */
     struct dbk_error *error;
 };
 
@@ -142,7 +143,7 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
         return status;
     batch->count++;
     batch->last_key = key_of(table, cells);
-    batch->is_full = table->is_key_unique && batch->bytes > BYTES_MAX;
+    batch->is_full = !batch->takes_all && table->is_key_unique && batch->bytes > BYTES_MAX;
     return batch->is_full ? DBK_TOO_LARGE : DBK_OK; /* which ends the query */
 }
 
@@ -155,7 +156,10 @@ static void set_limit(struct dbki_copy_rows *rows, const struct batch *batch)
         rows->limit = rows->limit * 4 < ROWS_MAX ? rows->limit * 4 : ROWS_MAX;
 }
 
-static int run_page(struct batch *batch, struct dbki_conn *from, const struct dbki_value params[2])
+/* Moves what a query of the table's columns gives. */
+static int run_query(struct batch *batch, struct dbki_conn *from,
+                     const struct dbki_statement *query, const struct dbki_value *params,
+                     int param_count)
 {
     struct dbki_copy_rows *rows = batch->rows;
     struct dbki_conn *to = batch->to;
@@ -166,8 +170,7 @@ static int run_page(struct batch *batch, struct dbki_conn *from, const struct db
         status = to->engine->load_begin(to, rows->table->name, rows->columns.text, batch->error);
     if (status)
         return status;
-    status = dbki_copy_run(from, &rows->page, params, rows->table->key < 0 ? 0 : 2, batch, take_row,
-                           NULL, &failed);
+    status = dbki_copy_run(from, query, params, param_count, batch, take_row, NULL, &failed);
     if (batch->is_full)
         status = DBK_OK;
     if (status && batch->error->status == DBK_OK)
@@ -176,6 +179,14 @@ static int run_page(struct batch *batch, struct dbki_conn *from, const struct db
         return status;
     int ended = to->engine->load_end(to, !status, batch->error);
     return status ? status : ended;
+}
+
+int dbki_copy_rows_some(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,
+                        const struct dbki_statement *query, const struct dbki_value *params,
+                        int param_count, struct dbk_error *error)
+{
+    struct batch batch = {.rows = rows, .to = to, .takes_all = true, .error = error};
+    return run_query(&batch, from, query, params, param_count);
 }
 
 int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, struct dbki_conn *to,
@@ -195,7 +206,7 @@ int dbki_copy_rows_move(struct dbki_copy_rows *rows, struct dbki_conn *from, str
             return status;
         params[1] = dbki_int(last);
     }
-    status = run_page(&batch, from, params);
+    status = run_query(&batch, from, &rows->page, params, table->key < 0 ? 0 : 2);
     if (status)
         return status;
     set_limit(rows, &batch);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define LAST_GIVEN "events given"
+#define FOLLOWER "follower" /* in daybook_copy; no table's name */
 
 static const struct dbki_statement ADD = {
     .sql = "INSERT INTO daybook_copy (name, at, copied, is_whole, source) VALUES (?, ?, 0, 0, ?)"};
@@ -62,7 +63,7 @@ int dbki_copy_target_prepare(struct dbki_op *op, struct dbki_conn *conn,
 /* What is there of a beginning that was cut off begins anew; somebody may have written since then. */
 int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
                            const struct dbki_layout *layout, const struct dbki_copy_source *source,
-                           int64_t newest)
+                           int64_t newest, int64_t token)
 {
     int status = check_empty(op, conn, layout);
     if (!status)
@@ -71,6 +72,8 @@ int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
         status = dbki_copy_run(conn, &FORGET, NULL, 0, NULL, NULL, NULL, &op->error);
     if (!status)
         status = add(op, conn, "", newest, source->name);
+    if (!status && token != DBK_NONE)
+        status = add(op, conn, FOLLOWER, token, NULL);
     for (int i = 0; i < layout->count && !status; i++)
         status = add(op, conn, layout->tables[i].name, DBK_NONE, NULL);
     return status;
@@ -81,7 +84,7 @@ int dbki_copy_target_begin(struct dbki_op *op, struct dbki_conn *conn,
 struct resumed {
     const struct dbki_layout *layout;
     struct dbki_copy_state *states;
-    int64_t newest;
+    int64_t newest, token;
     char source[256];
 };
 
@@ -96,6 +99,8 @@ static int take_state(void *owner, int index, const struct dbki_value *cells, in
             snprintf(resumed->source, sizeof resumed->source, "%s", cells[4].text);
         return DBK_OK;
     }
+    if (!strcmp(cells[0].text, FOLLOWER))
+        resumed->token = dbki_value_int(&cells[1]);
     const struct dbki_table *table = dbki_layout_find(resumed->layout, cells[0].text);
     if (table)
         resumed->states[table - resumed->layout->tables] =
@@ -107,16 +112,21 @@ static int take_state(void *owner, int index, const struct dbki_value *cells, in
 
 int dbki_copy_target_resume(struct dbki_op *op, struct dbki_conn *conn,
                             const struct dbki_layout *layout, const struct dbki_copy_source *source,
-                            struct dbki_copy_state *out, int64_t *out_newest)
+                            struct dbki_copy_state *out, int64_t *out_newest, int64_t *out_token,
+                            bool *out_is_begun)
 {
-    struct resumed resumed = {.layout = layout, .states = out};
-    int status = dbki_copy_run(conn, &GET, NULL, 0, &resumed, take_state, NULL, &op->error);
+    struct resumed resumed = {.layout = layout, .states = out, .token = DBK_NONE};
+    int status = dbki_copying_is_begun(conn, out_is_begun, &op->error);
+    if (status || !*out_is_begun)
+        return status;
+    status = dbki_copy_run(conn, &GET, NULL, 0, &resumed, take_state, NULL, &op->error);
     if (!status && strcmp(resumed.source, source->name) != 0)
         status = dbki_error_set(&op->error, DBK_CONFLICT,
                                 "a copy into this store was begun from %.150s, and this is %.150s: "
                                 "go on from there, or into an empty database",
                                 resumed.source, source->name);
     *out_newest = resumed.newest;
+    *out_token = resumed.token;
     return status;
 }
 
@@ -154,6 +164,15 @@ static int set_last_position(struct dbki_op *op, struct dbki_conn *conn, int64_t
     return dbki_copy_run(conn, &SET_MARK, values, 2, NULL, NULL, NULL, &op->error);
 }
 
+/* Some databases take long to set it, and mostly it is right by the rows. */
+static int set_last_id(struct dbki_op *op, struct dbki_conn *conn, const char *table, int64_t last)
+{
+    int64_t here;
+    int status = conn->engine->last_id(conn, table, &here, &op->error);
+    return status || here == last ? status
+                                  : conn->engine->set_last_id(conn, table, last, &op->error);
+}
+
 int dbki_copy_target_count_on(struct dbki_op *op, struct dbki_conn *conn,
                               const struct dbki_layout *layout, struct dbki_copy_source *source)
 {
@@ -172,7 +191,7 @@ int dbki_copy_target_count_on(struct dbki_op *op, struct dbki_conn *conn,
         status = source->schema.is_own ? from->engine->last_id(from, table->name, &last, &op->error)
                                        : dbki_copy_ask(from, highest, NULL, &last, &op->error);
         if (!status && last != DBK_NONE)
-            status = conn->engine->set_last_id(conn, table->name, last, &op->error);
+            status = set_last_id(op, conn, table->name, last);
     }
     last = DBK_NONE;
     if (!status && source->schema.is_own)

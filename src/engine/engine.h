@@ -168,6 +168,16 @@ struct dbki_engine {
     int (*load_row)(struct dbki_conn *conn, const struct dbki_value *values, int count,
                     struct dbk_error *error);
     int (*load_end)(struct dbki_conn *conn, bool is_kept, struct dbk_error *error);
+    /*
+     * Adds the statement that makes a trigger, which runs `statement` after each row of a table that is inserted,
+     * updated or deleted (`verb`), and in its transaction; with `table` NULL the one that drops it. Where others can
+     * be in the way, it fails with DBK_BUSY after a second or two. And adds a statement for one that refuses the row:
+     * whoever writes it gets DBK_READ_ONLY and that text. And how many triggers of a name there are.
+     */
+    void (*spell_trigger)(const char *name, const char *table, const char *verb,
+                          const char *statement, struct dbki_buf *out_text);
+    void (*spell_refusal)(const char *text, struct dbki_buf *out_text);
+    const char *count_triggers;
     /* Optional. The last id that a table whose ids count up has given, and will not give again (DBK_NONE: none, or
      * that is not known); and makes it that one, within a transaction that writes. */
     int (*last_id)(struct dbki_conn *conn, const char *table, int64_t *out_last,

@@ -29,3 +29,11 @@ size_t dbki_word_skip(const char *sql)
     const char *end = *sql == '\'' || *sql == '"' || *sql == '`' ? strchr(sql + 1, *sql) : NULL;
     return end ? (size_t)(end - sql) + 1 : 1;
 }
+
+void dbki_word_quote(const char *text, struct dbki_buf *out)
+{
+    dbki_buf_add(out, "'");
+    for (; *text; text++)
+        dbki_buf_add_n(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
+    dbki_buf_add(out, "'");
+}

@@ -5,7 +5,7 @@
 #ifndef DBKI_ENGINE_WORDS_H
 #define DBKI_ENGINE_WORDS_H
 
-#include <stddef.h>
+#include "base/buf.h"
 
 /* A table of them ends with NULL. A longer one stands before its beginning. */
 struct dbki_word {
@@ -17,5 +17,8 @@ const struct dbki_word *dbki_word_find(const struct dbki_word *words, const char
 
 /* How much of the SQL is to be taken as it is: what stands within quotes to its end, else one character. */
 size_t dbki_word_skip(const char *sql);
+
+/* Adds a text as SQL has it, in quotes. */
+void dbki_word_quote(const char *text, struct dbki_buf *out);
 
 #endif

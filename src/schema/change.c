@@ -101,13 +101,14 @@ int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_row
     return DBK_OK;
 }
 
-int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error)
+int dbki_schema_set_version(struct dbki_conn *conn, int version, int64_t now,
+                            struct dbk_error *error)
 {
     char sql[240];
     snprintf(sql, sizeof sql,
              "UPDATE daybook_schema SET version = %d;"
              "INSERT INTO daybook_schema (version, created_at, created_by)"
              " SELECT %d, %lld, 'daybook %s' WHERE NOT EXISTS (SELECT 1 FROM daybook_schema)",
-             DBKI_SCHEMA_VERSION, DBKI_SCHEMA_VERSION, (long long)now, DBK_VERSION);
+             version, version, (long long)now, DBK_VERSION);
     return conn->engine->script(conn, sql, error);
 }

@@ -37,13 +37,33 @@ int dbki_copying_prepare(struct dbki_conn *conn, struct dbk_error *error)
     return status || is_there ? status : conn->engine->script(conn, TABLE, error);
 }
 
+int dbki_copying_is_begun(struct dbki_conn *conn, bool *out_is_begun, struct dbk_error *error)
+{
+    struct dbki_answer answer;
+    int status = has_object(conn, "daybook_copy", out_is_begun, error);
+    if (status || !*out_is_begun)
+        return status;
+    status = dbki_schema_ask(conn, "SELECT count(*) FROM daybook_copy WHERE name = ''", NULL,
+                             &answer, error);
+    *out_is_begun = answer.number > 0;
+    return status;
+}
+
 int dbki_copying_begin(struct dbki_conn *conn, struct dbk_error *error)
 {
     struct dbki_answer version;
+    bool is_begun = false;
     int status = dbki_schema_ask(conn, "SELECT version FROM daybook_schema", NULL, &version, error);
     if (!status && version.number == DBKI_SCHEMA_COPYING)
+        status = dbki_copying_is_begun(conn, &is_begun, error);
+    if (!status && is_begun)
         status = dbki_error_set(error, DBK_CONFLICT, "another process is copying into this store");
     return status ? status : set_version(conn, DBKI_SCHEMA_COPYING, error);
+}
+
+int dbki_copying_spoil(struct dbki_conn *conn, struct dbk_error *error)
+{
+    return set_version(conn, DBKI_SCHEMA_SPOILT, error);
 }
 
 int dbki_copying_drop_indexes(struct dbki_conn *conn, const struct dbki_schema *schema,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "engine/ask.h"
 
 #include <stdio.h>
 
@@ -110,7 +111,8 @@ static int inspect_own(struct dbki_conn *conn, struct dbki_schema *schema, struc
             "the store's tables are of version %lld, made by a newer daybook; this "
             "one (%s) knows versions up to %d: use the newer one",
             (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
-    schema->is_copying = version.number == DBKI_SCHEMA_COPYING;
+    schema->is_spoilt = version.number == DBKI_SCHEMA_SPOILT;
+    schema->is_copying = version.number == DBKI_SCHEMA_COPYING || schema->is_spoilt;
     schema->is_older = version.number < DBKI_SCHEMA_VERSION && !schema->is_copying;
     return DBK_OK;
 }
@@ -122,6 +124,27 @@ static int has_table(struct dbki_conn *conn, const char *table, const char *colu
     int status = look_for(conn, table, column, &search, error);
     *out_has = search.is_found;
     return status;
+}
+
+static int take_url(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct dbki_schema *schema = owner;
+    (void)index;
+    (void)cell_count;
+    if (cells[0].type == DBKI_TEXT)
+        snprintf(schema->moved_to, sizeof schema->moved_to, "%s", cells[0].text);
+    return DBK_OK;
+}
+
+/* A store that was followed to its new place says where that is. */
+static int find_new_place(struct dbki_conn *conn, struct dbki_schema *schema,
+                          struct dbk_error *error)
+{
+    static const struct dbki_statement get = {
+        .sql = "SELECT target FROM daybook_move WHERE is_closed = 1", .is_one_row = true};
+    bool is_there;
+    int status = has_table(conn, "daybook_move", "target", &is_there, error);
+    return status || !is_there ? status : dbki_ask(conn, &get, NULL, schema, take_url, error);
 }
 
 /* The tables that calls need are looked for one by one: a migration may have dropped some. */
@@ -231,6 +254,8 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
     }
     if (has_ours && (status = inspect_own(conn, &schema, error)))
         return status;
+    if (schema.is_own && (status = find_new_place(conn, &schema, error)))
+        return status;
     if (has_alembic) {
         struct dbki_answer revision;
         status = dbki_schema_ask(conn, "SELECT version_num FROM alembic_version", NULL, &revision,
@@ -288,7 +313,7 @@ static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
                                 "another program kept the empty database locked: try again");
 }
 
-int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
+int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error *error)
 {
     struct dbki_wait wait = {.gives_up = gives_up_later};
     const struct dbki_engine *engine = conn->engine;
@@ -315,7 +340,9 @@ int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error)
                 status = engine->script(conn, sql, error);
         }
         if (!status)
-            status = dbki_schema_set_version(conn, dbki_clock_s(), error);
+            status = dbki_schema_set_version(conn,
+                                             is_copying ? DBKI_SCHEMA_COPYING : DBKI_SCHEMA_VERSION,
+                                             dbki_clock_s(), error);
     }
     if (status) {
         engine->rollback(conn);

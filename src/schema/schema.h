@@ -11,8 +11,13 @@
 enum { DBKI_SCHEMA_VERSION = 1 };
 /* In its place while records are being copied into the store: it is not whole, and its indexes are not there. */
 enum { DBKI_SCHEMA_COPYING = -1 };
+/* After a copy that cannot be gone on with. */
+enum { DBKI_SCHEMA_SPOILT = -2 };
 
 enum { DBKI_REVISION_SIZE = 33 };
+
+/* What a writer is told of a store that was moved, with its new URL. */
+#define DBKI_MOVED_WORDS "the store was moved to %s, and is read-only here: write there"
 
 /* A table or an index of daybook's own. */
 struct dbki_object {
@@ -32,6 +37,8 @@ struct dbki_schema {
     bool has_partial_indexes;
     bool is_older;          /* daybook's tables are of a version before ours */
     bool is_copying;        /* a copy into it was begun and has not ended */
+    bool is_spoilt;         /* and it cannot be gone on with */
+    char moved_to[200];     /* the URL of the store that this one was moved to; "": it was not */
     bool has_events;        /* writes leave events: the tables for it are there */
     bool has_keys;          /* the same for operation keys */
     bool has_batches;       /* and, on a server, for the names of batches */
@@ -79,7 +86,8 @@ void dbki_object_online(const struct dbki_engine *engine, const char *sql,
 int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_rows,
                      int64_t *out_bytes, struct dbk_error *error);
 /* change.c: the row of daybook_schema, for the version of this library. */
-int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_error *error);
+int dbki_schema_set_version(struct dbki_conn *conn, int version, int64_t now,
+                            struct dbk_error *error);
 
 /*
  * copying.c: turns a new, empty store into one that is being copied into, in three steps, since some databases commit
@@ -89,6 +97,9 @@ int dbki_schema_set_version(struct dbki_conn *conn, int64_t now, struct dbk_erro
  */
 int dbki_copying_prepare(struct dbki_conn *conn, struct dbk_error *error);
 int dbki_copying_begin(struct dbki_conn *conn, struct dbk_error *error);
+/* Whether the second step was done; and the end of a copy that cannot be gone on with. */
+int dbki_copying_is_begun(struct dbki_conn *conn, bool *out_is_begun, struct dbk_error *error);
+int dbki_copying_spoil(struct dbki_conn *conn, struct dbk_error *error);
 int dbki_copying_drop_indexes(struct dbki_conn *conn, const struct dbki_schema *schema,
                               struct dbk_error *error);
 int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_made,
@@ -104,8 +115,9 @@ struct dbki_answer {
 int dbki_schema_ask(struct dbki_conn *conn, const char *sql, const struct dbki_value *param,
                     struct dbki_answer *answer, struct dbk_error *error);
 
-/* Makes the tables of a new store in an empty database; one that has them by now is fine. */
-int dbki_schema_create(struct dbki_conn *conn, struct dbk_error *error);
+/* Makes the tables of a new store in an empty database, perhaps one that only a copy goes into; one that has them by
+ * now is fine. */
+int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error *error);
 
 /* tables.c: the DDL of a new store; the columns that must be there, "table.column", NULL-ended. */
 extern const char *const dbki_tables[]; /* a statement each, NULL-ended */

@@ -25,6 +25,8 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
         return dbki_refuse(
             call, DBK_UNSUPPORTED,
             "daybook's tables are of an older version: `daybook upgrade` brings them up");
+    if (store->schema.moved_to[0])
+        return dbki_refuse(call, DBK_READ_ONLY, DBKI_MOVED_WORDS, store->schema.moved_to);
     if (store->schema.is_own)
         return DBK_OK;
     if (access == DBKI_ACCESS_OWN)

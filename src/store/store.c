@@ -139,7 +139,7 @@ static int connect_writer(struct dbk_store *store, bool is_created, int place,
     status = dbki_schema_inspect(conn, &store->schema, error);
     if (!status && store->schema.is_empty) {
         if (is_created || conn->is_single)
-            status = dbki_schema_create(conn, error);
+            status = dbki_schema_create(conn, store->is_copied_into, error);
         else
             status = dbki_error_set(error, DBK_SCHEMA,
                                     "the database is empty: `daybook init` makes a store of it");
@@ -155,7 +155,7 @@ static int connect_writer(struct dbk_store *store, bool is_created, int place,
 
 static bool may_write(const struct dbk_store *store)
 {
-    return !store->url.is_read_only && !store->no_writes[0] &&
+    return !store->url.is_read_only && !store->no_writes[0] && !store->schema.moved_to[0] &&
            (store->schema.is_own || store->url.writes != DBKI_WRITES_NONE);
 }
 
@@ -183,6 +183,11 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
                               "daybook's tables are of an older version than this daybook (%s) "
                               "reads: `daybook upgrade` brings them up",
                               DBK_VERSION);
+    if (!status && store->schema.is_spoilt && !options->is_exclusive)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "a copy into this store was given up, since its source was written "
+                              "to meanwhile: it is not whole, and cannot be gone on with; copy "
+                              "into an empty database");
     if (!status && store->schema.is_copying && !options->is_exclusive)
         return dbki_error_set(error, DBK_SCHEMA,
                               "records are being copied into this store, and not all are there: "
@@ -408,6 +413,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     store->clock = options->clock ? options->clock : system_clock;
     store->clock_user = options->clock_user;
     store->is_forced = options->is_forced;
+    store->is_copied_into = options->is_copied_into;
     store->fork_generation = dbki_fork_generation();
     if (getrandom(store->batch_names, sizeof store->batch_names, 0) !=
         (ssize_t)sizeof store->batch_names)

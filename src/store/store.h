@@ -124,7 +124,7 @@ struct dbk_store {
     struct dbk_info info;
     char warning[256];
     char no_writes[256]; /* why nothing may be written to a Buildbot database; "": it may */
-    bool is_exclusive, is_forced; /* as it was opened */
+    bool is_exclusive, is_forced, is_copied_into; /* as it was opened */
     char *path;
     char engine_version[32];
     uint64_t batch_names[2]; /* of this store, random; batch_count: of those given */

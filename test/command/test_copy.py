@@ -188,6 +188,19 @@ class TestBuildbot(CopyCase):
         self.assertEqual(self.sql(self.target, "SELECT count(*) FROM daybook_lineage"),
                          self.sql(self.source, "SELECT count(*) FROM builds WHERE results = 0"))
 
+    def test_what_was_refused_leaves_no_store_that_can_be_used(self):
+        self.daybook("copy", self.source, self.target, code=5)
+        self.assertIn("being copied", run(self.folder, "builds", "--db", self.target).err)
+        self.daybook("copy", "--follow", self.source, self.target, code=5)
+        self.sql(self.source, "UPDATE masters SET active = 1, last_active = 2147483647")
+        self.assertIn("stop it, copy", self.daybook("copy", "--records-only", self.source, self.target, code=5).err)
+        self.assertIn("being copied", run(self.folder, "builds", "--db", self.target).err)
+        # Nothing was begun there, so that it may be another source's.
+        other = os.path.join(self.folder, "other.sqlite")
+        run(self.folder, "run", "--db", other, "-b", "x", "--", "true")
+        self.daybook("copy", other, self.target)
+        self.assertIn("x/1", self.daybook("builds", "--db", self.target).out)
+
     def test_json_has_the_findings_and_the_end(self):
         self.sql(self.source, "UPDATE steps SET buildid = 9999 WHERE id = 20")
         done = self.daybook("copy", "--records-only", "--json", self.source, self.target, code=4)
@@ -277,7 +290,9 @@ class TestKilled(CopyCase):
         run(self.folder, "run", "--db", self.source, "-b", "x", "--", "true")
         done = self.daybook("copy", self.source, self.target, code=4)
         self.assertIn("written to", done.err)
-        self.assertIn("being copied", run(self.folder, "builds", "--db", self.target).err)
+        self.assertIn("cannot be gone on with", run(self.folder, "builds", "--db", self.target).err)
+        done = self.daybook("copy", self.source, self.target, code=4)
+        self.assertIn("was given up", done.err)
 
 
 if __name__ == "__main__":

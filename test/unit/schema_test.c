@@ -99,7 +99,7 @@ static void create__waits_for_who_looks_and_makes_the_log(void **state)
         SQLITE_OK);
     questions_left = 0;
     tries_left = 3;
-    if (dbki_schema_create(conn, &error))
+    if (dbki_schema_create(conn, false, &error))
         fail_msg("%s", error.message);
     assert_true(real->has_log(conn));
     real->close(conn);

@@ -89,6 +89,9 @@ enum dbk_status dbki_mariadb_status(unsigned code);
 /* words.c: a statement of the connectors, or of the schema's, in MariaDB's words. */
 void dbki_mariadb_words(const char *sql, struct dbki_buf *out_text);
 void dbki_mariadb_ddl_words(const char *sql, struct dbki_buf *out_text);
+void dbki_mariadb_spell_trigger(const char *name, const char *table, const char *verb,
+                                const char *statement, struct dbki_buf *out_text);
+void dbki_mariadb_spell_refusal(const char *text, struct dbki_buf *out_text);
 
 /* answers.c: waits for what a call of the client library's wants, at most until `wait` gives up or the connection's
  * owner stops it. Result: what that call is to be told. */

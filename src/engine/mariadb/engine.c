@@ -352,6 +352,10 @@ const struct dbki_engine dbki_mariadb = {
     .names_table_of_index = true,
     .lock_tables = "SELECT get_lock(concat('daybook tables of ', database()), 30)",
     .spell = dbki_mariadb_ddl_words,
+    .spell_trigger = dbki_mariadb_spell_trigger,
+    .spell_refusal = dbki_mariadb_spell_refusal,
+    .count_triggers = "SELECT count(*) FROM information_schema.triggers"
+                      " WHERE trigger_schema = database() AND trigger_name = ?",
     .load_begin = dbki_mariadb_load_begin,
     .load_row = dbki_mariadb_load_row,
     .load_end = dbki_mariadb_load_end,

@@ -165,3 +165,20 @@ void dbki_mariadb_ddl_words(const char *sql, struct dbki_buf *out_text)
     if (begins_with(sql, "CREATE TABLE"))
         dbki_buf_add(out_text, TABLE_TAIL);
 }
+
+void dbki_mariadb_spell_trigger(const char *name, const char *table, const char *verb,
+                                const char *statement, struct dbki_buf *out_text)
+{
+    dbki_buf_add(out_text, "SET STATEMENT lock_wait_timeout = 2 FOR ");
+    if (table)
+        dbki_buf_addf(out_text, "CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW %s", name, verb,
+                      table, statement);
+    else
+        dbki_buf_addf(out_text, "DROP TRIGGER %s", name);
+}
+
+void dbki_mariadb_spell_refusal(const char *text, struct dbki_buf *out_text)
+{
+    dbki_buf_add(out_text, "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1644, MESSAGE_TEXT = ");
+    dbki_word_quote(text, out_text);
+}

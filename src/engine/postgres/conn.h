@@ -69,6 +69,9 @@ enum dbk_status dbki_postgres_status(const char *sqlstate);
 /* words.c: a statement of the connectors, or of the schema's, in PostgreSQL's words. */
 void dbki_postgres_words(const char *sql, struct dbki_buf *out_text);
 void dbki_postgres_ddl_words(const char *sql, struct dbki_buf *out_text);
+void dbki_postgres_spell_trigger(const char *name, const char *table, const char *verb,
+                                 const char *statement, struct dbki_buf *out_text);
+void dbki_postgres_spell_refusal(const char *text, struct dbki_buf *out_text);
 
 /* cells.c: a column as a value. Result: false: its type is not known. */
 bool dbki_postgres_cell(const PGresult *result, int row, int column, struct dbki_value *out_value);

@@ -250,6 +250,11 @@ const struct dbki_engine dbki_postgres = {
     .online = "CONCURRENTLY",
     .notify = &dbki_postgres_notify,
     .listen = dbki_postgres_listen,
+    .spell_trigger = dbki_postgres_spell_trigger,
+    .spell_refusal = dbki_postgres_spell_refusal,
+    .count_triggers = "SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+                      " WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
+                      " AND t.tgname = ?",
     .load_begin = dbki_postgres_load_begin,
     .load_row = dbki_postgres_load_row,
     .load_end = dbki_postgres_load_end,

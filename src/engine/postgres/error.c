@@ -28,6 +28,7 @@ static const struct {
      "a pooler that hands each transaction another connection cannot keep prepared statements: say "
      "prepare=no in the URL"},
     {"28", DBK_DENIED, false, NULL},
+    {"DAYBK", DBK_READ_ONLY, false, NULL}, /* a trigger of ours: the store was moved */
     {"3D000", DBK_NOT_FOUND, false, "`createdb` makes one"},
     {"3F000", DBK_SCHEMA, false, "the search_path names no schema that is there"},
     {"40001", DBK_BUSY, true, NULL},

@@ -84,3 +84,26 @@ void dbki_postgres_ddl_words(const char *sql, struct dbki_buf *out_text)
 {
     translate(DDL_WORDS, sql, out_text);
 }
+
+/* A trigger runs a function, which has its name and goes with it. */
+void dbki_postgres_spell_trigger(const char *name, const char *table, const char *verb,
+                                 const char *statement, struct dbki_buf *out_text)
+{
+    dbki_buf_add(out_text, "SET LOCAL lock_timeout = '2s'; ");
+    if (!table) {
+        dbki_buf_addf(out_text, "DROP FUNCTION %s() CASCADE", name);
+        return;
+    }
+    dbki_buf_addf(out_text,
+                  "CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS"
+                  " $daybook$BEGIN %s; RETURN NULL; END$daybook$; ",
+                  name, statement);
+    dbki_buf_addf(out_text, "CREATE TRIGGER %s AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION %s()",
+                  name, verb, table, name);
+}
+
+void dbki_postgres_spell_refusal(const char *text, struct dbki_buf *out_text)
+{
+    dbki_buf_add(out_text, "RAISE EXCEPTION USING ERRCODE = 'DAYBK', MESSAGE = ");
+    dbki_word_quote(text, out_text);
+}

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/sqlite/conn.h"
+#include "engine/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -459,6 +460,23 @@ static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error
     return dbki_sqlite_exec((struct conn *)head, sql, error);
 }
 
+static void spell_trigger(const char *name, const char *table, const char *verb,
+                          const char *statement, struct dbki_buf *out_text)
+{
+    if (table)
+        dbki_buf_addf(out_text, "CREATE TRIGGER %s AFTER %s ON %s BEGIN %s; END", name, verb, table,
+                      statement);
+    else
+        dbki_buf_addf(out_text, "DROP TRIGGER %s", name);
+}
+
+static void spell_refusal(const char *text, struct dbki_buf *out_text)
+{
+    dbki_buf_add(out_text, "SELECT RAISE(ABORT, ");
+    dbki_word_quote(text, out_text);
+    dbki_buf_add(out_text, ")");
+}
+
 static int conn_columns(struct dbki_conn *head, const char *table,
                         int (*column)(void *user, const char *name, bool is_needed), void *user,
                         struct dbk_error *error)
@@ -512,6 +530,9 @@ const struct dbki_engine dbki_sqlite = {
     .count_tables = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
     .count_objects =
         "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND name = ?",
+    .spell_trigger = spell_trigger,
+    .spell_refusal = spell_refusal,
+    .count_triggers = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = ?",
     .table_size = "SELECT sum(pgsize) FROM dbstat WHERE name = ?", /* not in every build */
     .last_id = dbki_sqlite_last_id,
     .set_last_id = dbki_sqlite_set_last_id,

@@ -46,6 +46,7 @@ static const struct {
      "read "
      "it as the user who writes it, or a copy made together with its -wal file"},
     {SQLITE_TOOBIG, DBK_TOO_LARGE, NULL},
+    {SQLITE_CONSTRAINT_TRIGGER, DBK_READ_ONLY, NULL}, /* the store was moved */
     {SQLITE_CONSTRAINT, DBK_CONFLICT, NULL},
     {SQLITE_INTERRUPT, DBK_TIMEOUT, NULL},
     {SQLITE_SCHEMA, DBK_SCHEMA, NULL},
