@@ -1315,6 +1315,7 @@ enum dbk_report_kind {
     DBK_REPORT_FINDING,   /* something that a check or a comparison found */
     DBK_REPORT_SWITCH, /* a source that was followed is read-only now: `text` is the new URL, and `done` for how
                              many milliseconds nobody could write */
+    DBK_REPORT_SUM,       /* how much of a table it was in all */
 };
 
 struct dbk_report {
@@ -1329,7 +1330,7 @@ struct dbk_report {
                             finding of dbk_repair(), done is 1 if it is mended, 0 if it is left */
     int64_t rows,
         bytes; /* of a statement: what it has to read, or rows that it mends; DBK_NONE where
-                            it is not known */
+                            it is not known. Of a sum */
 };
 
 typedef void dbk_report_fn(void *user, const struct dbk_report *report);
@@ -1452,6 +1453,72 @@ struct dbk_backup_options {
 DBK_API int dbk_backup(struct dbk_store *store, const char *to_path,
                        const struct dbk_backup_options *options, const struct dbk_call *call,
                        dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Rules of what is kept, for dbk_prune(). Of a builder the first rule of a kind whose pattern fits its name counts.
+ */
+struct dbk_retention;
+
+/* Makes one without rules, by which nothing goes. Result: yours, dbk_retention_free(); NULL when out of memory. */
+DBK_API struct dbk_retention *dbk_retention_new(void);
+DBK_API void dbk_retention_free(struct dbk_retention *retention);
+
+/*
+ * Adds a rule. Args: what is
+ *     "builds"    builds with all that is in them
+ *     "outputs"   build data whose name begins with "log/": the steps' outputs
+ *     "data"      all other build data
+ *   and rule "PATTERN older AGE keep N failures AGE", of which older or keep is needed: they go when they ended
+ *   longer ago than AGE (failures and exceptions: than the last AGE), but never those of the builder's newest N
+ *   builds, 1 to 100,000. PATTERN is of builders' names, with * ? and [...]. An AGE is a number with its unit: 90m, 12h,
+ *   30d, 8w, 2y, at least a minute. Or what is
+ *     "events"    the rule is an AGE from 1h to 7d (after which the library deletes them by itself)
+ *     "keys"      operation keys, the same from 1d; those given in one week go together, when it is that long over
+ * Result: DBK_OK; DBK_INVALID, with *out_error filled if that is not NULL, and a retention that dbk_prune() refuses;
+ *   DBK_NO_MEMORY.
+ */
+DBK_API int dbk_retention_add(struct dbk_retention *retention, const char *what, const char *rule,
+                              struct dbk_error *out_error);
+
+/* Makes one from lines "WHAT = RULE". Blank lines and those that begin with # say nothing. Result: as above; the
+ * error names the line. */
+DBK_API int dbk_retention_parse(const char *text, struct dbk_retention **out_retention,
+                                struct dbk_error *out_error);
+
+/* Says whether there is no rule in it, or it is NULL. */
+DBK_API bool dbk_retention_is_empty(const struct dbk_retention *retention);
+
+/* How it is pruned. Begin with DBK_PRUNE_OPTIONS_INIT. */
+struct dbk_prune_options {
+    size_t size;
+    bool is_dry_run;  /* nothing is deleted, and the sums say what would be */
+    int64_t batch_ms; /* how long a turn should take, 1 to 10,000; 0 for 5 */
+};
+#define DBK_PRUNE_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct dbk_prune_options), false, 0                                                 \
+    }
+
+/*
+ * Deletes what goes by the rules, in turns of batch_ms, and gives the space back where the database was made for
+ * that. Kept always are builds that have not ended, those with a property `keep` (unless it is false or null), and the
+ * newest successful one of each lineage, all of them whole; and each builder's newest build, which loses what is in it
+ * but not its number. A build goes when its request and buildset have been complete for a day, and takes them along
+ * if they have no other; in a store of our own, where nobody waits for them, it is when they were made that
+ * counts. In a Buildbot database all goes that hangs on it: logs, test results. Sourcestamps and changes stay.
+ * Each build that goes leaves an event "deleted", each that is emptied "updated", each value of one that stays
+ * "deleted". A build with more in it than a turn takes goes in several: last of all its row. One value is never
+ * divided: a very large one makes a turn longer. Done again it goes on with what is left, whatever ended it.
+ * Args: retention is copied. options may be NULL.
+ * Result: reports of progress (the builder, and rows so far), and at the end a sum for each table of which something
+ *   went: rows, and the bytes of values and logs among them.
+ *   A dry run counts what is there, which takes long where much would go; of requests and buildsets that several builds
+ *   share, it says how many at most.
+ * Errors: DBK_UNSUPPORTED (a Buildbot database that was not adopted, or lacks an index of ours).
+ */
+DBK_API int dbk_prune(struct dbk_store *store, const struct dbk_retention *retention,
+                      const struct dbk_prune_options *options, const struct dbk_call *call,
+                      dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 /*
  * Looks for what is dirty (orphans, duplicate properties, wrong lengths, properties that are no JSON, URL lists

@@ -193,7 +193,7 @@ class Event:
 
 @dataclass
 class Report:
-    """What long work says; struct dbk_report. kind is "progress", "statement" or "finding"."""
+    """What long work says; struct dbk_report. kind is "progress", "statement", "finding" or "sum"."""
 
     kind: str
     subject: str

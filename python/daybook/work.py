@@ -68,3 +68,14 @@ class WorkCalls(Asking):
     ) -> Deferred[None]:
         """Compares this store with the one that it was copied from; what differs is a finding."""
         return self.ask("verify", records.Report, call, from_url, report)
+
+    def prune(
+        self,
+        report: Report,
+        rules: str,
+        is_dry_run: bool = False,
+        *,
+        call: Optional[Call] = None,
+    ) -> Deferred[None]:
+        """rules are lines as of `daybook prune --rules`; a ValueError names the one that is wrong."""
+        return self.ask("prune", records.Report, call, report, rules, is_dry_run)

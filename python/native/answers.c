@@ -159,7 +159,8 @@ static PyObject *kind_of(const struct dbk_report *report)
 {
     static const char *const names[] = {[DBK_REPORT_PROGRESS] = "progress",
                                         [DBK_REPORT_STATEMENT] = "statement",
-                                        [DBK_REPORT_FINDING] = "finding"};
+                                        [DBK_REPORT_FINDING] = "finding",
+                                        [DBK_REPORT_SUM] = "sum"};
     return PyUnicode_FromString(names[report->kind]);
 }
 

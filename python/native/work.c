@@ -68,6 +68,29 @@ static PyObject *verify(PyObject *self, PyObject *args)
     return SUBMIT(s, dbk_verify(s.store, from_url, &s.call, answer_report, answer_done, s.pending));
 }
 
+static PyObject *prune(PyObject *self, PyObject *args)
+{
+    struct submission s;
+    PyObject *report, *result = NULL;
+    const char *rules;
+    int is_dry_run;
+    struct dbk_prune_options options = DBK_PRUNE_OPTIONS_INIT;
+    struct dbk_retention *retention;
+    struct dbk_error error;
+    if (!PyArg_ParseTuple(args, HEAD "Osp:prune", HEAD_INTO(s), &report, &rules, &is_dry_run))
+        return NULL;
+    if (dbk_retention_parse(rules, &retention, &error)) {
+        PyErr_SetString(PyExc_ValueError, error.message);
+        return NULL;
+    }
+    options.is_dry_run = is_dry_run;
+    if (begin_reporting(&s, self, report))
+        result = SUBMIT(s, dbk_prune(s.store, retention, &options, &s.call, answer_report,
+                                     answer_done, s.pending));
+    dbk_retention_free(retention);
+    return result;
+}
+
 PyMethodDef work_methods[] = {
     {"adopt", adopt, METH_VARARGS, NULL},
     {"release", release, METH_VARARGS, NULL},
@@ -75,5 +98,6 @@ PyMethodDef work_methods[] = {
     {"check", check, METH_VARARGS, NULL},
     {"copy", copy, METH_VARARGS, NULL},
     {"verify", verify, METH_VARARGS, NULL},
+    {"prune", prune, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -1,10 +1,12 @@
 /*
- * `daybook prune`: deletes the build data of old builds, and gives their space back.
+ * `daybook prune`: deletes the build data of old builds, and gives their space back. By rules, and builds too, it is
+ * prune_rules.c.
  */
 #include "clock.h"
 #include "../share/json_writer.h"
 #include "message.h"
 #include "options.h"
+#include "prune_rules.h"
 #include "store_open.h"
 #include "text.h"
 #include "waiting.h"
@@ -203,7 +205,8 @@ static int read_age(const struct arguments *arguments, int64_t *out_seconds)
     const char *value = arguments_value(arguments, "older-than");
     if (!value || !*value || isdigit((unsigned char)value[strlen(value) - 1]))
         return usage_error(arguments,
-                           "--older-than is needed, a number with a unit: 90m, 12h, 30d, 8w");
+                           "--older-than is needed, a number with a unit (90m, 12h, 30d, 8w), "
+                           "or rules: --builds, --outputs, --data, --rules");
     return arguments_duration(arguments, "older-than", 0, 60, max_seconds, out_seconds);
 }
 
@@ -211,6 +214,8 @@ static int cmd_prune(const struct arguments *arguments)
 {
     struct prune prune = {.arguments = arguments, .is_watched = isatty(STDERR_FILENO)};
     int64_t age;
+    if (prune_rules_are_given(arguments))
+        return prune_by_rules(arguments);
     if (read_age(arguments, &age))
         return EXIT_USAGE;
     prune.older_than = clock_now() - age;
@@ -219,22 +224,38 @@ static int cmd_prune(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-    {"older-than", 0, OPTION_VALUE, "AGE", "90m, 12h, 30d, 8w: of builds complete that long"},
-    {"dry-run", 0, OPTION_FLAG, NULL, "only say how many values and bytes that would be"},
+    PRUNE_RULES_OPTIONS,
+    {"older-than", 0, OPTION_VALUE, "AGE",
+     "in place of rules: all data of builds complete that long"},
+    {"dry-run", 0, OPTION_FLAG, NULL, "only say how many rows and bytes that would be"},
     {NULL, 0, OPTION_FLAG, NULL, NULL},
 };
 
-static const char *const usage[] = {"--older-than AGE [--dry-run]", NULL};
+static const char *const usage[] = {"RULE... [--dry-run]", "--rules FILE [--dry-run]",
+                                    "--older-than AGE [--dry-run]", NULL};
 
 const struct subcommand subcommand_prune = {
     .name = "prune",
-    .summary = "delete the build data of old builds, and give their space back",
+    .summary = "delete old records by rules, and give their space back",
     .usage = usage,
     .about =
-        "Build data are what `daybook data` lists, the steps' logs among them. Builds, steps and\n"
-        "properties stay, and so do the data of builds that are open. It works in short turns\n"
-        "beside other writers, also on a disk that is full; what was deleted when it is\n"
-        "interrupted stays so. A Buildbot database is only pruned with ?writes=existing.",
+        "A rule is `PATTERN older AGE keep N failures AGE`, of which older or keep is needed: of\n"
+        "builders with such names, what ended longer ago than AGE (90m, 12h, 30d, 8w, 2y; "
+        "failures\n"
+        "than the last) goes, but never of the builder's newest N builds. Of each kind the first\n"
+        "rule that fits a builder counts.\n"
+        "\n"
+        "Kept always, with all that is in them: builds that have not ended, those with a property\n"
+        "`keep`, the newest successful one of each builder and branch. A builder's newest build "
+        "is\n"
+        "emptied, but stays. A build goes with all that hangs on it, a day after its request was\n"
+        "complete at the earliest.\n"
+        "\n"
+        "--older-than deletes all that `daybook data` lists of old builds, as Buildbot's janitor.\n"
+        "\n"
+        "It works in short turns beside other writers, also on a disk that is full; interrupted,\n"
+        "it goes on with what is left when it is run again. A Buildbot database is only pruned\n"
+        "with ?writes=existing, by rules when it is adopted.",
     .options = options,
     .common = COMMON_DB | COMMON_JSON,
     .run = cmd_prune,

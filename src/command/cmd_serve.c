@@ -16,6 +16,7 @@
 #define RATE_MAX 100
 #define QUEUE_MAX 1000
 #define SESSION_S (7 * 86400)
+#define PRUNE_EVERY_S 3600
 
 /* Reads --socket-mode. Result: 0, or EXIT_USAGE after a message. */
 static int arguments_mode(const struct arguments *arguments, mode_t *out_mode)
@@ -69,6 +70,7 @@ static int serve_with(const struct arguments *arguments, const struct notify_opt
                                 .base_path = base ? base : "",
                                 .is_public = access && !strcmp(access, "public-read"),
                                 .is_read_only = arguments_has(arguments, "read-only"),
+                                .retention = arguments_value(arguments, "retention"),
                                 .notify = notify};
     struct dbk_options store_options = DBK_OPTIONS_INIT;
     int64_t rate, queue_max;
@@ -76,6 +78,8 @@ static int serve_with(const struct arguments *arguments, const struct notify_opt
     struct dbk_store *store;
     if (arguments_mode(arguments, &set.socket_mode) ||
         arguments_duration(arguments, "session", SESSION_S, 1, 365 * 86400, &set.session_s) ||
+        arguments_duration(arguments, "prune-every", PRUNE_EVERY_S, 1, 30 * 86400,
+                           &set.prune_every_s) ||
         arguments_number(arguments, "rate", RATE_MAX, 0, 1000000, &rate) ||
         arguments_number(arguments, "queue", QUEUE_MAX, 1, 1000000, &queue_max) ||
         read_proxies(arguments, proxies, &set))
@@ -86,6 +90,8 @@ static int serve_with(const struct arguments *arguments, const struct notify_opt
     if (access && strcmp(access, "token") != 0 && !set.is_public)
         return usage_error(arguments, "--access is token or public-read, not \"%s\"",
                            message_word(access));
+    if (set.retention && set.is_read_only)
+        return usage_error(arguments, "--retention deletes, and --read-only lets nobody write");
     if (set.tls_key && !set.tls_cert)
         return usage_error(arguments, "--tls-key needs --tls-cert");
     store_options.clock = serve_clock;
@@ -148,6 +154,9 @@ static const struct command_option options[] = {
      "of users that a proxy names: read (the default) or write"},
     {"base-path", 0, OPTION_VALUE, "PATH", "serve below this path, as in /daybook"},
     {"read-only", 0, OPTION_FLAG, NULL, "takes no writes"},
+    {"retention", 0, OPTION_VALUE, "FILE",
+     "delete old records by the rules in this file (see `daybook prune`)"},
+    {"prune-every", 0, OPTION_VALUE, "DURATION", "how long after the last time (1h)"},
     {"notify-command", 0, OPTION_LIST, "COMMAND",
      "run this when a builder turns failing or fixed, or is late (several)"},
     {"notify-webhook", 0, OPTION_LIST, "URL", "post that, signed, to this URL (several)"},
@@ -194,7 +203,8 @@ const struct subcommand subcommand_serve = {
         "into\n"
         "the file of settings: everybody on the machine sees the command line.\n"
         "\n"
-        "SIGHUP reads the tokens, the certificate and the secret again. SIGTERM ends it, after the "
+        "SIGHUP reads the tokens, the certificate, the secret and the rules again. SIGTERM ends "
+        "it, after the "
         "answers\n"
         "that are under way.",
     .options = options,

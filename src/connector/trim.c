@@ -3,21 +3,23 @@
  * now and then after a batch of writes (store.h, `housekeeping`); nobody waits for it. How far the events
  * were trimmed is kept as a mark, so that a reader that comes too late can be told so.
  */
+#include "connector/trim.h"
+
 #include "connector/marks.h"
 #include "connector/submit.h"
 #include "store/store.h"
 
-enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_MAX = 500, BATCH_NAMES_KEPT_S = 24 * 60 * 60 };
+enum { KEPT_S = 7 * 24 * 60 * 60, BATCH_NAMES_KEPT_S = 24 * 60 * 60 };
 
 /* The last of the oldest events that is too old. The newest stays, so that its position is not given again where
  * SQLite does not see to that (objects.c). */
-static const struct dbki_statement FIND_OLD = {
+const struct dbki_statement dbki_trim_find_events = {
     .sql = "SELECT max(position), count(*) FROM (SELECT position, at FROM daybook_events"
            " WHERE position < (SELECT max(position) FROM daybook_events)"
            " ORDER BY position LIMIT 500) oldest WHERE at < ?"};
-static const struct dbki_statement DELETE_EVENTS = {
+const struct dbki_statement dbki_trim_delete_events = {
     .sql = "DELETE FROM daybook_events WHERE position <= ?"};
-static const struct dbki_statement DELETE_KEYS = {
+const struct dbki_statement dbki_trim_delete_keys = {
     .sql = "DELETE FROM daybook_operations WHERE (week, key, scope) IN (SELECT week, key, scope"
            " FROM daybook_operations WHERE week < ? ORDER BY week, key, scope LIMIT 500)"};
 
@@ -28,8 +30,8 @@ static const struct dbki_statement DELETE_BATCHES = {
 
 static void trim_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
-    DBKI_BIND(binder, &DELETE_KEYS, dbki_int(dbki_key_week(op->now) - 1));
-    DBKI_BIND(binder, &FIND_OLD, dbki_int(op->now - KEPT_S));
+    DBKI_BIND(binder, &dbki_trim_delete_keys, dbki_int(dbki_key_week(op->now) - 1));
+    DBKI_BIND(binder, &dbki_trim_find_events, dbki_int(op->now - KEPT_S));
     if (op->store->schema.has_batches)
         DBKI_BIND(binder, &DELETE_BATCHES, dbki_int(op->now - BATCH_NAMES_KEPT_S));
 }
@@ -47,11 +49,11 @@ static void trim_read(struct dbki_op *op, const struct dbki_bound *bound, struct
 {
     if (op->pass)
         return;
-    op->is_turn_over = bound[0].changed >= BATCH_MAX || op->result[1] >= BATCH_MAX ||
+    op->is_turn_over = bound[0].changed >= DBKI_TRIM_MAX || op->result[1] >= DBKI_TRIM_MAX ||
                        (op->store->schema.has_batches && bound[2].changed >= 5000);
     if (op->result[0] == DBK_NONE)
         return;
-    DBKI_BIND(more, &DELETE_EVENTS, dbki_int(op->result[0]));
+    DBKI_BIND(more, &dbki_trim_delete_events, dbki_int(op->result[0]));
     dbki_mark_bind(more, DBKI_MARK_EVENTS_TRIMMED, op->result[0]);
 }
 

@@ -11,6 +11,7 @@
 #include "metrics.h"
 #include "notifier.h"
 #include "proxy.h"
+#include "pruner.h"
 #include "rate.h"
 #include "reply.h"
 #include "sessions.h"
@@ -56,6 +57,7 @@ static void sweep(evutil_socket_t fd, short what, void *user)
     connection_sweep(user, false);
     stream_tend_all(user);
     notifier_tend(((struct server *)user)->notifier);
+    pruner_tend(((struct server *)user)->pruner);
 }
 
 /* A signal: nobody new is let in, whoever waits for an answer gets it, the others are sent away. */
@@ -77,7 +79,7 @@ static void stop(evutil_socket_t signo, short what, void *user)
     event_base_loopexit(server->base, is_busy ? &limit : NULL);
 }
 
-/* The tokens, the certificate and the secret again. Those from before stay when that fails, and stderr says so. */
+/* The tokens, the certificate, the secret and the rules again. Those from before stay when that fails, and stderr says so. */
 static void reload(evutil_socket_t signo, short what, void *user)
 {
     struct server *server = user;
@@ -91,6 +93,7 @@ static void reload(evutil_socket_t signo, short what, void *user)
     if (server->tls && !tls_load(server, message))
         fprintf(stderr, "daybook: %s; the certificate from before stays\n", message);
     notifier_reload(server->notifier);
+    pruner_reload(server->pruner);
 }
 
 struct events {
@@ -170,8 +173,10 @@ static int run(struct server *server, const char *address, char *out_message)
     /* Those who asked have gone; their operations were cancelled, and each still tells its exchange. */
     feed_end(server);
     notifier_stop(server->notifier);
+    pruner_stop(server->pruner);
     while (server->exchange_count || server->batch_count || feed_is_busy(server) ||
-           watch_is_busy(server) || notifier_is_asking(server->notifier))
+           watch_is_busy(server) || notifier_is_asking(server->notifier) ||
+           pruner_is_busy(server->pruner))
         dbk_wait(server->store, -1);
     return status;
 }
@@ -251,10 +256,13 @@ int serve_run(struct dbk_store *store, const struct serve_options *options,
         configure(&server);
         status = notifier_new(&server, out_message, SERVE_MESSAGE_SIZE);
         if (!status)
+            status = pruner_new(&server, &server.pruner, out_message, SERVE_MESSAGE_SIZE);
+        if (!status)
             status = run(&server, options->listen, out_message);
     }
     watch_fini(&server);
     notifier_free(server.notifier);
+    pruner_free(server.pruner);
     if (server.http)
         evhttp_free(server.http);
     if (server.base)

@@ -70,6 +70,8 @@ struct serve_options {
     bool is_public;          /* everybody may read; tokens are for writes */
     bool is_read_only;       /* it takes no writes */
     const struct notify_options *notify;
+    const char *retention; /* the file of rules that old records go by; NULL: none go */
+    int64_t prune_every_s;
 };
 
 #define SERVE_BASE_MAX 128 /* bytes */
@@ -92,9 +94,9 @@ int64_t serve_clock(void *user);
 
 /*
  * Serves a store's records over HTTP until SIGTERM or SIGINT, and says on stdout where. SIGHUP reads the
- * tokens and the certificate again. Signals,
+ * tokens, the certificate and the rules again. Signals,
  * SIGPIPE and SIGXFSZ are its own meanwhile. The store is the caller's, who closes it afterwards.
- * Result: DBK_OK after a signal; DBK_INVALID (the address), DBK_DENIED (the file of tokens, the certificate),
+ * Result: DBK_OK after a signal; DBK_INVALID (the address, the rules), DBK_DENIED (the file of tokens, the certificate),
  * DBK_UNREACHABLE (the address is taken), DBK_NO_MEMORY, with a sentence in out_message.
  */
 int serve_run(struct dbk_store *store, const struct serve_options *options,

@@ -43,6 +43,7 @@ struct exchange;
 struct feed;
 struct meter;
 struct notifier;
+struct pruner;
 struct rate;
 struct stream;
 struct watch;
@@ -82,6 +83,7 @@ struct server {
     struct sessions sessions;
     struct rate *rate;
     struct notifier *notifier; /* NULL: nobody is told */
+    struct pruner *pruner;     /* NULL: nothing goes */
     struct ssl_ctx_st *tls;    /* NULL: in clear text */
     struct {
         int64_t second; /* of the clock that only goes forward */

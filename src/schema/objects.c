@@ -71,6 +71,15 @@ const struct dbki_object dbki_objects[] = {
     {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps",
      ON_BUILDBOTS("CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps "
                   "(sourcestampid)")},
+    /* By which what hangs on a build is found when it is deleted, by us and by the server for its foreign keys. */
+    {"daybook_buildsets_rebuilt", "buildsets",
+     ON_BUILDBOTS("CREATE INDEX daybook_buildsets_rebuilt ON buildsets (rebuilt_buildid)")},
+    {"daybook_test_result_sets_build", "test_result_sets",
+     ON_BUILDBOTS("CREATE INDEX daybook_test_result_sets_build ON test_result_sets (buildid)")},
+    {"daybook_test_result_sets_step", "test_result_sets",
+     ON_BUILDBOTS("CREATE INDEX daybook_test_result_sets_step ON test_result_sets (stepid)")},
+    {"daybook_test_results_set", "test_results",
+     ON_BUILDBOTS("CREATE INDEX daybook_test_results_set ON test_results (test_result_setid)")},
     /* The last: with it a database counts as adopted. */
     {"daybook_schema", NULL,
      BOTH("CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"

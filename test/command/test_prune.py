@@ -3,6 +3,8 @@
 
 import gzip
 import os
+import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -141,6 +143,122 @@ class TestPrune(Case):
         self.assertEqual(self.sql("PRAGMA integrity_check"), [("ok",)])
         self.daybook("prune", "--older-than", "30d")
         self.assertEqual({row[0] for row in self.data()}, {"young"})
+
+
+class TestRules(Case):
+    """Builds are put into the tables by hand, as many as it takes."""
+
+    def fill(self, count, values=1):
+        for name in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, name))
+        self.daybook("init")
+        now = int(time.time())
+        connection = sqlite3.connect(os.path.join(self.folder, "daybook.sqlite"))
+        run_sql = connection.execute
+        for table in ("builds", "steps", "build_properties", "build_data", "buildrequests", "buildsets",
+                      "daybook_lineage", "builders", "masters", "daybook_events"):
+            run_sql(f"DELETE FROM {table}")
+        run_sql("INSERT INTO masters VALUES (1, 'm', 'm', 0, 0)")
+        for builder, name in ((1, "linux"), (2, "nightly")):
+            run_sql("INSERT INTO builders (id, name, name_hash) VALUES (?, ?, ?)", (builder, name, name))
+        for number in range(1, count + 1):
+            age = (count - number) * 100 // count
+            at = now - age * DAY - 2 * DAY - DAY // 2
+            for builder in (1, 2):
+                build = 2 * number + builder
+                results = 2 if number % 7 else 0
+                run_sql("INSERT INTO buildsets (id, submitted_at, complete, complete_at, results)"
+                        " VALUES (?, ?, 1, ?, ?)", (build, at, at, results))
+                run_sql("INSERT INTO buildrequests (id, buildsetid, builderid, complete, results, submitted_at,"
+                        " complete_at) VALUES (?, ?, ?, 1, ?, ?, ?)", (build, build, builder, results, at, at))
+                run_sql("INSERT INTO builds VALUES (?, ?, ?, ?, NULL, 1, ?, ?, 0, '', ?)",
+                        (build, number, builder, build, at, at, results))
+                if not results:
+                    run_sql("INSERT INTO daybook_lineage VALUES (?, 'h', ?, ?, ?)", (builder, at, number, build))
+                if number % 11 == 0:
+                    run_sql("INSERT INTO build_properties VALUES (?, 'keep', 'true', '')", (build,))
+                for i in range(5):
+                    run_sql("INSERT INTO steps (number, name, buildid, state_string, urls_json)"
+                            " VALUES (?, ?, ?, '', '[]')", (i, str(i), build))
+                    run_sql("INSERT INTO build_properties VALUES (?, ?, '1', '')", (build, str(i)))
+                for i in range(values):
+                    run_sql("INSERT INTO build_data (buildid, name, length, source, value)"
+                            " VALUES (?, ?, 2000, '', zeroblob(2000))", (build, f"log/{i}"))
+        connection.commit()
+        connection.close()
+
+    def dump(self):
+        """All records; events are of what went when, in several runs more than in one."""
+        return {table: self.sql(f"SELECT * FROM {table} ORDER BY 1, 2") for table in (
+            "builds", "steps", "build_properties", "build_data", "buildrequests", "buildsets", "daybook_lineage")}
+
+    RULES = ("--builds", "linux older 30d keep 10 failures 50d", "--builds", "* keep 20", "--outputs", "* older 10d")
+
+    def test_dry_run_says_the_same_as_the_run_and_deletes_nothing(self):
+        self.fill(60)
+        before = self.dump()
+        dry = self.daybook("prune", "--dry-run", "--json", *self.RULES).json
+        self.assertEqual(self.dump(), before)
+        wet = self.daybook("prune", "--json", *self.RULES).json
+        self.assertEqual((dry["dry_run"], wet["dry_run"]), (True, False))
+        self.assertEqual(dry["tables"], wet["tables"])
+        self.assertGreater(wet["tables"]["builds"]["rows"], 40)
+        self.assertEqual(wet["tables"]["builds"]["rows"], len(before["builds"]) - len(self.dump()["builds"]))
+        self.assertGreater(wet["tables"]["build_data"]["bytes"], 2000)
+        self.assertEqual(self.daybook("prune", *self.RULES).out, "nothing went\n")
+        self.assertEqual(self.daybook("prune", "--dry-run", *self.RULES).out, "nothing would go\n")
+
+    def test_killed_at_random_it_ends_in_the_same_state(self):
+        path = os.path.join(self.folder, "daybook.sqlite")
+        self.fill(400, values=3)
+        self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(path, path + ".copy")
+        kills = 0
+        wait = 0.02
+        for _ in range(200):
+            with subprocess.Popen([PROGRAM, "prune", "--batch", "1", *self.RULES], cwd=self.folder,
+                                  env=environment(), stdout=subprocess.DEVNULL) as child:
+                time.sleep(random.uniform(0, wait))
+                is_killed = child.poll() is None
+                child.kill()
+                child.wait(DEADLINE_S)
+            kills += is_killed
+            wait = wait / 2 if not is_killed else wait * 1.2
+            self.assertEqual(self.sql("PRAGMA integrity_check"), [("ok",)])
+            if kills == 20:
+                break
+        self.assertEqual(kills, 20)
+        self.daybook("prune", *self.RULES)
+        ended = self.dump()
+        for end in ("", "-wal", "-shm"):
+            if os.path.exists(path + end):
+                os.unlink(path + end)
+        os.rename(path + ".copy", path)
+        self.assertNotEqual(self.dump(), ended)
+        self.daybook("prune", *self.RULES)
+        self.assertEqual(self.dump(), ended)
+
+    def test_a_file_of_rules_is_read_and_names_its_wrong_line(self):
+        self.fill(30)
+        rules = os.path.join(self.folder, "rules")
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write("# all but a few\nbuilds = * keep 5\n")
+        self.daybook("prune", "--rules", rules)
+        kept = {row[0] for row in self.sql("SELECT number FROM builds")}
+        self.assertEqual({11, 22, 26, 27, 28, 29, 30}, kept)
+        for text, words in (("builds = *\n", "line 1: a rule is as in"), ("\nbuild = * keep 1\n", "line 2"),
+                            ("# none\n", "no rule"), ("\0", "no file of rules")):
+            with open(rules, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.assertIn(words, self.daybook("prune", "--rules", rules, code=2).err)
+        self.assertIn("No such file", self.daybook("prune", "--rules", rules + "x", code=2).err)
+        self.assertEqual({row[0] for row in self.sql("SELECT number FROM builds")}, kept)
+
+    def test_what_is_no_rule_is_2(self):
+        for words in (["--builds", "*"], ["--builds", "* older 30"], ["--events", "8d"], ["--keys", "1h"],
+                      ["--builds", "* keep 1", "--older-than", "30d"], ["--builds", "* keep 1", "--batch", "0"]):
+            done = self.daybook("prune", *words, code=2)
+            self.assertEqual((done.out, done.err.count("\n")), ("", 1), words)
 
 
 class TestBuildbot(Case):

@@ -74,7 +74,9 @@ static void adopt__dry_run_names_every_statement_and_changes_no_byte(void **stat
         if (!strstr(dry.statements, line))
             fail_msg("the dry run did not name: %s", line);
     assert_int_equal(dry.rows, buildbot_int(b, "SELECT 2 * (SELECT count(*) FROM builds)"
-                                               " + (SELECT count(*) FROM buildsets)"
+                                               " + 2 * (SELECT count(*) FROM buildsets)"
+                                               " + 2 * (SELECT count(*) FROM test_result_sets)"
+                                               " + (SELECT count(*) FROM test_results)"
                                                " + (SELECT count(*) FROM buildset_sourcestamps)"));
 }
 

@@ -155,6 +155,46 @@ static void repair__without_memory_says_so_and_never_finds_less(void **state)
     assert_non_null(strstr(expected, "DELETE FROM steps"));
 }
 
+/* dbk_prune() of all but a few builds. */
+static int prune(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                 dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    struct dbk_retention *retention = NULL;
+    int status = dbk_retention_parse("builds = * keep 2", &retention, call->out_refusal);
+    (void)is_dry_run;
+    if (!status)
+        status = dbk_prune(store, retention, NULL, call, report, done, user);
+    dbk_retention_free(retention);
+    return status;
+}
+
+static void prune__without_memory_ends_so_and_goes_on_when_it_is_done_again(void **state)
+{
+    struct buildbot *b = *state;
+    FILES_ONLY(b); /* a server's driver takes its memory elsewhere */
+    int failed = 0;
+    assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+    int64_t builds = buildbot_int(b, "SELECT count(*) FROM builds");
+    for (int64_t n = 0;; n++) {
+        struct reports reports = {.count = 0};
+        buildbot_open(b, "?writes=existing");
+        dbki_alloc_fail_after(n, 0);
+        int status = long_run(&reports, b->store, prune, false);
+        bool has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
+        buildbot_close(b);
+        if (status && status != DBK_NO_MEMORY)
+            fail_msg("allocation %lld: %s", (long long)n, reports.answer.error.message);
+        assert_int_equal(buildbot_int(b, "SELECT count(*) FROM steps WHERE buildid NOT IN"
+                                         " (SELECT id FROM builds)"),
+                         0);
+        failed += status != DBK_OK;
+        if (has_all_memory)
+            break;
+    }
+    assert_true(failed > 10);
+    assert_true(buildbot_int(b, "SELECT count(*) FROM builds") < builds / 2);
+}
+
 /* ---------------------------------------------------------------------------------- copying ---- */
 
 static const char *source_url;
@@ -257,6 +297,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(check__without_memory_says_so_and_never_finds_less),
         cmocka_unit_test(repair__without_memory_says_so_and_never_finds_less),
         cmocka_unit_test(backup__without_memory_ends_so_and_leaves_nothing),
+        cmocka_unit_test(prune__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(copy__without_memory_ends_so_and_goes_on_to_equal_contents),
     };
     return buildbot_run("alloc_long", argc > 1 ? argv[1] : NULL, tests,
