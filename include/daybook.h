@@ -1323,7 +1323,7 @@ struct dbk_report {
     const char *subject; /* what it is about: a table or an index, or in words */
     const char
         *problem; /* of a finding: "orphan" "duplicate" "length" "json" "urls" "missing" "unsafe"
-                  "surplus" "different" "left" "value" */
+                  "surplus" "different" "left" "value" "open" */
     const char *text; /* the statement; or the finding in a sentence, with what to do */
     int64_t id; /* of the row that was found: its id, of properties the build's; or DBK_NONE */
     int64_t done, total; /* of progress: rows or ids; total is DBK_NONE where it is not known. Of a
@@ -1519,6 +1519,19 @@ struct dbk_prune_options {
 DBK_API int dbk_prune(struct dbk_store *store, const struct dbk_retention *retention,
                       const struct dbk_prune_options *options, const struct dbk_call *call,
                       dbk_report_fn *report, dbk_done_fn *done, void *user);
+
+/*
+ * Ends builds that a master, or a recorder under its name, left open when it died: now, with their open steps. Each
+ * build and each step leaves its event "finished".
+ * Args: master is its name; began_before: only builds that began before that time; results is 1 to 6 (Buildbot
+ *   gives them DBK_RETRY when another master takes over; where nobody will try again, DBK_EXCEPTION says more);
+ *   is_dry_run only reports. Result: a finding "open" for each, and progress in ids.
+ * Errors: DBK_NOT_FOUND (no such master); DBK_CONFLICT (a master of Buildbot's that said within ten minutes that it
+ *   runs, unless the store is_forced).
+ */
+DBK_API int dbk_abandon(struct dbk_store *store, const char *master, int64_t began_before,
+                        int64_t results, bool is_dry_run, const struct dbk_call *call,
+                        dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 /*
  * Looks for what is dirty (orphans, duplicate properties, wrong lengths, properties that are no JSON, URL lists

@@ -160,6 +160,7 @@ static PyObject *kind_of(const struct dbk_report *report)
     static const char *const names[] = {[DBK_REPORT_PROGRESS] = "progress",
                                         [DBK_REPORT_STATEMENT] = "statement",
                                         [DBK_REPORT_FINDING] = "finding",
+                                        [DBK_REPORT_SWITCH] = "switch",
                                         [DBK_REPORT_SUM] = "sum"};
     return PyUnicode_FromString(names[report->kind]);
 }

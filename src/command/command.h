@@ -77,6 +77,7 @@ struct arguments {
 };
 
 extern const struct subcommand subcommand_overview; /* `daybook` alone */
+extern const struct subcommand subcommand_abandon;  /* cmd_abandon.c */
 extern const struct subcommand subcommand_adopt;    /* cmd_adopt.c, as release and upgrade */
 extern const struct subcommand subcommand_release;
 extern const struct subcommand subcommand_upgrade;

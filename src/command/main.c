@@ -30,6 +30,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_check,
     &subcommand_backup,
     &subcommand_copy,
+    &subcommand_abandon,
     &subcommand_adopt,
     &subcommand_release,
     &subcommand_upgrade,

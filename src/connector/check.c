@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { OBJECTS_MAX = 32 };
+enum { OBJECTS_MAX = 32, OPEN_S = 24 * 60 * 60 };
 
 /* ------------------------------------------------------------------------------------ rules ---- */
 
@@ -52,6 +52,13 @@ enum { OBJECTS_MAX = 32 };
     MENDED_ORPHAN(table, id, noun, column, parents,                                                \
                   "DELETE FROM " table WITHOUT(table, column, parents))
 
+/* Whether a build that is open began lately: then somebody is at it. */
+static bool is_recent(struct dbki_op *op, const struct dbki_value *value)
+{
+    return value->type != DBKI_INT ||
+           value->number > op->store->clock(op->store->clock_user) - OPEN_S;
+}
+
 static bool is_json(struct dbki_op *op, const struct dbki_value *value)
 {
     (void)op;
@@ -80,7 +87,14 @@ const struct dbki_check_table dbki_check_tables[] = {
       ORPHAN("builds", "id", "buildrequest", "buildrequestid", "buildrequests"),
       ORPHAN("builds", "id", "master", "masterid", "masters"),
       MENDED_ORPHAN("builds", "id", "worker", "workerid", "workers",
-                    "UPDATE builds SET workerid = NULL" WITHOUT("builds", "workerid", "workers"))}},
+                    "UPDATE builds SET workerid = NULL" WITHOUT("builds", "workerid", "workers")),
+      {.problem = "open",
+       .statement =
+           {.sql = "SELECT t.id, 'it began more than a day ago and has not ended: `daybook abandon"
+                   " --master ' || m.name || '` ends what that one left', t.started_at"
+                   " FROM builds t JOIN masters m ON m.id = t.masterid" BETWEEN(
+                       "id") " AND t.complete_at IS NULL"},
+       .is_right = is_recent}}},
     {"build_properties",
      NEXT("build_properties", "buildid"),
      LAST("build_properties", "buildid"),

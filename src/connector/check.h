@@ -7,7 +7,7 @@
 #include "schema/schema.h"
 #include "store/op.h"
 
-enum { DBKI_CHECK_RULES_MAX = 4 };
+enum { DBKI_CHECK_RULES_MAX = 5 };
 
 /* Gives each row's id and a sentence, of rows that are dirty; with is_right, of all. */
 struct dbki_check_rule {
