@@ -22,7 +22,7 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_build, results, "t.results", DBKI_FIELD_INT,
                DBKI_FIELD_NULLABLE | DBKI_FIELD_RESULTS),
     {"complete", "(CASE WHEN t.complete_at IS NULL THEN 0 ELSE 1 END)", DBKI_FIELD_INT,
-     DBKI_FIELD_VIRTUAL, 0},
+     DBKI_FIELD_VIRTUAL | DBKI_FIELD_COMPLETE, 0},
     {"properties", "", DBKI_FIELD_TEXT, DBKI_FIELD_EXTRA, 0},
 };
 

@@ -107,6 +107,18 @@ static void begin_condition(struct maker *maker)
     dbki_buf_add(&maker->where, maker->where.len ? " AND " : " WHERE ");
 }
 
+/* Whether it is complete, in the words that an index on complete_at serves. It is neither 0 nor 1 of nothing. */
+static void add_complete(struct maker *maker, const struct dbki_field *field,
+                         const struct dbki_filter *filter, bool is_negated)
+{
+    int64_t wanted = typed(maker, field, filter->compare, &filter->values[0]).number;
+    if (wanted == 0 || wanted == 1)
+        dbki_buf_addf(&maker->where, "t.complete_at IS %sNULL",
+                      (wanted == 1) != is_negated ? "NOT " : "");
+    else
+        dbki_buf_add(&maker->where, is_negated ? "1 = 1" : "1 = 0");
+}
+
 /* "column IN (?, ?)" or "column = ?", of the values that are not NULL. */
 static void add_any_of(struct maker *maker, const struct dbki_field *field,
                        const struct dbki_filter *filter, bool is_negated)
@@ -114,6 +126,10 @@ static void add_any_of(struct maker *maker, const struct dbki_field *field,
     size_t count = 0;
     for (size_t i = 0; i < filter->count; i++)
         count += filter->values[i].type != DBKI_NULL;
+    if (filter->count == 1 && field->flags & DBKI_FIELD_COMPLETE) {
+        add_complete(maker, field, filter, is_negated);
+        return;
+    }
     dbki_buf_addf(&maker->where, count == 1 ? "%s %s ?" : "%s %s (?", field->column,
                   count == 1 ? (is_negated ? "<>" : "=") : (is_negated ? "NOT IN" : "IN"));
     for (size_t i = 1; i < count; i++)

@@ -10,11 +10,12 @@
 enum dbki_field_type { DBKI_FIELD_INT, DBKI_FIELD_TEXT, DBKI_FIELD_BLOB };
 
 enum {
-    DBKI_FIELD_NULLABLE = 1, /* the column may be NULL */
-    DBKI_FIELD_VIRTUAL = 2,  /* no member: it can be filtered and ordered by, not chosen */
-    DBKI_FIELD_CHOSEN = 4,   /* can be chosen, not filtered or ordered by */
-    DBKI_FIELD_EXTRA = 8,    /* comes only when chosen, by a statement of its own */
-    DBKI_FIELD_RESULTS = 16, /* takes the words of result codes */
+    DBKI_FIELD_NULLABLE = 1,  /* the column may be NULL */
+    DBKI_FIELD_VIRTUAL = 2,   /* no member: it can be filtered and ordered by, not chosen */
+    DBKI_FIELD_CHOSEN = 4,    /* can be chosen, not filtered or ordered by */
+    DBKI_FIELD_EXTRA = 8,     /* comes only when chosen, by a statement of its own */
+    DBKI_FIELD_RESULTS = 16,  /* takes the words of result codes */
+    DBKI_FIELD_COMPLETE = 32, /* says whether there is a complete_at */
 };
 
 struct dbki_field {

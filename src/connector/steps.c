@@ -28,7 +28,7 @@ static const struct dbki_field FIELDS[] = {
     {"urls", "t.urls_json", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN,
      offsetof(struct dbk_step, urls_text)},
     {"complete", "(CASE WHEN t.complete_at IS NULL THEN 0 ELSE 1 END)", DBKI_FIELD_INT,
-     DBKI_FIELD_VIRTUAL, 0},
+     DBKI_FIELD_VIRTUAL | DBKI_FIELD_COMPLETE, 0},
 };
 
 /* The text of the URLs becomes the list; it stays where it is none. */

@@ -105,6 +105,9 @@ const char *const dbki_tables[] = {
     " masterid INTEGER NOT NULL, started_at INTEGER NOT NULL, complete_at INTEGER,"
     " locks_duration_s INTEGER NOT NULL, state_string TEXT NOT NULL, results INTEGER)",
     "CREATE UNIQUE INDEX builds_number ON builds (builderid, number)",
+    /* Those that run, or were finished lately; and a builder's by how they ended, of which few may have ended so. */
+    "CREATE INDEX builds_complete ON builds (complete_at, builderid, number)",
+    "CREATE INDEX builds_results ON builds (builderid, results, number)",
     "CREATE INDEX builds_buildrequestid ON builds (buildrequestid)",
     "CREATE INDEX builds_masterid ON builds (masterid)",
     "CREATE INDEX builds_workerid ON builds (workerid)",

@@ -3,10 +3,11 @@
 
 import itertools
 import os
+import re
 import sqlite3
 import sys
 
-from harness import StoreCase, main
+from harness import StoreCase, main, run
 
 TABLES = ("builders", "workers", "sourcestamps", "buildrequests", "builds", "steps", "build_properties", "build_data",
           "daybook_lineage")
@@ -72,6 +73,41 @@ class TestFill(StoreCase):
         done = self.daybook("bench", "fill", "a.sqlite", "--builds", "1000000000000", code=14)
         self.assertIn("there is not enough room", done.err)
         self.assertEqual(self.ask("a.sqlite", "SELECT count(*) FROM builds"), [(0,)])
+
+
+class TestReport(StoreCase):
+    HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../include/daybook.h")
+
+    @classmethod
+    def record(cls):
+        for name, count in (("small.sqlite", 60), ("large.sqlite", 600)):
+            run(cls.folder, "bench", "fill", name, "--builds", str(count), "--until", UNTIL)
+
+    def test_every_read_of_the_library_is_timed_in_every_store(self):
+        done = run(self.folder, "bench", "report", "--rounds", "1", "--json", "small.sqlite", "large.sqlite")
+        self.assertIn(done.code, (0, 1), done.err)
+        reads = done.json["reads"]
+        with open(self.HEADER, encoding="utf-8") as header:
+            calls = set(re.findall(r"DBK_API int dbk_((?:get|find|read)_\w+)\(struct dbk_store", header.read()))
+        self.assertEqual(calls - {re.match(r"\w+", read["read"])[0] for read in reads}, set())
+        for read in reads:
+            self.assertEqual([store["builds"] for store in read["stores"]], [60, 600], read)
+            self.assertTrue(all(store["median_us"] > 0 for store in read["stores"]), read)
+            grows = read["growth"] > 1.5 and read["kind"] != "free"
+            self.assertTrue(read["grows"] == grows or abs(read["growth"] - 1.5) < 0.001, read)
+        self.assertEqual(done.code, 1 if any(read["grows"] for read in reads) else 0)
+        self.assertTrue(any(read["read"].startswith("GET builds/") for read in reads))
+
+    def test_what_grows_with_the_store_is_seen_to_grow(self):
+        done = self.daybook("bench", "report", "--rounds", "3", "--json", "--only", "a text that none has",
+                            "small.sqlite", "large.sqlite")
+        read, = done.json["reads"]
+        self.assertGreater(read["growth"], 1.5)
+
+    def test_stores_in_the_wrong_order_and_one_alone_are_refused(self):
+        done = self.daybook("bench", "report", "large.sqlite", "small.sqlite", code=2)
+        self.assertIn("in order of their size", done.err)
+        self.daybook("bench", "report", "small.sqlite", code=2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,41 @@
+/*
+ * A store that is measured: open, with a daemon of its own beside it, and some of its builds to ask for.
+ */
+#ifndef BENCH_SUBJECT_H
+#define BENCH_SUBJECT_H
+
+#include "http.h"
+
+#include <daybook.h>
+#include <sys/types.h>
+
+enum { SUBJECT_SAMPLES = 20, SUBJECT_MANY = 50 };
+
+/* A build that is asked for, and what hangs on it. */
+struct sample {
+    int64_t buildid, builderid, number, requestid, workerid, masterid, stepid;
+    int64_t buildsetid, stampid;
+    int64_t many[SUBJECT_MANY]; /* builds near it */
+    char builder[256], worker[64], revision[256], branch[256], repository[512], project[512];
+};
+
+struct subject {
+    const char *url;
+    struct dbk_store *store;
+    int64_t builds; /* the highest id: what is measured should have no gaps */
+    int64_t newest_event;
+    struct sample samples[SUBJECT_SAMPLES];
+    pid_t daemon_pid; /* 0: none */
+    struct http *http;
+};
+
+/* Starts a daemon on the store. All of them come before the first store is opened. Result: 0, or an exit code after
+ * a message. */
+int subject_start_daemon(struct subject *subject);
+
+/* Opens the store and chooses builds, the same places in a store of any size. Result: the same. */
+int subject_open(struct subject *subject);
+
+void subject_close(struct subject *subject);
+
+#endif
