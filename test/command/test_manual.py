@@ -10,7 +10,6 @@ import unittest
 
 from harness import PROGRAM, environment, main, run
 
-SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # Completes the words that it is given as bash would, the last of them being typed.
 COMPLETE = r"""
 source <("$DAYBOOK" help --completion) || exit 9
@@ -78,11 +77,6 @@ class TestPages(ManualCase):
             self.assertEqual(done.stderr, "")
             shown = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
             self.assertIn("daybook" + "".join(f"-{word}" for word in words), shown)
-
-    def test_the_build_makes_a_page_of_each(self):
-        with open(os.path.join(SOURCES, "docs", "meson.build"), encoding="utf-8") as file:
-            listed = re.search(r"foreach name : \[(.*?)\]", file.read(), re.S).group(1)
-        self.assertEqual(sorted(re.findall(r"'(\w+)'", listed)), sorted(self.subcommands))
 
 
 class TestCompletion(ManualCase):
