@@ -59,6 +59,9 @@ static const struct dbki_opkind GET_FOR_CHANGE =
 static const struct dbki_opkind GET_TRIGGERED =
     DBKI_LIST_KIND("listing triggered builds", deliver_builds);
 
+/* Within a builder each number is there once. */
+static const char OF_BUILDER[] = "t.builderid = ?";
+
 static int list_builds(struct dbk_store *store, const struct dbki_opkind *kind,
                        const struct dbki_condition *conditions, const struct dbk_spec *spec,
                        const struct dbk_call *call, dbk_builds_fn *done, void *user)
@@ -72,6 +75,7 @@ static int list_builds(struct dbk_store *store, const struct dbki_opkind *kind,
         .record = &dbki_build_record,
         .conditions = conditions,
         .spec = spec,
+        .unique_field = conditions[0].sql == OF_BUILDER ? "number" : NULL,
         .extra_before = dbki_properties_before(store),
         .extra_after = " page) ORDER BY p.buildid, p.name",
         .extra_row = property_row,
@@ -89,7 +93,7 @@ int dbk_get_builds(struct dbk_store *store, int64_t builderid, int64_t buildrequ
     if (complete != DBK_NONE && complete != 0 && complete != 1)
         return dbki_refuse(call, DBK_INVALID, "complete must be 0, 1 or DBK_NONE");
     if (builderid != DBK_NONE)
-        conditions[count++] = (struct dbki_condition){"t.builderid = ?", dbki_int(builderid), true};
+        conditions[count++] = (struct dbki_condition){OF_BUILDER, dbki_int(builderid), true};
     if (buildrequestid != DBK_NONE)
         conditions[count++] =
             (struct dbki_condition){"t.buildrequestid = ?", dbki_int(buildrequestid), true};

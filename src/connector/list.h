@@ -68,6 +68,9 @@ struct dbki_list_call {
     const struct dbki_record *record;
     const struct dbki_condition *conditions; /* ends with sql NULL; NULL: none */
     const struct dbk_spec *spec;
+    /* A field that no two records share under the conditions: what stands behind it in an order decides nothing. An
+     * engine may not know that, and sort all of them for a page. NULL: none. */
+    const char *unique_field;
     /* For a field with DBKI_FIELD_EXTRA: the SQL around the page's own, and who takes its rows. */
     dbki_callback *each; /* of a follower */
     int64_t position;    /* of events: after which they begin; the first condition's value */

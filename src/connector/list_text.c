@@ -286,6 +286,9 @@ static void add_order(const struct maker *maker, struct dbki_buf *sql)
                       !is_told           ? ""
                       : key->is_reversed ? " NULLS LAST"
                                          : " NULLS FIRST");
+        if (maker->list_call->unique_field &&
+            !strcmp(key->field->name, maker->list_call->unique_field))
+            break;
     }
 }
 
