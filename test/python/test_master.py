@@ -157,12 +157,15 @@ class Master:
     def sql(self, statement):
         return self.database.sql(statement)
 
-    def wait(self, finished, deadline_s=1200):
-        """Waits until so many builds have ended for good."""
-        end = time.monotonic() + deadline_s
+    def wait(self, finished, deadline_s=300):
+        """Waits until so many builds have ended for good, as long as one more does before each deadline."""
+        count, end = 0, time.monotonic() + deadline_s
         while time.monotonic() < end and self.process.poll() is None:
-            if self.sql("SELECT count(*) FROM buildrequests WHERE complete = 1")[0][0] >= finished:
+            before, count = count, self.sql("SELECT count(*) FROM buildrequests WHERE complete = 1")[0][0]
+            if count >= finished:
                 return
+            if count > before:
+                end = time.monotonic() + deadline_s
             time.sleep(0.3)
         raise AssertionError("the builds did not end: " + self.text()[-4000:])
 
