@@ -58,7 +58,7 @@ static int node_count;
 static bool run_node(const struct node *node, const char *last,
                      bool (*run)(const char *folder, const char *const *args))
 {
-    char texts[9][OPTION_SIZE];
+    char texts[10][OPTION_SIZE];
     int len = snprintf(texts[0], OPTION_SIZE, "--wsrep-cluster-address=gcomm://");
     for (int i = 0; i < node_count; i++)
         len += snprintf(texts[0] + len, OPTION_SIZE - (size_t)len, "%s127.0.0.1:%d", i ? "," : "",
@@ -74,6 +74,7 @@ static bool run_node(const struct node *node, const char *last,
              node->group_port, node->group_port, node->transfer_port);
     snprintf(texts[7], OPTION_SIZE, "--wsrep-node-name=node%d", (int)(node - nodes) + 1);
     snprintf(texts[8], OPTION_SIZE, "%s", last);
+    snprintf(texts[9], OPTION_SIZE, "--tmpdir=%s", node->folder);
     const char *const args[] = {server,
                                 "--no-defaults",
                                 texts[1],
@@ -97,6 +98,7 @@ static bool run_node(const struct node *node, const char *last,
                                 texts[6],
                                 texts[7],
                                 texts[8],
+                                texts[9],
                                 NULL};
     return run(node->folder, args);
 }

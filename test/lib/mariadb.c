@@ -23,19 +23,21 @@ static int port; /* it listens on; 0: on its socket alone */
 static bool start(void)
 {
     char data[PATH_SIZE], socket[PATH_SIZE], pid_file[PATH_SIZE], packet[64];
-    char network[64], cert[PATH_SIZE], key[PATH_SIZE];
+    char network[64], cert[PATH_SIZE], key[PATH_SIZE], tmpdir[PATH_SIZE];
     snprintf(data, sizeof data, "--datadir=%s/data", folder);
     snprintf(socket, sizeof socket, "--socket=%s/socket", folder);
     snprintf(pid_file, sizeof pid_file, "--pid-file=%s/pid", folder);
     snprintf(network, sizeof network, "--port=%d", port);
     snprintf(cert, sizeof cert, "--ssl-cert=%s/server.pem", folder);
     snprintf(key, sizeof key, "--ssl-key=%s/server.key", folder);
+    snprintf(tmpdir, sizeof tmpdir, "--tmpdir=%s", folder);
     snprintf(packet, sizeof packet, "--max-allowed-packet=%d", MARIADB_PACKET_MAX);
     const char *const args[] = {server,
                                 "--no-defaults",
                                 data,
                                 socket,
                                 pid_file,
+                                tmpdir,
                                 packet,
                                 port ? network : "--skip-networking",
                                 port ? "--bind-address=127.0.0.1,127.0.0.2" : "--skip-name-resolve",

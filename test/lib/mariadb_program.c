@@ -65,11 +65,13 @@ bool mariadb_program_run(const char *folder, const char *const *args)
 
 bool mariadb_program_install(const char *folder)
 {
-    char data[PATH_SIZE];
+    char data[PATH_SIZE], tmpdir[PATH_SIZE];
     snprintf(data, sizeof data, "--datadir=%s/data", folder);
+    snprintf(tmpdir, sizeof tmpdir, "--tmpdir=%s", folder); /* see mariadb_program_up() */
     const char *const args[] = {find(INSTALLERS, COUNT_OF(INSTALLERS)),
                                 "--no-defaults",
                                 data,
+                                tmpdir,
                                 "--auth-root-authentication-method=normal",
                                 "--skip-test-db",
                                 "--skip-name-resolve",

@@ -14,7 +14,8 @@ bool mariadb_program_run(const char *folder, const char *const *args);
 /* Fills data/. Result: whether it could. */
 bool mariadb_program_install(const char *folder);
 
-/* Starts the server; args are all of its arguments, from its path on, and NULL. Result: whether it takes connections. */
+/* Starts the server; args are all of its arguments, from its path on, and NULL. Result: whether it takes connections.
+ * --tmpdir is among them: a server that starts removes the temporary tables that it finds there, also another one's. */
 bool mariadb_program_up(const char *folder, const char *const *args);
 /* Ends it with a signal, and waits until it is gone. */
 void mariadb_program_stop(const char *folder, int signal_number);
