@@ -1315,7 +1315,7 @@ enum dbk_report_kind {
     DBK_REPORT_FINDING,   /* something that a check or a comparison found */
     DBK_REPORT_SWITCH, /* a source that was followed is read-only now: `text` is the new URL, and `done` for how
                              many milliseconds nobody could write */
-    DBK_REPORT_SUM,       /* how much of a table it was in all */
+    DBK_REPORT_SUM, /* how much of a table it was in all */
 };
 
 struct dbk_report {

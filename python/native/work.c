@@ -92,12 +92,8 @@ static PyObject *prune(PyObject *self, PyObject *args)
 }
 
 PyMethodDef work_methods[] = {
-    {"adopt", adopt, METH_VARARGS, NULL},
-    {"release", release, METH_VARARGS, NULL},
-    {"upgrade", upgrade, METH_VARARGS, NULL},
-    {"check", check, METH_VARARGS, NULL},
-    {"copy", copy, METH_VARARGS, NULL},
-    {"verify", verify, METH_VARARGS, NULL},
-    {"prune", prune, METH_VARARGS, NULL},
-    {NULL, NULL, 0, NULL},
+    {"adopt", adopt, METH_VARARGS, NULL},     {"release", release, METH_VARARGS, NULL},
+    {"upgrade", upgrade, METH_VARARGS, NULL}, {"check", check, METH_VARARGS, NULL},
+    {"copy", copy, METH_VARARGS, NULL},       {"verify", verify, METH_VARARGS, NULL},
+    {"prune", prune, METH_VARARGS, NULL},     {NULL, NULL, 0, NULL},
 };
