@@ -181,7 +181,7 @@ bool dbki_prune_is_own(const struct dbki_prune *prune);
 #define DBKI_OTHERS_ONLY(alias) " AND substr(" alias "name, 1, 4) <> 'log/'"
 #define DBKI_BY_VALUES(before, alias, after)                                                       \
     {                                                                                              \
-        {NULL}, {.sql = before DBKI_OUTPUTS_ONLY(alias) after},                                    \
+        {.sql = NULL}, {.sql = before DBKI_OUTPUTS_ONLY(alias) after},                             \
             {.sql = before DBKI_OTHERS_ONLY(alias) after},                                         \
         {                                                                                          \
             .sql = before after                                                                    \
