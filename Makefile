@@ -21,7 +21,7 @@ testlog = meson-logs/testlog.json
 # The report decides on success: it also counts what meson does not.
 run_tests = rm -f $(1)/$(testlog); $(3) meson test -C $(1) --no-rebuild $(2) || true
 
-.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-more bench-http format lint install clean help
+.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-more bench-http format lint deb install clean help
 
 all: ## build the library and the command into build/
 	@$(call setup,build)
@@ -92,8 +92,13 @@ lint: ## check the format, the layers, the words, the scripts and the exported n
 	@tools/check-format
 	@tools/check-layers
 	@tools/check-words
-	@if command -v shellcheck >/dev/null; then shellcheck tools/setup tools/first-run tools/check-format tools/check-words .ci/run; fi
+	@if command -v shellcheck >/dev/null; then shellcheck tools/setup tools/make-deb tools/first-run tools/check-format tools/check-words .ci/run; fi
 	@if test -e build/src/libdaybook.so; then tools/check-symbols build/src/libdaybook.so include/daybook.h; fi
+
+deb: ## build the Debian packages into build/deb, and look at them with lintian
+	@$(call setup,deb)
+	@mkdir -p build
+	@tools/make-deb build/deb
 
 install: all ## install below PREFIX
 	@test -z '$(PREFIX)' || meson configure build --prefix '$(PREFIX)'
