@@ -430,8 +430,7 @@ static struct dbk_store *make_database(const char *name, int builds)
     static const char *const parents[] = {
         "INSERT INTO masters (name, name_hash, active, last_active) VALUES ('m', 'm', 0, 0)",
         "INSERT INTO workers (name, info) VALUES ('w', '{}')",
-        "INSERT INTO builders (name, name_hash) SELECT concat('b', seq), concat('b', seq) FROM"
-        " seq_1_to_16",
+        "INSERT INTO builders (name, name_hash) SELECT i.seq, i.seq FROM seq_1_to_16 i",
         "INSERT INTO buildsets (submitted_at) VALUES (0)",
         "INSERT INTO buildrequests (buildsetid, builderid, submitted_at) VALUES (1, 1, 0)"};
     char sql[512], url[512];
