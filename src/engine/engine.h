@@ -92,6 +92,9 @@ struct dbki_conn {
     bool has_checkpoint_fault;
 };
 
+/* How the text of a refusal begins (spell_refusal), which is not to be taken for one of another trigger. */
+#define DBKI_MOVED_BEGIN "the store was moved to "
+
 struct dbki_engine {
     const char *name;
     const char *const *schemes; /* of its URLs; NULL-ended */

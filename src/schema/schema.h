@@ -17,7 +17,7 @@ enum { DBKI_SCHEMA_SPOILT = -2 };
 enum { DBKI_REVISION_SIZE = 33 };
 
 /* What a writer is told of a store that was moved, with its new URL. */
-#define DBKI_MOVED_WORDS "the store was moved to %s, and is read-only here: write there"
+#define DBKI_MOVED_WORDS DBKI_MOVED_BEGIN "%s, and is read-only here: write there"
 
 /* A table or an index of daybook's own. */
 struct dbki_object {

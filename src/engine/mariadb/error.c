@@ -49,7 +49,6 @@ static const struct {
     {1461, 1461, DBK_BUSY, true, "the server's max_prepared_stmt_count is reached"},
     {1615, 1615, DBK_BUSY, true, NULL},
     {1637, 1637, DBK_BUSY, true, NULL},
-    {1644, 1644, DBK_READ_ONLY, false, NULL}, /* a trigger of ours: the store was moved */
     {1665, 1665, DBK_UNSUPPORTED, false, "set the server's binlog_format to MIXED or ROW"},
     {1690, 1690, DBK_DAMAGED, false, NULL},
     {1698, 1698, DBK_DENIED, false, NULL},
@@ -69,6 +68,7 @@ static const struct {
     {2012, 2013, DBK_UNREACHABLE, true, NULL},
     {2027, 2027, DBK_UNREACHABLE, true, NULL},
     {2055, 2055, DBK_UNREACHABLE, true, NULL},
+    {31644, 31644, DBK_READ_ONLY, false, NULL}, /* a trigger of ours: the store was moved */
 };
 enum { CODE_COUNT = sizeof CODES / sizeof CODES[0], CLIENT_FIRST = 2000, CLIENT_LAST = 2999 };
 

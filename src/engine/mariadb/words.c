@@ -179,6 +179,6 @@ void dbki_mariadb_spell_trigger(const char *name, const char *table, const char 
 
 void dbki_mariadb_spell_refusal(const char *text, struct dbki_buf *out_text)
 {
-    dbki_buf_add(out_text, "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1644, MESSAGE_TEXT = ");
+    dbki_buf_add(out_text, "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 31644, MESSAGE_TEXT = ");
     dbki_word_quote(text, out_text);
 }

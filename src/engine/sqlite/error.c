@@ -46,7 +46,6 @@ static const struct {
      "read "
      "it as the user who writes it, or a copy made together with its -wal file"},
     {SQLITE_TOOBIG, DBK_TOO_LARGE, NULL},
-    {SQLITE_CONSTRAINT_TRIGGER, DBK_READ_ONLY, NULL}, /* the store was moved */
     {SQLITE_CONSTRAINT, DBK_CONFLICT, NULL},
     {SQLITE_INTERRUPT, DBK_TIMEOUT, NULL},
     {SQLITE_SCHEMA, DBK_SCHEMA, NULL},
@@ -90,6 +89,10 @@ int dbki_sqlite_error(sqlite3 *db, int code, struct dbk_error *error)
     int row = find(code);
     enum dbk_status status = row < 0 ? DBK_INTERNAL : CODES[row].status;
     const char *words = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    /* Others' triggers may refuse something too. */
+    if (code == SQLITE_CONSTRAINT_TRIGGER &&
+        !strncmp(words, DBKI_MOVED_BEGIN, strlen(DBKI_MOVED_BEGIN)))
+        status = DBK_READ_ONLY;
     int system = db ? sqlite3_system_errno(db) : 0;
     if (system && (code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN)
         system = 0;
