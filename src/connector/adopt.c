@@ -144,14 +144,12 @@ static int run_bound(struct dbki_op *op, struct dbki_conn *conn, struct dbki_bin
 }
 
 /*
- * What stands in a new table of lineages: in a store of our own all of it at once, since whoever finds the table
- * trusts it; in an adopted database nothing yet, and that nothing was looked at.
+ * Of a new table of lineages nothing was looked at yet. That is so before it is there, wherever its making is cut off.
+ * (In a store of our own all of it stands there at once, since whoever finds the table trusts it.)
  */
-static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
+static int forget_lineages(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct dbki_binder binder;
-    if (op->store->schema.is_own)
-        return dbki_lineage_fill(op, conn);
     dbki_binder_init(&binder);
     dbki_lineage_bind_anew(&binder);
     return run_bound(op, conn, &binder);
@@ -170,12 +168,15 @@ static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct 
     status = find_missing(op, conn, &missing);
     if (status || !missing.count || missing.objects[0] != object)
         return dbki_change_end(op, conn, &patience, status);
+    bool is_lineage = !strcmp(object->name, "daybook_lineage");
     status = dbki_change_report_create(op, conn, object);
+    if (!status && is_lineage && !op->store->schema.is_own)
+        status = forget_lineages(op, conn);
     if (!status)
         status =
             conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
-    if (!status && !strcmp(object->name, "daybook_lineage"))
-        status = begin_lineages(op, conn);
+    if (!status && is_lineage && op->store->schema.is_own)
+        status = dbki_lineage_fill(op, conn);
     return dbki_change_end(op, conn, &patience, status);
 }
 
@@ -339,7 +340,7 @@ static int plan_release(struct dbki_op *op, struct dbki_conn *conn)
             status = dbki_schema_cost(conn, object->name, &rows, &bytes, &op->error);
         if (!status)
             status = dbki_change_report_object(
-                op, object, dbki_object_drop(object, sql, sizeof sql), rows, bytes);
+                op, object, dbki_object_drop(object, conn->engine, sql, sizeof sql), rows, bytes);
     }
     return status;
 }
@@ -375,7 +376,7 @@ static int release_work(struct dbki_op *op, struct dbki_conn *conn)
     for (int i = 0; i < leaving.count && !status; i++) {
         if (dbki_object_is_online(leaving.objects[i], &op->store->schema, conn->engine))
             continue;
-        dbki_object_drop(leaving.objects[i], sql, sizeof sql);
+        dbki_object_drop(leaving.objects[i], conn->engine, sql, sizeof sql);
         status = dbki_change_report(op, leaving.objects[i]->name, sql, 0, 0);
         if (!status)
             status = conn->engine->script(conn, sql, &op->error);

@@ -187,44 +187,20 @@ static const struct dbki_opkind SET_KIND = {
     .deliver = dbki_write_deliver,
 };
 
-int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *name,
-                       const void *value, size_t value_len, const char *source,
-                       const struct dbk_call *call, dbk_done_fn *done, void *user)
-{
-    struct dbki_check check = {.call = call};
-    dbki_check_that(&check, store && done && (value || !value_len),
-                    "store, done and value must not be NULL");
-    dbki_check_text(&check, "name", name, DBKI_NAME_MAX, false);
-    dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
-    if (check.status)
-        return check.status;
-    if (value_len > (size_t)store->value_max)
-        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %lld",
-                           value_len, (long long)store->value_max);
-    struct dbki_write_op *op =
-        dbki_op_new(&SET_KIND, sizeof *op, strlen(name) + value_len + strlen(source) + 48,
-                    (dbki_callback *)done, user);
-    if (!op)
-        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
-    op->op.order_id = op->id = buildid;
-    op->args[0] = dbki_op_text(&op->op, name);
-    op->args[1] = dbki_op_blob(&op->op, value, value_len);
-    op->args[2] = dbki_op_text(&op->op, source);
-    return dbki_submit(store, &op->op, call);
-}
-
+/* Where the row is looked for first. */
 struct set_from_fd_op {
-    struct dbki_write_op write; /* args: name, none, source */
-    struct dbki_source file;
+    struct dbki_write_op write; /* args: name, value if it is not in a file, source */
+    struct dbki_source file;    /* fd -1: none */
     size_t length;
     bool has_build;
+    const char *taken; /* the name that the row has, if it is another one; else NULL */
 };
 
 /* One row is inserted or updated by values alone: anything that goes through a SELECT would make the
  * zeroes, for which the source stands at first, real. */
 static const struct dbki_statement FIND_ROW = {
-    .sql = "SELECT (SELECT d.id FROM build_data d WHERE d.buildid = b.id AND d.name = ?)"
-           " FROM builds b WHERE b.id = ?",
+    .sql = "SELECT d.id, d.name FROM builds b LEFT JOIN build_data d"
+           " ON d.buildid = b.id AND d.name = ? WHERE b.id = ?",
     .is_one_row = true};
 static const struct dbki_statement INSERT_SOURCE = {
     .sql = "INSERT INTO build_data (buildid, name, length, source, value) VALUES (?, ?, ?, ?, ?)",
@@ -239,6 +215,7 @@ static void set_from_fd_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct set_from_fd_op *set = (struct set_from_fd_op *)op;
     set->has_build = false;
+    set->taken = NULL;
     set->file.row = DBK_NONE;
     DBKI_BIND(binder, &FIND_ROW, set->write.args[0], dbki_int(set->write.id));
 }
@@ -247,17 +224,23 @@ static int set_from_fd_row(struct dbki_op *op, int index, const struct dbki_valu
                            int cell_count)
 {
     struct set_from_fd_op *set = (struct set_from_fd_op *)op;
+    const struct dbki_value *name = &set->write.args[0];
     (void)index;
     (void)cell_count;
     set->has_build = true;
     set->file.row = dbki_value_int(&cells[0]);
-    return DBK_OK;
+    if (cells[1].type != DBKI_TEXT ||
+        (cells[1].len == name->len && !memcmp(cells[1].text, name->text, name->len)))
+        return DBK_OK;
+    set->taken = dbki_arena_copy(&op->arena, cells[1].text, cells[1].len);
+    return set->taken ? DBK_OK : DBK_NO_MEMORY;
 }
 
 static void bind_source(struct set_from_fd_op *set, struct dbki_binder *binder)
 {
     struct dbki_value length = dbki_int((int64_t)set->length),
-                      bytes = dbki_source(&set->file, set->length);
+                      bytes = set->file.fd < 0 ? set->write.args[1]
+                                               : dbki_source(&set->file, set->length);
     if (set->file.row == DBK_NONE)
         DBKI_BIND(binder, &INSERT_SOURCE, dbki_int(set->write.id), set->write.args[0], length,
                   set->write.args[2], bytes);
@@ -278,6 +261,13 @@ static void set_from_fd_read(struct dbki_op *op, const struct dbki_bound *bound,
                        (long long)set->write.id);
         return;
     }
+    if (set->taken) {
+        dbki_error_set(&op->error, DBK_CONFLICT,
+                       "build %lld has data '%.80s', and this database takes '%.80s' for the same "
+                       "name",
+                       (long long)set->write.id, set->taken, set->write.args[0].text);
+        return;
+    }
     bind_source(set, more);
     bind_event(op, more, "updated");
 }
@@ -290,21 +280,54 @@ static void set_from_fd_bind_arguments(struct dbki_op *op, struct dbki_binder *b
 
 static void set_from_fd_fini(struct dbki_op *op)
 {
-    close(((struct set_from_fd_op *)op)->file.fd);
+    int fd = ((struct set_from_fd_op *)op)->file.fd;
+    if (fd >= 0)
+        close(fd);
 }
 
-static const struct dbki_opkind SET_FROM_FD_KIND = {
-    .action = "setting build data from a file",
-    .orders = DBKI_ORDERS_BUILD,
-    .lock = &dbki_lock_build,
-    .access = DBKI_ACCESS_EXISTING,
-    .bind = set_from_fd_bind,
-    .row = set_from_fd_row,
-    .read = set_from_fd_read,
-    .bind_arguments = set_from_fd_bind_arguments,
-    .deliver = dbki_write_deliver,
-    .fini = set_from_fd_fini,
-};
+#define BY_ROW_KIND(action_words)                                                                  \
+    {                                                                                              \
+        .action = action_words, .orders = DBKI_ORDERS_BUILD, .lock = &dbki_lock_build,             \
+        .access = DBKI_ACCESS_EXISTING, .bind = set_from_fd_bind, .row = set_from_fd_row,          \
+        .read = set_from_fd_read, .bind_arguments = set_from_fd_bind_arguments,                    \
+        .deliver = dbki_write_deliver, .fini = set_from_fd_fini                                    \
+    }
+
+static const struct dbki_opkind SET_FROM_FD_KIND = BY_ROW_KIND("setting build data from a file");
+/* Where an upsert could meet the row of another name. */
+static const struct dbki_opkind SET_BY_ROW = BY_ROW_KIND("setting build data");
+
+int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const char *name,
+                       const void *value, size_t value_len, const char *source,
+                       const struct dbk_call *call, dbk_done_fn *done, void *user)
+{
+    struct dbki_check check = {.call = call};
+    dbki_check_that(&check, store && done && (value || !value_len),
+                    "store, done and value must not be NULL");
+    dbki_check_text(&check, "name", name, DBKI_NAME_MAX, false);
+    dbki_check_kept_text(&check, store, "name", name);
+    dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
+    dbki_check_kept_text(&check, store, "source", source);
+    if (check.status)
+        return check.status;
+    if (value_len > (size_t)store->value_max)
+        return dbki_refuse(call, DBK_TOO_LARGE, "the value has %zu bytes; the limit is %lld",
+                           value_len, (long long)store->value_max);
+    bool is_by_row = !store->schema.is_own && store->engine->merges_names;
+    struct set_from_fd_op *set =
+        dbki_op_new(is_by_row ? &SET_BY_ROW : &SET_KIND, sizeof *set,
+                    strlen(name) + value_len + strlen(source) + 48, (dbki_callback *)done, user);
+    if (!set)
+        return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
+    struct dbki_write_op *op = &set->write;
+    set->file = (struct dbki_source){-1, 0, DBK_NONE};
+    set->length = value_len;
+    op->op.order_id = op->id = buildid;
+    op->args[0] = dbki_op_text(&op->op, name);
+    op->args[1] = dbki_op_blob(&op->op, value, value_len);
+    op->args[2] = dbki_op_text(&op->op, source);
+    return dbki_submit(store, &op->op, call);
+}
 
 int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const char *name, int fd,
                                int64_t offset, int64_t length, const char *source,
@@ -313,7 +336,9 @@ int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const c
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     dbki_check_text(&check, "name", name, DBKI_NAME_MAX, false);
+    dbki_check_kept_text(&check, store, "name", name);
     dbki_check_text(&check, "source", source, DBKI_NAME_MAX, false);
+    dbki_check_kept_text(&check, store, "source", source);
     dbki_check_that(&check, offset >= 0 && length >= 0 && offset <= INT64_MAX - length,
                     "offset and length must not be negative");
     if (check.status)

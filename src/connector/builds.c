@@ -235,6 +235,7 @@ int dbk_add_build(struct dbk_store *store, int64_t builderid, int64_t buildreque
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     dbki_check_text(&check, "state_string", state_string, 0, false);
+    dbki_check_kept_text(&check, store, "state_string", state_string);
     if (check.status)
         return check.status;
     struct add_build_op *op =
@@ -299,6 +300,7 @@ int dbk_set_build_state_string(struct dbk_store *store, int64_t buildid, const c
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     dbki_check_text(&check, "state_string", state_string, 0, false);
+    dbki_check_kept_text(&check, store, "state_string", state_string);
     if (check.status)
         return check.status;
     return dbki_write_submit(store, &SET_STATE_STRING_KIND, buildid, dbki_text(state_string), call,

@@ -77,9 +77,9 @@ static int list_builds(struct dbk_store *store, const struct dbki_opkind *kind,
         .spec = spec,
         .unique_field = conditions[0].sql == OF_BUILDER ? "number" : NULL,
         .extra_before = dbki_properties_before(store),
-        .extra_after = " page) ORDER BY p.buildid, p.name",
+        .extra_after = dbki_properties_after(store),
         .extra_row = property_row,
-        .property = dbki_properties_condition(store),
+        .property = dbki_properties_filter(store),
     };
     return dbki_list_submit(store, &list_call, call, (dbki_callback *)done, user);
 }

@@ -215,6 +215,9 @@ static int report_unsafe(struct dbki_op *op, struct dbki_conn *conn)
                  store->schema.needed_column);
         status = report_finding(op, "unsafe", store->schema.needed_column, DBK_NONE, text);
     }
+    if (!status && store->schema.untransacted[0])
+        status =
+            report_finding(op, "unsafe", store->schema.untransacted, DBK_NONE, store->no_writes);
     if (!status && store->warning[0])
         status = report_finding(op, "unsafe", "database", DBK_NONE, store->warning);
     return status;

@@ -9,7 +9,8 @@
 #include "connector/record.h"
 #include "connector/spec.h"
 
-/* A condition of the call: SQL with one `?`, or none when the value is not used. */
+/* A condition of the call: SQL with one `?`, or none when the value is not used. The first one's may be "": then its
+ * value's `?` stands in what the record is read from. */
 struct dbki_condition {
     const char *sql;
     struct dbki_value value;
@@ -62,6 +63,12 @@ struct dbki_list_op {
     size_t extra_count, extra_max;
 };
 
+/* Filters by a property of the record t: that it has one of a name; that this has one of the values that come
+ * between the last two. */
+struct dbki_property_filter {
+    const char *is_there, *with_value, *with_value_end;
+};
+
 /* What a list call gives to dbki_list_submit(). */
 struct dbki_list_call {
     const struct dbki_opkind *kind; /* bind, row and read are the functions below */
@@ -75,8 +82,7 @@ struct dbki_list_call {
     dbki_callback *each; /* of a follower */
     int64_t position;    /* of events: after which they begin; the first condition's value */
     const char *extra_before, *extra_after;
-    const char *
-        property; /* what holds of a property that counts; NULL: this list is not filtered by them */
+    const struct dbki_property_filter *property; /* NULL: this list is not filtered by them */
     int (*extra_row)(struct dbki_list_op *list, const struct dbki_value *cells, int cell_count);
 };
 

@@ -415,14 +415,16 @@ static void add_window(struct maker *maker, const struct dbk_spec *spec, struct 
     add_param(maker, dbki_int(DBKI_WINDOW_MAX));
     for (int i = 0; i < spec->property_count; i++) {
         const struct dbki_filter *filter = &spec->properties[i];
-        dbki_buf_addf(sql, "%s EXISTS (SELECT 1 FROM build_properties p WHERE %s AND p.name = ?",
-                      i ? " AND" : " WHERE", maker->list_call->property);
+        dbki_buf_addf(sql, "%s%s", i ? " AND " : " WHERE ",
+                      filter->count ? maker->list_call->property->with_value
+                                    : maker->list_call->property->is_there);
         add_param(maker, dbki_op_text(&maker->list->op, filter->field));
         for (size_t j = 0; j < filter->count; j++) {
-            dbki_buf_add(sql, j ? ", ?" : " AND p.value IN (?");
+            dbki_buf_add(sql, j ? ", ?" : "?");
             add_param(maker, own(maker, &filter->values[j]));
         }
-        dbki_buf_add(sql, "))");
+        if (filter->count)
+            dbki_buf_add(sql, maker->list_call->property->with_value_end);
     }
 }
 
@@ -476,8 +478,10 @@ static void make(struct maker *maker)
     const struct dbk_spec *spec = maker->list_call->spec;
     for (const struct dbki_condition *condition = maker->list_call->conditions;
          condition && condition->sql; condition++) {
-        begin_condition(maker);
-        dbki_buf_add(&maker->where, condition->sql);
+        if (condition->sql[0]) {
+            begin_condition(maker);
+            dbki_buf_add(&maker->where, condition->sql);
+        }
         if (condition->has_value)
             add_param(maker, own(maker, &condition->value));
     }

@@ -25,12 +25,10 @@ int dbki_many_submit(struct dbk_store *store, const struct dbki_many *many, cons
     struct dbki_value *params =
         list ? dbki_op_take(&list->op, places * sizeof(struct dbki_value)) : NULL;
     struct dbki_buf sql = {0};
-    dbki_buf_addf(&sql, "SELECT %s FROM %s WHERE %s IN (?", many->record->columns,
-                  many->record->from, many->column);
+    dbki_buf_addf(&sql, "SELECT %s FROM %s IN (?", many->record->columns, many->from);
     for (size_t i = 1; i < places; i++)
         dbki_buf_add(&sql, ", ?");
-    dbki_buf_addf(&sql, ")%s%s ORDER BY %s", many->also ? " AND " : "",
-                  many->also ? many->also : "", many->order);
+    dbki_buf_addf(&sql, ")%s ORDER BY %s", many->end, many->order);
     char *text =
         params && !sql.is_out_of_memory ? dbki_op_copy(&list->op, sql.text, sql.len) : NULL;
     dbki_buf_fini(&sql);

@@ -7,8 +7,8 @@
 struct dbki_many {
     const struct dbki_opkind *kind; /* a DBKI_LIST_KIND */
     const struct dbki_record *record;
-    const char *column; /* "t.buildid" */
-    const char *also;   /* a condition; NULL: none */
+    /* In "SELECT ... FROM `from` IN (?, ...)`end` ORDER BY ...". */
+    const char *from, *end;
     const char *order;
 };
 
@@ -16,10 +16,11 @@ struct dbki_many {
 int dbki_many_submit(struct dbk_store *store, const struct dbki_many *many, const int64_t *ids,
                      size_t count, const struct dbk_call *call, dbki_callback *done, void *user);
 
-/* properties.c: what stands in front of a page of builds to read their properties. */
+/* properties.c: what stands in front of a page of builds, and behind it, to read their properties. */
 const char *dbki_properties_before(const struct dbk_store *store);
+const char *dbki_properties_after(const struct dbk_store *store);
 
-/* The same: which rows of build_properties p count. */
-const char *dbki_properties_condition(const struct dbk_store *store);
+/* The same: filters by a build's properties. */
+const struct dbki_property_filter *dbki_properties_filter(const struct dbk_store *store);
 
 #endif

@@ -104,7 +104,8 @@ int dbki_change_online(struct dbki_op *op, struct dbki_conn *conn, const struct 
     char drop[DBKI_DROP_SIZE];
     int status = is_wanted ? dbki_change_report_create(op, conn, object)
                            : dbki_change_report_object(
-                                 op, object, dbki_object_drop(object, drop, sizeof drop), 0, 0);
+                                 op, object,
+                                 dbki_object_drop(object, conn->engine, drop, sizeof drop), 0, 0);
     if (!status && is_wanted) {
         dbki_object_online(conn->engine, dbki_object_create(object, &op->store->schema), &sql);
         if (sql.is_out_of_memory)

@@ -30,18 +30,32 @@ static const struct dbki_field FIELDS[] = {
     COLUMN_FIELDS, {"position", "p.buildid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
 static const struct dbki_field BUILDBOT_FIELDS[] = {
     COLUMN_FIELDS, {"position", "p.rowid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
+static const struct dbki_field PLACED_FIELDS[] = {
+    COLUMN_FIELDS, {"position", "p.place", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
+
+/*
+ * Where rows have no ids: the rows that count of the builds that are named between the two, each with its place among
+ * those that the database gives of them.
+ */
+#define PLACED                                                                                     \
+    "(SELECT buildid, name, value, source, place FROM (SELECT buildid, name, value, source, "      \
+    "place,"                                                                                       \
+    " lead(place) OVER (PARTITION BY buildid, name ORDER BY place) AS later FROM"                  \
+    " (SELECT b.*, row_number() OVER () AS place FROM build_properties b WHERE b.buildid"
+#define PLACED_END ") placed) followed WHERE later IS NULL) p"
 
 /* The name is unique: all of a list are of one build. */
-#define RECORD_OF(its_fields)                                                                      \
+#define RECORD_OF(its_fields, its_from)                                                            \
     {                                                                                              \
-        .noun = "properties", .from = "build_properties p", .fields = its_fields,                  \
+        .noun = "properties", .from = its_from, .fields = its_fields,                              \
         .field_count = sizeof its_fields / sizeof its_fields[0], .column_count = 4,                \
         .columns = COLUMNS, .unique = 1, .order = "name", .size = sizeof(struct dbk_property),     \
         .finish = finish_property                                                                  \
     }
 
-const struct dbki_record dbki_property_record = RECORD_OF(FIELDS);
-static const struct dbki_record BUILDBOT_RECORD = RECORD_OF(BUILDBOT_FIELDS);
+const struct dbki_record dbki_property_record = RECORD_OF(FIELDS, "build_properties p");
+static const struct dbki_record BUILDBOT_RECORD = RECORD_OF(BUILDBOT_FIELDS, "build_properties p");
+static const struct dbki_record PLACED_RECORD = RECORD_OF(PLACED_FIELDS, PLACED " = ?" PLACED_END);
 
 bool dbk_is_json(const char *text)
 {
@@ -55,19 +69,41 @@ bool dbk_is_json(const char *text)
     "NOT EXISTS (SELECT 1 FROM build_properties l"                                                 \
     " WHERE l.buildid = p.buildid AND l.name = p.name AND l.rowid > p.rowid)"
 
+/* How a store's rows are told apart. */
+static bool has_places(const struct dbk_store *store)
+{
+    return !store->schema.is_own && store->engine->lacks_row_ids;
+}
+
+#define IN_ORDER " ORDER BY p.buildid, p.name"
+
 /* IN, and not a join: SQLite looks the page's builds up in the order of their ids, so that nothing is sorted. */
-#define OF_PAGE "p.buildid IN (SELECT page.id FROM "
+#define OF_PAGE " IN (SELECT page.id FROM "
 
 const char *dbki_properties_before(const struct dbk_store *store)
 {
-    return store->schema.is_own ? "SELECT " COLUMNS " FROM build_properties p WHERE " OF_PAGE
-                                : "SELECT " COLUMNS " FROM build_properties p WHERE " LATEST
-                                  " AND " OF_PAGE;
+    return store->schema.is_own ? "SELECT " COLUMNS
+                                  " FROM build_properties p WHERE p.buildid" OF_PAGE
+           : has_places(store) ? "SELECT " COLUMNS " FROM " PLACED OF_PAGE
+                               : "SELECT " COLUMNS " FROM build_properties p WHERE " LATEST
+                                 " AND p.buildid" OF_PAGE;
 }
 
-const char *dbki_properties_condition(const struct dbk_store *store)
+const char *dbki_properties_after(const struct dbk_store *store)
 {
-    return store->schema.is_own ? "p.buildid = t.id" : "p.buildid = t.id AND " LATEST;
+    return has_places(store) ? " page)" PLACED_END IN_ORDER : " page)" IN_ORDER;
+}
+
+const struct dbki_property_filter *dbki_properties_filter(const struct dbk_store *store)
+{
+#define OF_BUILD " FROM build_properties p WHERE p.buildid = t.id AND p.name = ?"
+    static const struct dbki_property_filter own = {
+        "EXISTS (SELECT 1" OF_BUILD ")", "EXISTS (SELECT 1" OF_BUILD " AND p.value IN (", "))"};
+    static const struct dbki_property_filter buildbots = {
+        "EXISTS (SELECT 1" OF_BUILD ")",
+        "(SELECT p.value" OF_BUILD " ORDER BY p.rowid DESC LIMIT 1) IN (", ")"};
+#undef OF_BUILD
+    return store->schema.is_own ? &own : &buildbots;
 }
 
 static void deliver_properties(struct dbki_op *op, const struct dbk_error *error)
@@ -90,11 +126,12 @@ int dbk_get_build_properties(struct dbk_store *store, int64_t buildid, const str
     if (check.status)
         return check.status;
     const struct dbki_condition conditions[] = {
-        {"p.buildid = ?", dbki_int(buildid), true},
-        {store->schema.is_own ? NULL : LATEST, dbki_int(0), false},
+        {has_places(store) ? "" : "p.buildid = ?", dbki_int(buildid), true},
+        {store->schema.is_own || has_places(store) ? NULL : LATEST, dbki_int(0), false},
         {.sql = NULL}};
     struct dbki_list_call list_call = {.kind = &GET,
                                        .record = store->schema.is_own ? &dbki_property_record
+                                                 : has_places(store)  ? &PLACED_RECORD
                                                                       : &BUILDBOT_RECORD,
                                        .conditions = conditions,
                                        .spec = spec};
@@ -110,8 +147,11 @@ int dbk_get_properties_of(struct dbk_store *store, const int64_t *buildids, size
         return check.status;
     struct dbki_many many = {.kind = &GET_OF,
                              .record = &dbki_property_record,
-                             .column = "p.buildid",
-                             .also = store->schema.is_own ? NULL : LATEST,
+                             .from =
+                                 has_places(store) ? PLACED : "build_properties p WHERE p.buildid",
+                             .end = store->schema.is_own ? ""
+                                    : has_places(store)  ? PLACED_END
+                                                         : " AND " LATEST,
                              .order = "p.buildid, p.name"};
     return dbki_many_submit(store, &many, buildids, count, call, (dbki_callback *)done, user);
 }
@@ -149,6 +189,11 @@ static const struct dbki_statement DELETE_OTHERS = {
     .sql = "DELETE FROM build_properties WHERE buildid = ? AND name = ?"
            " AND (value <> ? OR source <> ? OR rowid < (SELECT max(l.rowid) FROM build_properties l"
            " WHERE l.buildid = build_properties.buildid AND l.name = build_properties.name))"};
+/* The same where rows have no ids: of rows that are alike, none can be left alone. */
+static const struct dbki_statement DELETE_PLACED = {
+    .sql = "DELETE FROM build_properties WHERE buildid = ? AND name = ?"
+           " AND (value <> ? OR source <> ? OR (SELECT count(*) FROM build_properties l"
+           " WHERE l.buildid = ? AND l.name = ?) > 1)"};
 static const struct dbki_statement INSERT_MISSING = {
     .sql = "INSERT INTO build_properties (buildid, name, value, source)"
            " SELECT id, ?, ?, ? FROM builds WHERE id = ?"
@@ -172,7 +217,12 @@ static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
             DBKI_BIND(binder, &UPSERT, setting->name, setting->value, setting->source, buildid);
             continue;
         }
-        DBKI_BIND(binder, &DELETE_OTHERS, buildid, setting->name, setting->value, setting->source);
+        if (has_places(op->store))
+            DBKI_BIND(binder, &DELETE_PLACED, buildid, setting->name, setting->value,
+                      setting->source, buildid, setting->name);
+        else
+            DBKI_BIND(binder, &DELETE_OTHERS, buildid, setting->name, setting->value,
+                      setting->source);
         DBKI_BIND(binder, &INSERT_MISSING, setting->name, setting->value, setting->source, buildid,
                   buildid, setting->name);
     }
@@ -248,6 +298,9 @@ int dbk_set_build_properties(struct dbk_store *store, int64_t buildid,
     size_t room = count * sizeof(struct setting) + 16;
     for (size_t i = 0; i < count && !check.status; i++) {
         dbki_property_check(&check, &properties[i]);
+        dbki_check_kept_text(&check, store, "a property's name", properties[i].name);
+        dbki_check_kept_text(&check, store, "a property's source", properties[i].source);
+        dbki_check_kept_text(&check, store, "a property's value", properties[i].value);
         if (!check.status)
             room += strlen(properties[i].name) + strlen(properties[i].value) +
                     strlen(properties[i].source) + 32;

@@ -26,8 +26,9 @@ struct repair_op {
 static bool is_mended(const struct repair_op *repair, const struct dbki_check_rule *rule)
 {
     /* A store of our own cannot have duplicates, nor the rowid by which they are told apart. */
-    bool is_of_buildbots = !strcmp(rule->problem, "duplicate");
-    return rule->mend && !(is_of_buildbots && repair->work.op.store->schema.is_own);
+    const struct dbk_store *store = repair->work.op.store;
+    bool is_told_apart = !store->schema.is_own && !store->engine->lacks_row_ids;
+    return rule->mend && (is_told_apart || strcmp(rule->problem, "duplicate") != 0);
 }
 
 /* ----------------------------------------------------------------------------------- mending ---- */

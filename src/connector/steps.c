@@ -144,7 +144,8 @@ int dbk_get_steps_of(struct dbk_store *store, const int64_t *buildids, size_t co
         return check.status;
     struct dbki_many many = {.kind = &GET_STEPS_OF,
                              .record = &dbki_step_record,
-                             .column = "t.buildid",
+                             .from = "steps t WHERE t.buildid",
+                             .end = "",
                              .order = "t.buildid, t.number"};
     return dbki_many_submit(store, &many, buildids, count, call, (dbki_callback *)done, user);
 }
@@ -275,7 +276,9 @@ int dbk_add_step(struct dbk_store *store, int64_t buildid, const char *name,
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     dbki_check_text(&check, "a step's name", name, DBKI_STEP_NAME_MAX, false);
+    dbki_check_kept_text(&check, store, "a step's name", name);
     dbki_check_text(&check, "state_string", state_string, 0, false);
+    dbki_check_kept_text(&check, store, "state_string", state_string);
     if (check.status)
         return check.status;
     struct add_step_op *op =
@@ -394,6 +397,7 @@ int dbk_set_step_state_string(struct dbk_store *store, int64_t stepid, const cha
     struct dbki_check check = {.call = call};
     dbki_check_that(&check, store && done, "store and done must not be NULL");
     dbki_check_text(&check, "state_string", state_string, 0, false);
+    dbki_check_kept_text(&check, store, "state_string", state_string);
     if (check.status)
         return check.status;
     return dbki_write_submit(store, &SET_STATE_STRING_KIND, stepid, dbki_text(state_string), call,

@@ -90,6 +90,10 @@ struct dbki_conn {
         value_max; /* where the server sets it: bytes of the largest value; 0: the engine's own */
     /* Another program's checkpoint beside our commit can damage the file. */
     bool has_checkpoint_fault;
+    /* Of a database of others' where that is so: bytes of the longest text in a column that says nothing of its length
+     * (0: any); and characters beyond U+FFFF cannot be kept. */
+    int64_t text_max;
+    bool has_narrow_texts;
 };
 
 /* How the text of a refusal begins (spell_refusal), which is not to be taken for one of another trigger. */
@@ -106,7 +110,13 @@ struct dbki_engine {
     bool is_server;
     bool lacks_partial_indexes; /* those with a WHERE are left out */
     bool names_table_of_index;  /* DROP INDEX wants its table: "ON builds" */
-    bool is_own_only; /* Buildbot's databases are refused: nothing is known of them there */
+    bool
+        lacks_row_ids; /* a row that has no key of its own is known by nothing: only its place is */
+    bool
+        indexes_foreign_keys; /* each has an index, which is gone when there is another one like it */
+    bool commits_tables; /* what makes or drops a table ends the transaction, which commits it */
+    /* In tables that others made, a unique index may take names for the same that differ. */
+    bool merges_names;
 
     /* Connects. Result: 0 and *out_conn, or a status. */
     int (*open)(const struct dbki_url *url, const struct dbki_conn_options *options,
@@ -152,14 +162,16 @@ struct dbki_engine {
     void (*spell_change)(const char *sql, struct dbki_buf *out_text);
     /*
      * Optional, where making an index keeps others from writing unless it is done in a way of its own. Outside of
-     * any transaction: makes the index of that name by the statement (with the word `online` behind INDEX), or
-     * drops it if that is NULL; one that is there and right is left. lock_wait is asked while another process is
+     * any transaction: makes the index of that name by the statement (with the word `online` behind INDEX, and
+     * `online_end` at its end, where there are such), or drops it if that is NULL; one that is there and right is left. lock_wait is asked while another process is
      * at it, `wait` while it runs.
      */
     int (*index_online)(struct dbki_conn *conn, const char *name, const char *create,
                         struct dbki_wait *lock_wait, struct dbki_wait *wait,
                         struct dbk_error *error);
-    const char *online;
+    const char *online, *online_end;
+    /* Optional. A table that is not kept in transactions, of those that others made: a row for each with its name. */
+    const char *untransacted;
     /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
      * that makes the tables, where beginning to write does not keep others from doing so too. */
     const char *before_tables, *lock_tables;

@@ -54,6 +54,8 @@ const char *dbki_object_create(const struct dbki_object *object, const struct db
 {
     if (object->is_partial && !schema->has_partial_indexes)
         return NULL;
+    if (object->is_foreign_key && !schema->is_own && schema->has_key_indexes)
+        return NULL;
     if (schema->is_server && object->server_sql)
         return object->server_sql;
     return schema->is_own ? object->own_sql : object->adopted_sql;
@@ -72,12 +74,19 @@ void dbki_object_online(const struct dbki_engine *engine, const char *sql,
     static const char WORD[] = "INDEX";
     const char *after = strstr(sql, WORD) + sizeof WORD - 1;
     dbki_buf_add_n(out_text, sql, (size_t)(after - sql));
-    dbki_buf_addf(out_text, " %s%s", engine->online, after);
+    if (engine->online)
+        dbki_buf_addf(out_text, " %s", engine->online);
+    dbki_buf_add(out_text, after);
+    if (engine->online_end && !strncmp(sql, "CREATE", 6))
+        dbki_buf_add(out_text, engine->online_end);
 }
 
-const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size)
+const char *dbki_object_drop(const struct dbki_object *object, const struct dbki_engine *engine,
+                             char *text, size_t size)
 {
-    snprintf(text, size, "DROP %s %s", object->table ? "INDEX" : "TABLE", object->name);
+    bool names_table = object->table && engine->names_table_of_index;
+    snprintf(text, size, "DROP %s %s%s%s", object->table ? "INDEX" : "TABLE", object->name,
+             names_table ? " ON " : "", names_table ? object->table : "");
     return text;
 }
 

@@ -11,10 +11,11 @@
 #define EVENTS_COLUMNS                                                                             \
     " at INTEGER NOT NULL, kind TEXT NOT NULL, verb TEXT NOT NULL, builderid INTEGER,"             \
     " buildid INTEGER, stepid INTEGER, name TEXT)"
-#define ON_SERVERS(sql) NULL, NULL, sql, false
-#define PARTLY_ON_SERVERS(sql) NULL, NULL, sql, true
-#define ON_BUILDBOTS(sql) NULL, sql, NULL, false
-#define BOTH(sql) sql, sql, NULL, false
+#define ON_SERVERS(sql) NULL, NULL, sql, false, false
+#define PARTLY_ON_SERVERS(sql) NULL, NULL, sql, true, false
+#define ON_BUILDBOTS(sql) NULL, sql, NULL, false, false
+#define ON_BUILDBOTS_KEYS(sql) NULL, sql, NULL, false, true
+#define BOTH(sql) sql, sql, NULL, false, false
 
 const struct dbki_object dbki_objects[] = {
     /* How far something has come: "events trimmed" up to that position. */
@@ -29,7 +30,7 @@ const struct dbki_object dbki_objects[] = {
       * it is (connector/positions.c). */
      "CREATE TABLE daybook_events (id INTEGER PRIMARY KEY AUTOINCREMENT,"
      " position INTEGER," EVENTS_COLUMNS,
-     false},
+     false, false},
     {"daybook_events_position", "daybook_events",
      ON_SERVERS("CREATE UNIQUE INDEX daybook_events_position"
                 " ON daybook_events (position)")},
@@ -67,19 +68,21 @@ const struct dbki_object dbki_objects[] = {
     {"daybook_builds_complete", "builds",
      ON_BUILDBOTS("CREATE INDEX daybook_builds_complete ON builds (builderid, complete_at)")},
     {"daybook_buildsets_parent", "buildsets",
-     ON_BUILDBOTS("CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)")},
+     ON_BUILDBOTS_KEYS("CREATE INDEX daybook_buildsets_parent ON buildsets (parent_buildid)")},
     {"daybook_buildset_sourcestamps_stamp", "buildset_sourcestamps",
-     ON_BUILDBOTS("CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps "
-                  "(sourcestampid)")},
+     ON_BUILDBOTS_KEYS("CREATE INDEX daybook_buildset_sourcestamps_stamp ON buildset_sourcestamps "
+                       "(sourcestampid)")},
     /* By which what hangs on a build is found when it is deleted, by us and by the server for its foreign keys. */
     {"daybook_buildsets_rebuilt", "buildsets",
-     ON_BUILDBOTS("CREATE INDEX daybook_buildsets_rebuilt ON buildsets (rebuilt_buildid)")},
+     ON_BUILDBOTS_KEYS("CREATE INDEX daybook_buildsets_rebuilt ON buildsets (rebuilt_buildid)")},
     {"daybook_test_result_sets_build", "test_result_sets",
-     ON_BUILDBOTS("CREATE INDEX daybook_test_result_sets_build ON test_result_sets (buildid)")},
+     ON_BUILDBOTS_KEYS(
+         "CREATE INDEX daybook_test_result_sets_build ON test_result_sets (buildid)")},
     {"daybook_test_result_sets_step", "test_result_sets",
-     ON_BUILDBOTS("CREATE INDEX daybook_test_result_sets_step ON test_result_sets (stepid)")},
+     ON_BUILDBOTS_KEYS("CREATE INDEX daybook_test_result_sets_step ON test_result_sets (stepid)")},
     {"daybook_test_results_set", "test_results",
-     ON_BUILDBOTS("CREATE INDEX daybook_test_results_set ON test_results (test_result_setid)")},
+     ON_BUILDBOTS_KEYS(
+         "CREATE INDEX daybook_test_results_set ON test_results (test_result_setid)")},
     /* The last: with it a database counts as adopted. */
     {"daybook_schema", NULL,
      BOTH("CREATE TABLE daybook_schema (version INTEGER NOT NULL, created_at INTEGER NOT NULL,"

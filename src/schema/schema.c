@@ -147,6 +147,19 @@ static int find_new_place(struct dbki_conn *conn, struct dbki_schema *schema,
     return status || !is_there ? status : dbki_ask(conn, &get, NULL, schema, take_url, error);
 }
 
+/* Whether the tables are daybook's, as a whole: the one that is made last is there. Where it is committed before the
+ * row in it is, one without a row does not count. */
+static int has_version(struct dbki_conn *conn, bool *out_has, struct dbk_error *error)
+{
+    struct dbki_answer rows;
+    int status = has_table(conn, "daybook_schema", "version", out_has, error);
+    if (status || !*out_has || !conn->engine->commits_tables)
+        return status;
+    status = dbki_schema_ask(conn, "SELECT count(*) FROM daybook_schema", NULL, &rows, error);
+    *out_has = !status && rows.number != 0;
+    return status;
+}
+
 /* The tables that calls need are looked for one by one: a migration may have dropped some. */
 static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
                            struct dbk_error *error)
@@ -199,6 +212,17 @@ static int find_needed_column(struct dbki_conn *conn, struct dbki_schema *schema
     return status;
 }
 
+static int find_untransacted(struct dbki_conn *conn, struct dbki_schema *schema,
+                             struct dbk_error *error)
+{
+    struct dbki_answer table;
+    if (!conn->engine->untransacted)
+        return DBK_OK;
+    int status = dbki_schema_ask(conn, conn->engine->untransacted, NULL, &table, error);
+    memcpy(schema->untransacted, table.text, sizeof schema->untransacted);
+    return status;
+}
+
 int dbki_schema_find_master(struct dbki_conn *conn, int64_t now, struct dbki_master *out_master,
                             struct dbk_error *error)
 {
@@ -223,16 +247,13 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
     bool has_ours, has_alembic, has_builds;
     int status;
     /* The first statement of all: it is also what finds out that the file is no database. */
-    if ((status = has_table(conn, "daybook_schema", "version", &has_ours, error)) ||
+    if ((status = has_version(conn, &has_ours, error)) ||
         (status = has_table(conn, "alembic_version", "version_num", &has_alembic, error)) ||
         (status = has_table(conn, "builds", "id", &has_builds, error)))
         return status;
     schema.is_server = conn->engine->is_server;
     schema.has_partial_indexes = !conn->engine->lacks_partial_indexes;
-    if (has_alembic && conn->engine->is_own_only)
-        return dbki_error_set(error, DBK_UNSUPPORTED,
-                              "this daybook (%s) does not read Buildbot's databases on %s yet",
-                              DBK_VERSION, conn->engine->name);
+    schema.has_key_indexes = conn->engine->indexes_foreign_keys;
     schema.is_own = has_ours && !has_alembic;
     schema.is_adopted = has_ours && has_alembic;
     if (has_ours && (status = inspect_objects(conn, &schema, error)))
@@ -267,6 +288,8 @@ static int inspect(struct dbki_conn *conn, struct dbki_schema *out_schema, struc
         for (size_t i = 0; i < sizeof REVISIONS / sizeof REVISIONS[0]; i++)
             schema.is_revision_known |= !strcmp(schema.revision, REVISIONS[i]);
         status = find_needed_column(conn, &schema, error);
+        if (!status)
+            status = find_untransacted(conn, &schema, error);
         if (status)
             return status;
     }
@@ -327,7 +350,7 @@ int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error
     if (engine->lock_tables)
         status = engine->script(conn, engine->lock_tables, error);
     if (!status)
-        status = has_table(conn, "daybook_schema", "version", &is_there, error);
+        status = has_version(conn, &is_there, error);
     if (!status && !is_there) {
         for (const char *const *table = dbki_tables; *table && !status; table++)
             status = engine->script(conn, *table, error);

@@ -27,6 +27,7 @@ struct dbki_object {
     const char *adopted_sql; /* in an adopted database */
     const char *server_sql;  /* in either on a server, where it differs */
     bool is_partial;         /* that one is an index on some of the rows */
+    bool is_foreign_key;     /* it is an index on a foreign key of Buildbot's tables */
 };
 
 struct dbki_schema {
@@ -35,6 +36,7 @@ struct dbki_schema {
     bool is_adopted; /* Buildbot's, with our tables */
     bool is_server;  /* several may write at once */
     bool has_partial_indexes;
+    bool has_key_indexes;   /* each foreign key has one */
     bool is_older;          /* daybook's tables are of a version before ours */
     bool is_copying;        /* a copy into it was begun and has not ended */
     bool is_spoilt;         /* and it cannot be gone on with */
@@ -45,6 +47,7 @@ struct dbki_schema {
     bool has_lineage;       /* and for lineages */
     bool is_revision_known; /* of Buildbot's */
     char needed_column[96]; /* "builds.x", which wants a value that nobody here knows; "" */
+    char untransacted[64];  /* a table that is not kept in transactions; "" */
     char revision[DBKI_REVISION_SIZE]; /* Buildbot's; "" for our own */
 };
 
@@ -75,7 +78,8 @@ int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, 
                         struct dbk_error *error);
 /* change.c: the statement that makes an object, or takes it out (in `text`, if it has to be put together). */
 const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema);
-const char *dbki_object_drop(const struct dbki_object *object, char *text, size_t size);
+const char *dbki_object_drop(const struct dbki_object *object, const struct dbki_engine *engine,
+                             char *text, size_t size);
 /* change.c: whether the object is an index that is made and dropped while others write, by the engine's
  * index_online; and the statement in its words for that, added to out_text. */
 bool dbki_object_is_online(const struct dbki_object *object, const struct dbki_schema *schema,

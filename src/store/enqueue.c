@@ -15,6 +15,8 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
         return DBK_OK;
     if (store->url.is_read_only)
         return dbki_refuse(call, DBK_READ_ONLY, "the database was opened with mode=ro");
+    if (access == DBKI_ACCESS_TABLES && store->is_exclusive && store->schema.untransacted[0])
+        return dbki_refuse(call, DBK_UNSUPPORTED, "%s", store->no_writes);
     if (access == DBKI_ACCESS_TABLES)
         return store->is_exclusive
                    ? DBK_OK

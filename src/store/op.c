@@ -171,6 +171,24 @@ void dbki_check_text(struct dbki_check *check, const char *field, const char *te
     }
 }
 
+void dbki_check_kept_text(struct dbki_check *check, const struct dbk_store *store,
+                          const char *field, const char *text)
+{
+    if (check->status || store->schema.is_own)
+        return;
+    size_t len = strlen(text);
+    if (store->text_max && len > (size_t)store->text_max)
+        check->status = dbki_refuse(check->call, DBK_INVALID,
+                                    "%s has %zu bytes; the limit of this database is %lld", field,
+                                    len, (long long)store->text_max);
+    for (size_t i = 0; i < len && store->has_narrow_texts && !check->status; i++)
+        if ((unsigned char)text[i] >= 0xF0) /* what begins a character of four bytes */
+            check->status = dbki_refuse(check->call, DBK_INVALID,
+                                        "%s has a character that the character set of this "
+                                        "database cannot hold",
+                                        field);
+}
+
 void dbki_check_kept_results(struct dbki_check *check, const struct dbk_store *store,
                              int64_t results)
 {

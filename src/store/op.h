@@ -201,6 +201,9 @@ void dbki_check_id(struct dbki_check *check, const char *field, int64_t id);
 /* NULL is only taken with may_be_null. max_chars 0: no limit but that of the largest text. */
 void dbki_check_text(struct dbki_check *check, const char *field, const char *text,
                      size_t max_chars, bool may_be_null);
+/* Of a text that is checked otherwise: whether the store's tables hold it, where they are Buildbot's and hold less. */
+void dbki_check_kept_text(struct dbki_check *check, const struct dbk_store *store,
+                          const char *field, const char *text);
 void dbki_check_results(struct dbki_check *check, int64_t results);
 /* Buildbot takes any number that its column holds. */
 void dbki_check_kept_results(struct dbki_check *check, const struct dbk_store *store,

@@ -294,7 +294,13 @@ static int look_around(struct dbk_store *store, struct dbk_error *error)
                  "the database's revision %s is not one that this daybook knows: all the columns "
                  "that it reads are there, so it goes on",
                  schema->revision);
-    if (schema->is_own || store->url.is_read_only)
+    if (schema->untransacted[0])
+        snprintf(store->no_writes, sizeof store->no_writes,
+                 "the table %.40s is not kept by InnoDB, and so in no transactions: nothing is "
+                 "written; `ALTER TABLE %.40s ENGINE=InnoDB`, and so each other table of the "
+                 "master's, changes that",
+                 schema->untransacted, schema->untransacted);
+    if (schema->is_own || store->url.is_read_only || store->no_writes[0])
         return DBK_OK;
     if (schema->needed_column[0])
         snprintf(store->no_writes, sizeof store->no_writes,
@@ -316,6 +322,8 @@ static int fill_info(struct dbk_store *store, struct dbk_error *error)
     if (conn->warning[0])
         snprintf(store->warning, sizeof store->warning, "%s", conn->warning);
     store->value_max = dbki_value_max(conn);
+    store->text_max = conn->text_max;
+    store->has_narrow_texts = conn->has_narrow_texts;
     snprintf(store->engine_version, sizeof store->engine_version, "%s", conn->version);
     store->info = (struct dbk_info){
         .engine = store->engine->name,

@@ -118,7 +118,9 @@ struct dbk_store {
         after_due_ns; /* when it is to be done; 0: nothing was written since. Guarded by the lock */
 
     const struct dbki_engine *engine;
-    int64_t value_max; /* bytes of the largest value of build data */
+    int64_t value_max;     /* bytes of the largest value of build data */
+    int64_t text_max;      /* of a text in a Buildbot database; 0: any */
+    bool has_narrow_texts; /* there; none beyond U+FFFF */
     struct dbki_schema schema;
     struct dbki_url url;
     struct dbk_info info;

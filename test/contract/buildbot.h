@@ -34,9 +34,12 @@ const char *buildbot_url(const struct buildbot *b, const char *options);
 void buildbot_change(struct buildbot *b, const char *sql);
 int64_t buildbot_int(struct buildbot *b, const char *sql);
 const char *buildbot_text(struct buildbot *b, const char *sql);
-/* A literal of those bytes in SQL; the function that puts texts together with what stands between them. */
+/* Which of these is SQL of the copy's kind. */
+const char *in_words_of(struct buildbot *b, const char *sqlite, const char *postgres,
+                        const char *mariadb);
+/* A literal of those bytes; the texts of all rows with that between them. SQLite takes the order from the rows. */
 const char *blob_literal(struct buildbot *b, const char *hex);
-const char *text_aggregate(struct buildbot *b);
+const char *joined(struct buildbot *b, const char *text, const char *between, const char *order);
 /* The copy is the original again; no store has it open. */
 void buildbot_renew(struct buildbot *b);
 /* Keeps a connection for them until the test ends: where they come often, and nothing needs the copy alone. */

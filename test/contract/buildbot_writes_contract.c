@@ -294,9 +294,9 @@ static void dirty__the_next_set_makes_them_one(void **state)
         assert_int_equal(ASK(&a, b->store, on_done, dbk_set_build_property, 1, "a", values[i], "s"),
                          DBK_OK);
         assert_string_equal(
-            buildbot_text(b, test_format("SELECT %s(name || value, ',') FROM (SELECT * FROM"
-                                         " build_properties WHERE buildid = 1 ORDER BY name) t",
-                                         text_aggregate(b))),
+            buildbot_text(b, test_format("SELECT %s FROM (SELECT * FROM build_properties"
+                                         " WHERE buildid = 1 ORDER BY name) t",
+                                         joined(b, "name || value", ",", "name"))),
             test_format("a%s,b4", values[i]));
         assert_int_equal(buildbot_int(b, "SELECT count(*) FROM build_properties WHERE buildid = 2"),
                          2);

@@ -27,12 +27,18 @@ static const struct dbk_codebase MEMBERS[SETS][3] = {
 };
 static const size_t MEMBER_COUNT[SETS] = {1, 1, 2, 2, 1, 0};
 
+/* How many are lived through: on MariaDB each statement takes longer. */
+static int histories(struct buildbot *b)
+{
+    return b->engine->words == IN_MARIADB ? HISTORIES / 4 : HISTORIES;
+}
+
 /* Whose rows cost nothing to keep. */
 static void hold(struct buildbot *b)
 {
     buildbot_hold(b);
-    buildbot_change(b, b->engine->is_file ? "PRAGMA synchronous = OFF"
-                                          : "SET synchronous_commit = off");
+    buildbot_change(
+        b, in_words_of(b, "PRAGMA synchronous = OFF", "SET synchronous_commit = off", "DO 0"));
 }
 
 static const char *quote(const char *text)
@@ -141,16 +147,18 @@ static void step_of_ours(struct buildbot *b, int64_t builderid)
 /* The members of a buildset's set, as a text. */
 static const char *set_of(struct buildbot *b, const char *buildsetid)
 {
-    return test_format(
-        b->engine->is_file
-            ? "(SELECT group_concat(part, ';') FROM (SELECT DISTINCT quote(s.repository) ||"
-              " quote(s.branch) || quote(s.codebase) AS part FROM buildset_sourcestamps x"
-              " JOIN sourcestamps s ON s.id = x.sourcestampid WHERE x.buildsetid = %s ORDER BY 1))"
-            : "(SELECT string_agg(DISTINCT concat(quote_nullable(s.repository),"
-              " quote_nullable(s.branch), quote_nullable(s.codebase)), ';') FROM"
-              " buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"
-              " WHERE x.buildsetid = %s)",
-        buildsetid);
+    static const char OF[] = "buildset_sourcestamps x JOIN sourcestamps s ON s.id ="
+                             " x.sourcestampid WHERE x.buildsetid =";
+    const char *parts =
+        in_words_of(b,
+                    "group_concat(part, ';') FROM (SELECT DISTINCT quote(s.repository) ||"
+                    " quote(s.branch) || quote(s.codebase) AS part FROM",
+                    "string_agg(DISTINCT concat(quote_nullable(s.repository),"
+                    " quote_nullable(s.branch), quote_nullable(s.codebase)), ';') FROM",
+                    "group_concat(DISTINCT BINARY concat(quote(s.repository), quote(s.branch),"
+                    " quote(s.codebase)) ORDER BY 1 SEPARATOR ';') FROM");
+    return test_format("(SELECT %s %s %s%s)", parts, OF, buildsetid,
+                       in_words_of(b, " ORDER BY 1)", "", ""));
 }
 
 /* By the words of the header: every successful build of the builder is looked at. */
@@ -164,15 +172,15 @@ static int64_t walk(struct buildbot *b, int64_t builderid, int64_t number, int s
                        " AND b.results = 0 AND %s %s %s"
                        " ORDER BY coalesce(b.complete_at, -1) DESC, b.number DESC LIMIT 1), 0)",
                        (long long)builderid, (long long)number, own,
-                       b->engine->is_file ? "IS" : "IS NOT DISTINCT FROM", wanted));
+                       in_words_of(b, "IS", "IS NOT DISTINCT FROM", "<=>"), wanted));
 }
 
 static int64_t ask(struct buildbot *b, int64_t builderid, int64_t number, int set)
 {
     struct answer a;
-    assert_int_equal(ASK(&a, b->store, on_build, dbk_get_prev_successful_build, builderid, number,
-                         MEMBERS[set], MEMBER_COUNT[set]),
-                     DBK_OK);
+    if (ASK(&a, b->store, on_build, dbk_get_prev_successful_build, builderid, number, MEMBERS[set],
+            MEMBER_COUNT[set]))
+        fail_msg("%s", a.error.message);
     return a.build ? a.build->id : 0;
 }
 
@@ -209,7 +217,7 @@ static void get_prev_successful_build__beside_another_writer_is_what_a_walk_find
     adopt_and_open(b);
     hold(b);
     make_sets(b);
-    for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES; builderid++) {
+    for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + histories(b); builderid++) {
         make_builder(b, builderid);
         for (int step = 0; step < STEPS; step++) {
             b->now += draw(4 * HOUR_S);
@@ -222,9 +230,10 @@ static void get_prev_successful_build__beside_another_writer_is_what_a_walk_find
     }
     assert_true(tally.found > tally.asked / 8);
     /* Many were brought in by the writer between its batches. */
-    assert_true(buildbot_int(b, "SELECT count(*) FROM daybook_lineage l WHERE l.builderid > 1000"
-                                " AND NOT EXISTS (SELECT 1 FROM daybook_events e WHERE"
-                                " e.buildid = l.buildid AND e.verb = 'finished')") > 100);
+    assert_true(buildbot_int(b,
+                             "SELECT count(*) FROM daybook_lineage l WHERE l.builderid > 1000"
+                             " AND NOT EXISTS (SELECT 1 FROM daybook_events e WHERE"
+                             " e.buildid = l.buildid AND e.verb = 'finished')") > histories(b) / 2);
 }
 
 /* Nobody brings anything in: what was there at the adoption is in the table, all else is found beside it. */
@@ -236,7 +245,7 @@ get_prev_successful_build__where_nobody_of_ours_writes_is_what_a_walk_finds(void
     hold(b);
     buildbot_change(b, "BEGIN");
     make_sets(b);
-    for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES; builderid++) {
+    for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + histories(b); builderid++) {
         make_builder(b, builderid);
         for (int step = 0; step < STEPS; step++)
             step_of_master(b, builderid);
@@ -250,14 +259,14 @@ get_prev_successful_build__where_nobody_of_ours_writes_is_what_a_walk_finds(void
     int64_t kept = buildbot_int(b, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000");
     for (int step = 0; step < STEPS; step++) {
         b->now += draw(12 * HOUR_S);
-        for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + HISTORIES;
+        for (int64_t builderid = FIRST_BUILDER; builderid < FIRST_BUILDER + histories(b);
              builderid++) {
             step_of_master(b, builderid);
             compare(b, builderid, &tally);
         }
     }
     assert_true(tally.found > tally.asked / 4);
-    assert_true(kept > HISTORIES);
+    assert_true(kept > histories(b));
     assert_int_equal(buildbot_int(b, "SELECT count(*) FROM daybook_lineage WHERE builderid > 1000"),
                      kept);
 }

@@ -10,18 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What comes of each row of an answer. */
-static void add_rows(FILE *out, sqlite3 *db, const char *sql,
-                     void (*add)(FILE *out, sqlite3_stmt *row))
-{
-    sqlite3_stmt *stmt;
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL))
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    while (sqlite3_step(stmt) == SQLITE_ROW)
-        add(out, stmt);
-    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-}
-
 static const char *text(sqlite3_stmt *row, int column)
 {
     return (const char *)sqlite3_column_text(row, column);
@@ -64,7 +52,7 @@ static void add_table(FILE *out, sqlite3 *db, const char *table)
     char *select = NULL;
     size_t size;
     fprintf(out, "CREATE TABLE %s (", table);
-    add_rows(out, db,
+    raw_each(out, db,
              test_format("SELECT name, type, \"notnull\", dflt_value, pk, cid = 0, name IN (SELECT"
                          " \"from\" FROM pragma_foreign_key_list('%s')) FROM"
                          " pragma_table_info('%s') ORDER BY cid",
@@ -74,14 +62,14 @@ static void add_table(FILE *out, sqlite3 *db, const char *table)
     FILE *file = open_memstream(&select, &size);
     assert_non_null(file);
     fprintf(file, "SELECT 'INSERT INTO %s VALUES (' || substr(''", table);
-    add_rows(file, db,
+    raw_each(file, db,
              test_format("SELECT name, type FROM pragma_table_info('%s') ORDER BY cid", table),
              add_literal);
     fprintf(file, ", 2) || ')' FROM %s ORDER BY rowid", table);
     fclose(file);
-    add_rows(out, db, select, add_line);
+    raw_each(out, db, select, add_line);
     free(select);
-    add_rows(out, db,
+    raw_each(out, db,
              test_format("SELECT 'SELECT setval(pg_get_serial_sequence(''%s'', ''' || name ||"
                          " '''), max(' || name || ')) FROM %s' FROM pragma_table_info('%s') WHERE"
                          " pk AND type = 'INTEGER' AND name IN ('id', 'changeid', 'uid')",
@@ -103,11 +91,11 @@ static const char *script_of(const char *file)
     assert_non_null(out);
     assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     fprintf(out, "BEGIN;\n");
-    add_rows(out, db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid",
+    raw_each(out, db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid",
              add_table_of_row);
-    add_rows(out, db, "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    raw_each(out, db, "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
              add_line);
-    add_rows(out, db,
+    raw_each(out, db,
              "SELECT 'ALTER TABLE ' || m.name || ' ADD FOREIGN KEY (' || f.\"from\" ||"
              " ') REFERENCES ' || f.\"table\" || ' (' || f.\"to\" || ') ON DELETE ' || f.on_delete"
              " FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'",

@@ -1,6 +1,7 @@
 /* The databases under test; see engines.h. */
 #include "engines.h"
 
+#include "buildbot_mariadb.h"
 #include "buildbot_postgres.h"
 #include "mariadb.h"
 #include "postgres.h"
@@ -55,6 +56,10 @@ const struct engine ENGINES[] = {
      .value_max = 268435456,
      .place = postgres_place,
      .buildbot_place = buildbot_postgres_place,
+     .words = IN_POSTGRES,
+     .connect = postgres_connect,
+     .text_on = postgres_text_on,
+     .disconnect = postgres_disconnect,
      .look = postgres_text,
      .change = postgres_run},
     /* Whose own order of texts is a language's. */
@@ -65,6 +70,10 @@ const struct engine ENGINES[] = {
      .is_extra = true,
      .value_max = 268435456,
      .place = postgres_icu_place,
+     .words = IN_POSTGRES,
+     .connect = postgres_connect,
+     .text_on = postgres_text_on,
+     .disconnect = postgres_disconnect,
      .look = postgres_text,
      .change = postgres_run},
 #ifdef DAYBOOK_HAS_MARIADB
@@ -74,6 +83,11 @@ const struct engine ENGINES[] = {
      .is_seen_by_others = true,
      .value_max = MARIADB_PACKET_MAX - 65536,
      .place = mariadb_place,
+     .buildbot_place = buildbot_mariadb_place,
+     .words = IN_MARIADB,
+     .connect = mariadb_log_in,
+     .text_on = mariadb_text_on,
+     .disconnect = mariadb_log_out,
      .look = mariadb_text,
      .change = mariadb_run},
     /* Whose own texts have three bytes a character, and no case. */
@@ -84,6 +98,10 @@ const struct engine ENGINES[] = {
      .is_extra = true,
      .value_max = MARIADB_PACKET_MAX - 65536,
      .place = mariadb_utf8mb3_place,
+     .words = IN_MARIADB,
+     .connect = mariadb_log_in,
+     .text_on = mariadb_text_on,
+     .disconnect = mariadb_log_out,
      .look = mariadb_text,
      .change = mariadb_run},
 #endif

@@ -4,6 +4,8 @@
 
 #include "test.h"
 
+enum engine_words { IN_SQLITE, IN_POSTGRES, IN_MARIADB };
+
 struct engine {
     const char *name;
     bool is_persistent;        /* what was written is there when it is opened again */
@@ -18,6 +20,12 @@ struct engine {
     /* The same of a copy of a database that a Buildbot master made, given as a file of SQLite; NULL: there are none
      * of this kind. */
     const char *(*buildbot_place)(const char *file);
+    enum engine_words words; /* the SQL of its kind */
+    /* A connection past the library that is kept, and what comes of a statement on it: the first column of the first
+     * row. NULL: a file, see raw.h. */
+    void *(*connect)(const char *url);
+    const char *(*text_on)(void *connection, const char *sql);
+    void (*disconnect)(void *connection);
     /* A look at a place past the library, at the first column of the first row, NULL for NULL; and a change of it. */
     const char *(*look)(const char *url, const char *sql);
     void (*change)(const char *url, const char *sql);

@@ -113,6 +113,21 @@ void mariadb_run(const char *url, const char *sql)
     mariadb_program_text(folder, url, sql);
 }
 
+void *mariadb_log_in(const char *url)
+{
+    return mariadb_program_connect(folder, url);
+}
+
+const char *mariadb_text_on(void *connection, const char *sql)
+{
+    return mariadb_program_text_on(connection, sql);
+}
+
+void mariadb_log_out(void *connection)
+{
+    mysql_close(connection);
+}
+
 const char *mariadb_text(const char *url, const char *sql)
 {
     return mariadb_program_text(folder, url, sql);

@@ -34,6 +34,11 @@ void mariadb_run(const char *url, const char *sql);
 int64_t mariadb_int(const char *url, const char *sql);
 const char *mariadb_text(const char *url, const char *sql);
 
+/* A connection that is kept, and what comes of a statement on it: the first column of the first row. */
+void *mariadb_log_in(const char *url);
+const char *mariadb_text_on(void *connection, const char *sql);
+void mariadb_log_out(void *connection);
+
 /* Has the server listen on the loopback with TLS as well. Its certificate names 0.0.0.0 and is signed by `ca`, a file;
  * another one signed nothing of it. Needs openssl. */
 struct mariadb_tls {

@@ -45,7 +45,9 @@ static pid_t start_program(const char *folder, const char *const *args)
     if (pid != 0)
         return pid;
     server_become_nobody();
-    if (chdir(folder))
+    /* A server that starts removes what others have in the same folder for temporary files, also tables that they are
+     * at. */
+    if (chdir(folder) || setenv("TMPDIR", folder, 1))
         _exit(126);
     server_leave_all_but("log");
     setsid();
@@ -138,20 +140,26 @@ MYSQL *mariadb_program_log_in(const char *folder, const char *database)
     return NULL;
 }
 
-/* The rows of the last statement that gives any; NULL: none does. */
-static MYSQL_RES *ask(const char *folder, const char *url, const char *sql)
+MYSQL *mariadb_program_connect(const char *folder, const char *url)
 {
     char *database = test_copy(strchr(strstr(url, "://") + 3, '/') + 1);
     database[strcspn(database, "?")] = '\0';
     MYSQL *mysql = mariadb_program_log_in(folder, database);
-    MYSQL_RES *last = NULL;
-    int more;
     if (!mysql)
         fail_msg("%s: no connection", url);
-    int failed = mysql_query(mysql, "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, sql_mode ="
-                                    " 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES',"
-                                    " group_concat_max_len = 1073741824");
-    failed = failed || mysql_query(mysql, sql);
+    if (mysql_query(mysql,
+                    "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, sql_mode ="
+                    " 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES',"
+                    " group_concat_max_len = 1073741824, max_recursive_iterations = 1000000"))
+        fail_msg("%s: %s", url, mysql_error(mysql));
+    return mysql;
+}
+
+/* The rows of the last statement that gives any; NULL: none does. */
+static MYSQL_RES *ask(MYSQL *mysql, const char *sql)
+{
+    MYSQL_RES *last = NULL;
+    int failed = mysql_query(mysql, sql), more;
     do {
         MYSQL_RES *rows = failed ? NULL : mysql_store_result(mysql);
         if (rows) {
@@ -162,17 +170,24 @@ static MYSQL_RES *ask(const char *folder, const char *url, const char *sql)
         failed |= more > 0;
     } while (more == 0);
     if (failed)
-        fail_msg("%s: %s", sql, mysql_error(mysql));
-    mysql_close(mysql);
+        fail_msg("%.1000s: %s", sql, mysql_error(mysql));
     return last;
+}
+
+const char *mariadb_program_text_on(MYSQL *mysql, const char *sql)
+{
+    MYSQL_RES *rows = ask(mysql, sql);
+    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
+    char *text = row && row[0] ? test_copy(row[0]) : NULL;
+    mysql_free_result(rows);
+    return text;
 }
 
 const char *mariadb_program_text(const char *folder, const char *url, const char *sql)
 {
-    MYSQL_RES *rows = ask(folder, url, sql);
-    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
-    char *text = row && row[0] ? test_copy(row[0]) : NULL;
-    mysql_free_result(rows);
+    MYSQL *mysql = mariadb_program_connect(folder, url);
+    const char *text = mariadb_program_text_on(mysql, sql);
+    mysql_close(mysql);
     return text;
 }
 

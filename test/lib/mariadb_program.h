@@ -22,6 +22,9 @@ void mariadb_program_stop(const char *folder, int signal_number);
 
 /* A connection as root. database may be NULL. Result: NULL: it takes none. */
 MYSQL *mariadb_program_log_in(const char *folder, const char *database);
+/* The same in a URL's database, with settings like a store's; and what comes of statements on it, as below. */
+MYSQL *mariadb_program_connect(const char *folder, const char *url);
+const char *mariadb_program_text_on(MYSQL *mysql, const char *sql);
 /* Runs SQL in a URL's database, statement by statement. Result: the first column of the first row of the last one that
  * gives any, until the test ends; NULL for NULL and without a row. */
 const char *mariadb_program_text(const char *folder, const char *url, const char *sql);

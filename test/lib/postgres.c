@@ -262,6 +262,30 @@ int64_t postgres_int(const char *url, const char *sql)
     return text ? strtoll(text, NULL, 10) : DBK_NONE;
 }
 
+void *postgres_connect(const char *url)
+{
+    PGconn *pg = PQconnectdb(url);
+    if (PQstatus(pg) != CONNECTION_OK)
+        fail_msg("%s: %s", url, PQerrorMessage(pg));
+    return pg;
+}
+
+const char *postgres_text_on(void *connection, const char *sql)
+{
+    PGresult *result = PQexec(connection, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(connection));
+    bool has_one = PQntuples(result) > 0 && !PQgetisnull(result, 0, 0);
+    char *text = has_one ? test_copy(PQgetvalue(result, 0, 0)) : NULL;
+    PQclear(result);
+    return text;
+}
+
+void postgres_disconnect(void *connection)
+{
+    PQfinish(connection);
+}
+
 struct dbk_store *postgres_open(const char *url, bool is_created)
 {
     struct dbk_options options = DBK_OPTIONS_INIT;

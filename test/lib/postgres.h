@@ -45,6 +45,11 @@ void postgres_run(const char *url, const char *sql);
 int64_t postgres_int(const char *url, const char *sql);
 const char *postgres_text(const char *url, const char *sql);
 
+/* A connection that is kept, and what comes of a statement on it: the first column of the first row. */
+void *postgres_connect(const char *url);
+const char *postgres_text_on(void *connection, const char *sql);
+void postgres_disconnect(void *connection);
+
 /* Stops the server, mode being "fast" or "immediate", and starts it again. */
 void postgres_stop(const char *mode);
 void postgres_start(void);

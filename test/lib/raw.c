@@ -70,6 +70,16 @@ const char *raw_text(const char *path, const char *sql)
     return copy;
 }
 
+void raw_each(FILE *out, sqlite3 *db, const char *sql, void (*add)(FILE *out, sqlite3_stmt *row))
+{
+    sqlite3_stmt *stmt;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL))
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    while (sqlite3_step(stmt) == SQLITE_ROW)
+        add(out, stmt);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+}
+
 /* By another process: where a store is open, to close the file here would give up SQLite's locks on it. */
 void *file_read(const char *path, size_t *out_size)
 {

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 
 /* Opens the file; it is closed when the test ends. */
 sqlite3 *raw_open(const char *path);
@@ -15,6 +16,9 @@ int64_t raw_int(const char *path, const char *sql);
 const char *raw_text(const char *path, const char *sql);
 /* On an open connection. */
 int64_t raw_int_on(sqlite3 *db, const char *sql);
+
+/* Adds to `out` what comes of each row of an answer. */
+void raw_each(FILE *out, sqlite3 *db, const char *sql, void (*add)(FILE *out, sqlite3_stmt *row));
 
 /* Reads a whole file; copies one. */
 void *file_read(const char *path, size_t *out_size);

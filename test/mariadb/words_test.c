@@ -4,6 +4,7 @@
 #include "engine/mariadb/conn.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 static void expect_words(void (*translate)(const char *, struct dbki_buf *), const char *ours,
                          const char *theirs)
@@ -55,6 +56,58 @@ static void words__a_table_of_parameters_is_a_select_for_each_row(void **state)
                  "WITH k (a, b) AS (VALUES (?, ?), (?, ?),(?, ?)) SELECT a FROM k",
                  "WITH k (a, b) AS (SELECT ?, ? UNION ALL SELECT ?, ? UNION ALL SELECT ?, ?)"
                  " SELECT a FROM k");
+}
+
+/* In tables that others made; `repeats` are the parameters that are once more the one before, from 0. */
+static void expect_foreign(const char *ours, const char *theirs, const char *repeats)
+{
+    struct dbki_buf text = {0};
+    struct dbki_repeats found;
+    char line[64] = "";
+    assert_true(dbki_mariadb_foreign_words(ours, "utf8mb3", &text, &found));
+    assert_string_equal(text.text, theirs);
+    for (int i = 0; i < found.count; i++)
+        snprintf(line + strlen(line), sizeof line - strlen(line), "%d ", found.at[i]);
+    assert_string_equal(line, repeats);
+    dbki_buf_fini(&text);
+}
+
+static void foreign_words__texts_are_compared_by_their_bytes(void **state)
+{
+    (void)state;
+    expect_foreign("SELECT t.id FROM t WHERE t.buildid = ? AND t.name = ? AND t.number = ?",
+                   "SELECT t.id FROM t WHERE t.buildid = ? AND (t.name = CONVERT(? USING utf8mb3)"
+                   " AND BINARY t.name = ?) AND t.number = ?",
+                   "2 ");
+    expect_foreign("WHERE name <> ? OR t.source IN (?, ?) OR instr(t.name, ?) > 0 OR t.name >= ?",
+                   "WHERE BINARY name <> ? OR BINARY t.source IN (?, ?) OR"
+                   " instr(BINARY t.name, ?) > 0 OR BINARY t.name >= ?",
+                   "");
+    expect_foreign("SELECT t.name FROM t WHERE id = ? ORDER BY t.name DESC, t.id LIMIT ?",
+                   "SELECT t.name FROM t WHERE id = ? ORDER BY BINARY t.name DESC, t.id LIMIT ?",
+                   "");
+    expect_foreign("DELETE FROM t WHERE name = ? AND value = ?",
+                   "DELETE FROM t WHERE (name = CONVERT(? USING utf8mb3) AND BINARY name = ?)"
+                   " AND (value = CONVERT(? USING utf8mb3) AND BINARY value = ?)",
+                   "1 3 ");
+}
+
+static void foreign_words__what_a_column_becomes_is_no_comparison(void **state)
+{
+    (void)state;
+    expect_foreign("UPDATE t SET name = ?, source = ? WHERE id = ?",
+                   "UPDATE t SET name = ?, source = ? WHERE id = ?", "");
+    expect_foreign("INSERT INTO t (name, value) VALUES (?, ?)",
+                   "INSERT INTO t (name, value) VALUES (?, ?)", "");
+    expect_foreign("SELECT 't.name = ?' WHERE name_hash = ? AND other.renamed = ?",
+                   "SELECT 't.name = ?' WHERE name_hash = ? AND other.renamed = ?", "");
+}
+
+static void foreign_words__whether_a_name_is_taken_is_for_the_tables_index_to_say(void **state)
+{
+    (void)state;
+    expect_foreign("SELECT 1 FROM steps WHERE buildid = ? AND name = ?",
+                   "SELECT 1 FROM steps WHERE buildid = ? AND name = CONVERT(? USING utf8mb3)", "");
 }
 
 static void ddl_words__keys_count_up_and_texts_are_compared_to_the_last_space(void **state)
@@ -221,6 +274,9 @@ int main(void)
         cmocka_unit_test(words__an_upsert_names_the_new_values),
         cmocka_unit_test(words__an_insert_that_may_do_nothing_leaves_its_first_column),
         cmocka_unit_test(words__a_table_of_parameters_is_a_select_for_each_row),
+        cmocka_unit_test(foreign_words__texts_are_compared_by_their_bytes),
+        cmocka_unit_test(foreign_words__what_a_column_becomes_is_no_comparison),
+        cmocka_unit_test(foreign_words__whether_a_name_is_taken_is_for_the_tables_index_to_say),
         cmocka_unit_test(ddl_words__keys_count_up_and_texts_are_compared_to_the_last_space),
         cmocka_unit_test(errors__stand_for_our_statuses),
         cmocka_unit_test(open__leaves_the_program_s_signals_alone),

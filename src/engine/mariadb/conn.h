@@ -11,11 +11,19 @@
 
 enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64, ADDRESSES_MAX = 16 };
 
+/* Which of a statement's parameters, from 0, are once more the one before. */
+enum { DBKI_REPEATS_MAX = 128 };
+struct dbki_repeats {
+    int count;
+    int at[DBKI_REPEATS_MAX];
+};
+
 /* A statement that was prepared. */
 struct prepared {
     const struct dbki_statement *statement; /* the key of an own one */
     char *text;                             /* the key of a made one; NULL: free */
     MYSQL_STMT *stmt;                       /* NULL: it is not prepared */
+    struct dbki_repeats *repeats;           /* NULL: there are none */
     bool
         is_upsert; /* it inserts or updates without a condition: also a row that stays as it was counts */
     uint64_t used_at;
@@ -61,6 +69,8 @@ struct conn {
     bool (*is_stopped)(void *user);
     void *user;
     char version[32];
+    /* Of the texts in tables that are not ours, which are compared by a language's rules; "": there are none. */
+    char charset[32];
     struct room params, numbers, texts; /* of the statement that runs */
     struct dbki_mariadb_load *load;     /* NULL: none was begun */
     uint64_t uses;
@@ -92,6 +102,15 @@ void dbki_mariadb_ddl_words(const char *sql, struct dbki_buf *out_text);
 void dbki_mariadb_spell_trigger(const char *name, const char *table, const char *verb,
                                 const char *statement, struct dbki_buf *out_text);
 void dbki_mariadb_spell_refusal(const char *text, struct dbki_buf *out_text);
+/* foreign.c: the same statement of the connectors, for tables whose texts are in that character set and are compared by
+ * a language's rules: it compares them by their bytes. Result: false, when it compares too many. */
+bool dbki_mariadb_foreign_words(const char *sql, const char *charset, struct dbki_buf *out_text,
+                                struct dbki_repeats *out_repeats);
+
+/* online.c */
+int dbki_mariadb_index_online(struct dbki_conn *head, const char *name, const char *create,
+                              struct dbki_wait *lock_wait, struct dbki_wait *wait,
+                              struct dbk_error *error);
 
 /* answers.c: waits for what a call of the client library's wants, at most until `wait` gives up or the connection's
  * owner stops it. Result: what that call is to be told. */

@@ -110,6 +110,20 @@ static int take_facts(void *owner, int index, const struct dbki_value *cells, in
     return DBK_OK;
 }
 
+/* Whether there are tables that we did not make, one row if so: their texts' character set, and how long those may be.
+ * Ours have a collation that nobody else's have. */
+static int take_foreign(void *owner, int index, const struct dbki_value *cells, int cell_count)
+{
+    struct conn *conn = owner;
+    (void)index;
+    (void)cell_count;
+    snprintf(conn->charset, sizeof conn->charset, "%.*s",
+             (int)strspn(cells[0].text, "abcdefghijklmnopqrstuvwxyz0123456789_"), cells[0].text);
+    conn->head.text_max = cells[1].number;
+    conn->head.has_narrow_texts = cells[2].number < 4;
+    return DBK_OK;
+}
+
 static int look_around(struct conn *conn, struct dbk_error *error)
 {
     static const struct dbki_statement facts = {
@@ -122,7 +136,15 @@ static int look_around(struct conn *conn, struct dbk_error *error)
         return dbki_error_set(error, DBK_UNSUPPORTED,
                               "the server is %.60s: MariaDB 10.6 or newer is needed",
                               mysql_get_server_info(conn->mysql));
-    return dbki_ask(&conn->head, &facts, NULL, conn, take_facts, error);
+    static const struct dbki_statement foreign = {
+        .sql = "SELECT c.character_set_name, c.character_octet_length, s.maxlen"
+               " FROM information_schema.columns c JOIN information_schema.character_sets s"
+               " ON s.character_set_name = c.character_set_name"
+               " WHERE c.table_schema = database() AND c.table_name = 'steps'"
+               " AND c.column_name = 'state_string' AND c.collation_name <> 'utf8mb4_nopad_bin'",
+        .is_one_row = true};
+    int status = dbki_ask(&conn->head, &facts, NULL, conn, take_facts, error);
+    return status ? status : dbki_ask(&conn->head, &foreign, NULL, conn, take_foreign, error);
 }
 
 /*
@@ -331,7 +353,10 @@ const struct dbki_engine dbki_mariadb = {
     .writer_count = 2,
     .is_server = true,
     .lacks_partial_indexes = true,
-    .is_own_only = true,
+    .lacks_row_ids = true,
+    .indexes_foreign_keys = true,
+    .commits_tables = true,
+    .merges_names = true,
     .open = conn_open,
     .close = conn_close,
     .begin = conn_begin,
@@ -362,6 +387,12 @@ const struct dbki_engine dbki_mariadb = {
     .last_id = dbki_mariadb_last_id,
     .set_last_id = dbki_mariadb_set_last_id,
     .spell_change = dbki_mariadb_words,
+    .untransacted = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
+                    " database() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB'"
+                    " AND left(table_name, 8) <> 'daybook_' ORDER BY table_name <> 'builds',"
+                    " table_name",
+    .index_online = dbki_mariadb_index_online,
+    .online_end = " ALGORITHM=INPLACE LOCK=NONE",
     .list_tables = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
                    " database() AND table_type = 'BASE TABLE' ORDER BY table_name",
     .value_max = 1024 * 1024 * 1024 - PACKET_SLACK, /* of the largest packet that there is */

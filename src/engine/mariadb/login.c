@@ -172,9 +172,10 @@ static int take_option(struct login *login, const char *name, const char *value,
                    ? DBK_OK
                    : dbki_error_set(error, DBK_INVALID,
                                     "charset=%.40s in the database URL: it takes utf8mb4", value);
-    /* The first three are read elsewhere, the last is Buildbot's own. */
+    /* The first three are read elsewhere, the others are Buildbot's own. */
     if (!strcmp(name, "mode") || !strcmp(name, "writes") || !strcmp(name, "master") ||
-        !strcmp(name, "max_idle"))
+        !strcmp(name, "max_idle") || !strcmp(name, "storage_engine") ||
+        !strcmp(name, "use_unicode"))
         return DBK_OK;
     return dbki_error_set(error, DBK_INVALID,
                           "MariaDB databases have no option '%.40s'; there is %s", name, NAMES);

@@ -44,6 +44,7 @@ static void clear_place(struct conn *conn, struct prepared *place)
     else if (place->stmt)
         mysql_stmt_close(place->stmt);
     dbki_free(place->text);
+    dbki_free(place->repeats);
     *place = (struct prepared){0};
 }
 
@@ -83,6 +84,34 @@ static int fail_stmt(struct conn *conn, MYSQL_STMT *stmt, struct dbk_error *erro
                               mysql_stmt_error(stmt), error);
 }
 
+/* The statement in the words that this database needs. Result: 0 or a status. */
+static int find_words(struct conn *conn, struct prepared *place, const char *sql,
+                      struct dbki_buf *out_words, struct dbk_error *error)
+{
+    struct dbki_repeats repeats;
+    struct dbki_buf foreign = {0};
+    int status = DBK_OK;
+    if (!conn->charset[0]) {
+        dbki_mariadb_words(sql, out_words);
+        return DBK_OK;
+    }
+    if (!dbki_mariadb_foreign_words(sql, conn->charset, &foreign, &repeats))
+        status =
+            dbki_error_set(error, DBK_INVALID, "more than %d texts are compared", DBKI_REPEATS_MAX);
+    if (!status && repeats.count) {
+        dbki_free(place->repeats);
+        place->repeats = dbki_malloc(sizeof repeats);
+        if (place->repeats)
+            *place->repeats = repeats;
+    }
+    if (!status && (foreign.is_out_of_memory || (repeats.count && !place->repeats)))
+        status = dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
+    if (!status)
+        dbki_mariadb_words(foreign.text, out_words);
+    dbki_buf_fini(&foreign);
+    return status;
+}
+
 /* Prepares what is not prepared. Result: 0 or a status. */
 static int prepare(struct conn *conn, struct prepared *place, const char *sql,
                    struct dbk_error *error)
@@ -92,7 +121,11 @@ static int prepare(struct conn *conn, struct prepared *place, const char *sql,
     int failed = 1, status = DBK_OK;
     if (place->stmt)
         return DBK_OK;
-    dbki_mariadb_words(sql, &words);
+    status = find_words(conn, place, sql, &words, error);
+    if (status) {
+        dbki_buf_fini(&words);
+        return status;
+    }
     MYSQL_STMT *stmt = words.is_out_of_memory || !words.text ? NULL : mysql_stmt_init(conn->mysql);
     if (!stmt) {
         status = dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
@@ -178,10 +211,21 @@ static int send_source(struct conn *conn, MYSQL_STMT *stmt, int index,
     return DBK_OK;
 }
 
-static int bind_params(struct conn *conn, MYSQL_STMT *stmt, const struct dbki_bound *bound,
-                       struct dbk_error *error)
+/* Which of ours a parameter of the statement is: the next one, or once more the one before. */
+static size_t next_param(const struct prepared *place, size_t i, size_t *repeated)
 {
-    size_t count = (size_t)bound->param_count;
+    const struct dbki_repeats *repeats = place->repeats;
+    if (repeats && *repeated < (size_t)repeats->count && (size_t)repeats->at[*repeated] == i)
+        ++*repeated;
+    return i - *repeated;
+}
+
+static int bind_params(struct conn *conn, const struct prepared *place,
+                       const struct dbki_bound *bound, struct dbk_error *error)
+{
+    MYSQL_STMT *stmt = place->stmt;
+    size_t repeats = place->repeats ? (size_t)place->repeats->count : 0, repeated = 0;
+    size_t count = (size_t)bound->param_count + repeats;
     if (mysql_stmt_param_count(stmt) != count)
         return dbki_error_set(error, DBK_INTERNAL,
                               "a statement has %lu parameters, not %zu: %.100s",
@@ -194,12 +238,15 @@ static int bind_params(struct conn *conn, MYSQL_STMT *stmt, const struct dbki_bo
     if (!binds || !numbers)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++)
-        bind_param(&bound->params[i], &numbers[i], &binds[i]);
+        bind_param(&bound->params[next_param(place, i, &repeated)], &numbers[i], &binds[i]);
     if (mysql_stmt_bind_param(stmt, binds))
         return fail_stmt(conn, stmt, error);
-    for (size_t i = 0; i < count && !status; i++)
-        if (bound->params[i].type == DBKI_SOURCE)
-            status = send_source(conn, stmt, (int)i, &bound->params[i], error);
+    repeated = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        const struct dbki_value *value = &bound->params[next_param(place, i, &repeated)];
+        if (value->type == DBKI_SOURCE)
+            status = send_source(conn, stmt, (int)i, value, error);
+    }
     return status;
 }
 
@@ -246,7 +293,7 @@ static int run_bound(struct conn *conn, struct dbki_group *group, int index)
     MYSQL_STMT *stmt = place->stmt;
     place->statement = statement->is_made ? NULL : statement;
     place->used_at = ++conn->uses;
-    status = bind_params(conn, stmt, bound, group->error);
+    status = bind_params(conn, place, bound, group->error);
     if (status) { /* what was sent of a value is of no use */
         my_bool ignored = 0;
         if (!conn->is_lost)

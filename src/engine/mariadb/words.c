@@ -9,6 +9,9 @@
 
 #define LENGTH_OF_VALUE                                                                            \
     "CASE typeof(t.value) WHEN 'blob' THEN length(t.value) ELSE length(CAST(t.value AS BLOB)) END"
+#define OF_BUILDSET                                                                                \
+    " FROM buildset_sourcestamps x JOIN sourcestamps s ON s.id = x.sourcestampid"                  \
+    " WHERE x.buildsetid = q.buildsetid"
 #define UPSERT "ON DUPLICATE KEY UPDATE"
 
 /* A longer one before its beginning. */
@@ -33,6 +36,11 @@ static const struct dbki_word WORDS[] = {
     {"excluded.length", "VALUES(length)"},
     {"excluded.source", "VALUES(source)"},
     {"excluded.buildid", "VALUES(buildid)"},
+    /* A table that a query makes knows nothing of the one around it; and what is counted must not be NULL. */
+    {"(SELECT count(*) FROM (SELECT DISTINCT s.repository, s.branch, s.codebase" OF_BUILDSET
+     ") members)",
+     "(SELECT count(DISTINCT BINARY s.repository, BINARY coalesce(concat('=', s.branch), ''),"
+     " BINARY s.codebase)" OF_BUILDSET ")"},
     /* IN takes no subquery with a LIMIT. */
     {"(week, key, scope) IN (SELECT week, key, scope FROM daybook_operations WHERE week < ?"
      " ORDER BY week, key, scope LIMIT 500)",

@@ -1,0 +1,178 @@
+/* Adopting a Buildbot database on MariaDB while others are at it: a master that writes, a kill at any time. */
+#include "adoption.h"
+#include "buildbot_mariadb.h"
+#include "mariadb.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *fixture;
+
+static const char ADD_BUILD[] =
+    "INSERT INTO builds (number, builderid, buildrequestid, masterid, started_at,"
+    " locks_duration_s, state_string) SELECT max(number) + 1, 1, 5, 1, 1, 0, '' FROM builds"
+    " WHERE builderid = 1";
+static const char MAKING[] = "SELECT count(*) FROM information_schema.processlist WHERE"
+                             " db = database() AND info LIKE 'CREATE INDEX daybook_builds%'";
+
+/* Result: the status. */
+static int run_long(const char *url, long_fn *function)
+{
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct dbk_error error;
+    struct reports reports = {.count = 0};
+    options.is_exclusive = true;
+    if (dbk_open(url, &options, &store, &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        return (int)error.status;
+    }
+    int status = long_run(&reports, store, function, false);
+    if (status)
+        fprintf(stderr, "%s\n", reports.answer.error.message);
+    dbk_close_wait(store);
+    return status;
+}
+
+static pid_t run_in_a_child(const char *url, long_fn *function)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(run_long(url, function));
+    assert_true(pid > 0);
+    return pid;
+}
+
+static int end_of(pid_t pid)
+{
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* Until a query of the first row gives that; for a minute. Not often: the server looks for it in all that it runs. */
+static void wait_until(const char *url, const char *sql, int64_t expected)
+{
+    for (int tries = 0; mariadb_int(url, sql) != expected && tries < 600; tries++)
+        usleep(100000);
+    assert_int_equal(mariadb_int(url, sql), expected);
+}
+
+/* A master whose transaction is open: the table cannot be changed meanwhile. */
+static void *begin_writing(const char *url)
+{
+    void *master = mariadb_log_in(url);
+    mariadb_text_on(master, "START TRANSACTION");
+    mariadb_text_on(master, ADD_BUILD);
+    return master;
+}
+
+static void expect_adopted(const char *url)
+{
+    assert_int_equal(mariadb_int(url, "SELECT count(DISTINCT index_name) FROM"
+                                      " information_schema.statistics WHERE table_schema ="
+                                      " database() AND table_name = 'builds' AND index_name LIKE"
+                                      " 'daybook%'"),
+                     1);
+    assert_int_equal(mariadb_int(url, "SELECT (SELECT count(*) FROM builds WHERE results = 0)"
+                                      " - (SELECT count(*) FROM daybook_lineage)"),
+                     0);
+    assert_int_equal(mariadb_int(url, "SELECT count(*) FROM daybook_schema"), 1);
+}
+
+static int64_t count_ours(const char *url)
+{
+    return mariadb_int(url, "SELECT (SELECT count(*) FROM information_schema.tables WHERE"
+                            " table_schema = database() AND table_name LIKE 'daybook%')"
+                            " + (SELECT count(*) FROM information_schema.statistics WHERE"
+                            " table_schema = database() AND index_name LIKE 'daybook%')");
+}
+
+static void adopt__keeps_a_master_waiting_for_moments_alone_while_it_makes_an_index(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    void *slow = begin_writing(url), *other = mariadb_log_in(url);
+    pid_t pid = run_in_a_child(url, dbk_adopt);
+    wait_until(url, MAKING, 1);
+    /* The one who asks for the table now waits behind the index; it stands back. */
+    mariadb_text_on(other, "SET lock_wait_timeout = 60, innodb_lock_wait_timeout = 60");
+    mariadb_text_on(other, "UPDATE builds SET state_string = 'x' WHERE id = 1");
+    mariadb_text_on(other, "INSERT INTO buildsets (submitted_at, complete) VALUES (1, 0)");
+    assert_string_equal(mariadb_text(url, "SELECT state_string FROM builds WHERE id = 1"), "x");
+    mariadb_text_on(slow, "COMMIT");
+    assert_int_equal(end_of(pid), 0);
+    expect_adopted(url);
+    mariadb_log_out(slow);
+    mariadb_log_out(other);
+}
+
+/* Each time a little later, until one comes to its end before. */
+static void kill_until_it_ends(const char *url, long_fn *function, int step_us)
+{
+    for (int wait_us = step_us;; wait_us += step_us) {
+        pid_t pid = run_in_a_child(url, function);
+        usleep((useconds_t)wait_us);
+        kill(pid, SIGKILL);
+        if (end_of(pid) == 0)
+            return;
+        assert_true(wait_us < 60 * 1000 * 1000);
+    }
+}
+
+static void adopt__goes_on_wherever_it_was_killed(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    kill_until_it_ends(url, dbk_adopt, 20000);
+    expect_adopted(url);
+    kill_until_it_ends(url, dbk_release, 20000);
+    assert_int_equal(count_ours(url), 0);
+}
+
+/* Between the last table and the row in it. */
+static void adopt__cut_off_before_the_version_was_written_goes_on(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    assert_int_equal(run_long(url, dbk_adopt), DBK_OK);
+    mariadb_run(url, "DELETE FROM daybook_schema");
+    struct dbk_store *store;
+    assert_int_equal(dbk_open(url, NULL, &store, NULL), DBK_OK);
+    assert_false(dbk_get_info(store)->is_adopted);
+    dbk_close_wait(store);
+    assert_int_equal(run_long(url, dbk_adopt), DBK_OK);
+    expect_adopted(url);
+}
+
+static void adopt__two_at_once_make_each_thing_once(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    pid_t pids[] = {run_in_a_child(url, dbk_adopt), run_in_a_child(url, dbk_adopt)};
+    for (size_t i = 0; i < COUNT_OF(pids); i++)
+        assert_int_equal(end_of(pids[i]), 0);
+    expect_adopted(url);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(
+            adopt__keeps_a_master_waiting_for_moments_alone_while_it_makes_an_index, test_end_of),
+        cmocka_unit_test_teardown(adopt__goes_on_wherever_it_was_killed, test_end_of),
+        cmocka_unit_test_teardown(adopt__cut_off_before_the_version_was_written_goes_on,
+                                  test_end_of),
+        cmocka_unit_test_teardown(adopt__two_at_once_make_each_thing_once, test_end_of),
+    };
+    if (argc < 2)
+        return 2;
+    if (!mariadb_folder())
+        return 77; /* meson's word for a skip */
+    fixture = argv[1];
+    return cmocka_run_group_tests_name("mariadb_adopt", tests, NULL, NULL);
+}
