@@ -121,7 +121,9 @@ static int first_pass(const struct dbki_prune *prune)
                                  [DBKI_STAGE_SPACE] = DBKI_PASS_SPACE};
     if (prune->next.stage != DBKI_STAGE_BUILDS)
         return passes[prune->next.stage];
-    if (!dbki_prune_is_own(prune) && !prune->is_checked)
+    /* All that it asks for are indexes of foreign keys. */
+    bool has_indexes = prune->is_checked || prune->work.op.store->schema.has_key_indexes;
+    if (!dbki_prune_is_own(prune) && !has_indexes)
         return DBKI_PASS_CHECK;
     return prune->next.has_builder ? DBKI_PASS_PAGE : DBKI_PASS_BUILDER;
 }

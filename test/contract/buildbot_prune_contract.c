@@ -161,6 +161,8 @@ static void prune__without_an_index_that_it_needs_names_it(void **state)
 {
     struct buildbot *b = *state;
     struct reports r;
+    if (b->engine->words == IN_MARIADB)
+        skip(); /* its foreign keys have their indexes from the server */
     adopt(b);
     buildbot_change(b, "DROP INDEX daybook_test_results_set");
     b->now += 3 * DAY;
