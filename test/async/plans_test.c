@@ -247,6 +247,7 @@ static void statements__of_all_calls_scan_no_large_table(void **state)
         print_error("this scans a table: %s\n", seen.texts[i]);
         bad++;
     }
+    sqlite3_close(db);
     assert_int_equal(bad, 0);
     for (size_t i = 0; i < COUNT_OF(MAY_SCAN); i++)
         if (!used[i])
@@ -265,6 +266,7 @@ static void scan__is_seen_where_there_is_one(void **state)
     assert_true(scans(db, "SELECT id FROM steps WHERE name = ? AND number = ?"));
     assert_false(scans(db, "SELECT id FROM builds t ORDER BY t.id DESC LIMIT ?"));
     assert_false(scans(db, "SELECT id FROM steps WHERE buildid = ? AND name = ?"));
+    sqlite3_close(db);
 }
 
 int main(void)
