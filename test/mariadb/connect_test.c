@@ -100,15 +100,6 @@ static void open__other_tables_are_left_alone(void **state)
     expect_refusal(url, DBK_SCHEMA, "another program");
 }
 
-static void open__a_master_s_database_is_refused(void **state)
-{
-    const char *url = mariadb_place();
-    (void)state;
-    mariadb_run(url, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL);"
-                     "CREATE TABLE builds (id INT)");
-    expect_refusal(url, DBK_UNSUPPORTED, "Buildbot");
-}
-
 static void open__refusals_name_the_cause_and_no_password(void **state)
 {
     const char *folder = mariadb_folder();
@@ -270,7 +261,6 @@ int main(void)
         cmocka_unit_test(open__makes_a_whole_store_in_an_empty_place),
         cmocka_unit_test(open__goes_on_where_the_making_of_a_store_was_cut_off),
         cmocka_unit_test(open__other_tables_are_left_alone),
-        cmocka_unit_test(open__a_master_s_database_is_refused),
         cmocka_unit_test(open__refusals_name_the_cause_and_no_password),
         cmocka_unit_test(open__takes_the_password_from_where_the_client_library_does),
         cmocka_unit_test(open__read_only_writes_nothing),
