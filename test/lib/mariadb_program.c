@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,13 +192,21 @@ const char *mariadb_program_text(const char *folder, const char *url, const char
     return text;
 }
 
+/* From below the range that the kernel gives to clients: one of them would have it before the server starts. */
 int mariadb_program_free_port(void)
 {
+    enum { PORT_FIRST = 16384, PORT_COUNT = 16384 };
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(bind(fd, (struct sockaddr *)&address, size), errno);
-    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
-    close(fd);
-    return ntohs(address.sin_port);
+    for (int tries = 0; tries < 1000; tries++) {
+        unsigned short drawn;
+        assert_int_equal(getrandom(&drawn, sizeof drawn, 0), sizeof drawn);
+        address.sin_port = htons((unsigned short)(PORT_FIRST + drawn % PORT_COUNT));
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool is_free = !bind(fd, (struct sockaddr *)&address, sizeof address);
+        close(fd);
+        if (is_free)
+            return ntohs(address.sin_port);
+    }
+    fail_msg("no port is free");
+    return 0;
 }

@@ -130,10 +130,11 @@ static void events__of_two_nodes_stand_in_one_order_on_both(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First those that fork: the others leave threads behind. */
         cmocka_unit_test(add_build__of_writers_on_two_nodes_gives_every_number_once),
+        cmocka_unit_test(events__of_two_nodes_stand_in_one_order_on_both),
         cmocka_unit_test(get_build__at_another_node_gives_what_was_acknowledged),
         cmocka_unit_test(add_build__commits_without_an_answer_are_asked_for_at_the_other_node),
-        cmocka_unit_test(events__of_two_nodes_stand_in_one_order_on_both),
     };
     if (!galera_start(NODES))
         return 77; /* meson's word for a skip */
