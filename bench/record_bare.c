@@ -54,7 +54,8 @@ static const char *const TEXTS[COUNT] = {
         " ?, (SELECT id FROM workers WHERE name = ?), m.id, ?, ?, ?, ?, ?"
         " FROM builders r, masters m WHERE r.name_hash = ? AND m.name_hash = ?"
         " RETURNING id, number",
-    [PROPERTY] = "INSERT INTO build_properties (buildid, name, value, source) VALUES (?, ?, ?, ?)"
+    [PROPERTY] = "INSERT INTO build_properties (buildid, name, value, source, position)"
+                 " VALUES (?, ?, ?, ?, ?)"
                  " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
                  " source = excluded.source",
     [STEP] = "INSERT INTO steps (number, name, buildid, started_at, locks_acquired_at, complete_at,"
@@ -154,7 +155,8 @@ static void record(struct record_bare *bare, int number)
     char name[BENCH_NAME_SIZE], lineage[41];
     for (int i = 0; i < RECORD_PROPERTIES; i++) {
         snprintf(name, sizeof name, "property-%d", i);
-        run(bare, PROPERTY, "ittt", buildid, name, "\"a value of some length\"", "bench");
+        run(bare, PROPERTY, "ittti", buildid, name, "\"a value of some length\"", "bench",
+            now * 1000000 + i);
     }
     for (int64_t i = 0; i < RECORD_STEPS; i++) {
         snprintf(name, sizeof name, "step-%d", (int)i);

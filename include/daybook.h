@@ -648,8 +648,9 @@ typedef void dbk_properties_fn(void *user, const struct dbk_error *error,
 /*
  * Lists a build's properties, by name unless the spec says otherwise; none for a build that is not
  * there. Duplicates that old databases may hold are given once, the one set last. They can be ordered by
- * `position` too, which is no member: in a Buildbot database the order in which they were added to it;
- * a store of daybook's own does not keep that, and the name decides. Buildbot: getBuildProperties.
+ * `position` too, which is no member: the order in which they were added. (By the clocks of those who added
+ * them; the name decides among those of a store that a daybook before version 2 of its tables made.)
+ * Buildbot: getBuildProperties.
  */
 DBK_API int dbk_get_build_properties(struct dbk_store *store, int64_t buildid,
                                      const struct dbk_spec *spec, const struct dbk_call *call,

@@ -14,8 +14,6 @@
 
 #include <stdio.h>
 
-enum { OBJECTS_MAX = 32 };
-
 /* What the database had before it was adopted: 1: a write-ahead log. */
 static const char MARK_LOG_BEFORE[] = "log before adoption";
 static const char LOG_ON[] = "PRAGMA journal_mode=WAL", LOG_OFF[] = "PRAGMA journal_mode=DELETE";
@@ -31,7 +29,7 @@ struct change_op {
 };
 
 struct list {
-    const struct dbki_object *objects[OBJECTS_MAX];
+    const struct dbki_object *objects[DBKI_OBJECTS_MAX];
     int count;
 };
 
@@ -44,6 +42,11 @@ static int report_version(struct dbki_op *op)
                ? dbki_change_report(op, "daybook_schema", "UPDATE daybook_schema SET version = ...",
                                     1, 0)
                : DBK_OK;
+}
+
+static int report_column(struct dbki_op *op, const struct dbki_new_column *column)
+{
+    return dbki_change_report(op, column->table, column->sql, 0, 0);
 }
 
 /* -------------------------------------------------------------------------- what is there ---- */
@@ -72,6 +75,14 @@ static int get_log_before(struct dbki_op *op, struct dbki_conn *conn, int64_t *o
 static int find_missing(struct dbki_op *op, struct dbki_conn *conn, struct list *list)
 {
     return dbki_schema_missing(conn, &op->store->schema, list->objects, &list->count, &op->error);
+}
+
+/* A column that the tables of a store of our own have since a version after its own; NULL: all are there. */
+static int find_new_column(struct dbki_op *op, struct dbki_conn *conn,
+                           const struct dbki_new_column **out)
+{
+    *out = NULL;
+    return op->store->schema.is_own ? dbki_schema_outdated(conn, out, &op->error) : DBK_OK;
 }
 
 static bool is_schema_table(const struct dbki_object *object)
@@ -108,6 +119,7 @@ static int refuse_beside_master(struct dbki_op *op, struct dbki_conn *conn)
 static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct list missing;
+    const struct dbki_new_column *column;
     int64_t rows, bytes;
     dbki_long_begin(op);
     int status = find_missing(op, conn, &missing);
@@ -127,6 +139,10 @@ static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
         status = dbki_change_report(op, "daybook_lineage", FILL, rows, bytes);
     if (!status && last)
         status = dbki_change_report_create(op, conn, last);
+    if (!status)
+        status = find_new_column(op, conn, &column);
+    if (!status && column)
+        status = report_column(op, column);
     return status ? status : report_version(op);
 }
 
@@ -218,11 +234,25 @@ static int begin_gathering(struct dbki_op *op, struct dbki_conn *conn)
     return status;
 }
 
-/* The table of the version, if it is not there, and its row. */
+static int add_columns(struct dbki_op *op, struct dbki_conn *conn)
+{
+    const struct dbki_new_column *column;
+    int status = find_new_column(op, conn, &column);
+    while (!status && column) {
+        status = report_column(op, column);
+        if (!status)
+            status = conn->engine->script(conn, column->sql, &op->error);
+        if (!status)
+            status = find_new_column(op, conn, &column);
+    }
+    return status;
+}
+
+/* What is new in the tables; the table of the version, if it is not there, and its row. */
 static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct list *missing)
 {
-    int status = DBK_OK;
-    if (missing->count)
+    int status = add_columns(op, conn);
+    if (!status && missing->count)
         status = dbki_change_report_create(op, conn, missing->objects[0]);
     if (!status)
         status = report_version(op);
@@ -230,7 +260,9 @@ static int make_version(struct dbki_op *op, struct dbki_conn *conn, const struct
         status = conn->engine->script(
             conn, dbki_object_create(missing->objects[0], &op->store->schema), &op->error);
     return status ? status
-                  : dbki_schema_set_version(conn, DBKI_SCHEMA_VERSION, op->now, &op->error);
+                  : dbki_schema_set_version(
+                        conn, op->store->schema.is_own ? DBKI_SCHEMA_VERSION : DBKI_ADOPTED_VERSION,
+                        op->now, &op->error);
 }
 
 /* The end, unless somebody else has taken out what was made. */

@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { OBJECTS_MAX = 32, OPEN_S = 24 * 60 * 60 };
+enum { OPEN_S = 24 * 60 * 60 };
 
 /* ------------------------------------------------------------------------------------ rules ---- */
 
@@ -170,7 +170,7 @@ static int report_finding(struct dbki_op *op, const char *problem, const char *s
 
 int dbki_check_missing(struct dbki_op *op, struct dbki_conn *conn, const struct dbki_schema *schema)
 {
-    const struct dbki_object *objects[OBJECTS_MAX];
+    const struct dbki_object *objects[DBKI_OBJECTS_MAX];
     int count, status;
     if (!schema->is_own) {
         status = dbki_schema_present(conn, objects, &count, &op->error);

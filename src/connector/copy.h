@@ -96,6 +96,9 @@ void dbki_copy_dirt_fini(struct dbki_copy_dirt *dirt);
 struct dbki_copy_rows {
     const struct dbki_table *table;
     struct dbki_buf columns, next_text, page_text, insert_text;
+    struct dbki_buf target_columns; /* the same, and "position" if rows are given theirs here */
+    bool gives_position;
+    int64_t position; /* the last one that was given */
     struct dbki_statement next, page, insert;
     int64_t limit;               /* rows of the next batch, by the size of the last ones */
     struct dbki_copy_dirt *dirt; /* of a Buildbot database; NULL: every row is taken */

@@ -26,6 +26,29 @@ static void add_columns(struct dbki_buf *buf, const struct dbki_table *table)
         dbki_buf_addf(buf, "%s%s", i ? ", " : "", table->columns[i].name);
 }
 
+/* Properties of Buildbot's are known by the order of their rows. */
+static bool lacks_position(const struct dbki_table *table)
+{
+    if (strcmp(table->name, "build_properties") != 0)
+        return false;
+    for (int i = 0; i < table->column_count; i++)
+        if (!strcmp(table->columns[i].name, "position"))
+            return false;
+    return true;
+}
+
+static void make_insert(struct dbki_copy_rows *rows)
+{
+    const char *columns = rows->columns.text ? rows->columns.text : "";
+    int count = rows->table->column_count + rows->gives_position;
+    dbki_buf_addf(&rows->target_columns, "%s%s", columns, rows->gives_position ? ", position" : "");
+    dbki_buf_addf(&rows->insert_text, "INSERT INTO %s (%s) VALUES (", rows->table->name,
+                  rows->target_columns.text ? rows->target_columns.text : "");
+    for (int i = 0; i < count; i++)
+        dbki_buf_add(&rows->insert_text, i ? ", ?" : "?");
+    dbki_buf_add(&rows->insert_text, ")");
+}
+
 static void make_page(struct dbki_copy_rows *rows)
 {
     const struct dbki_table *table = rows->table;
@@ -50,7 +73,10 @@ static void make_page(struct dbki_copy_rows *rows)
 int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *table,
                         struct dbki_copy_dirt *dirt, struct dbk_error *error)
 {
-    *rows = (struct dbki_copy_rows){.table = table, .limit = ROWS_MIN, .dirt = dirt};
+    *rows = (struct dbki_copy_rows){.table = table,
+                                    .limit = ROWS_MIN,
+                                    .dirt = dirt,
+                                    .gives_position = dirt && lacks_position(table)};
     add_columns(&rows->columns, table);
     make_page(rows);
     if (table->key >= 0 && !table->is_key_unique) {
@@ -60,13 +86,10 @@ int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *ta
                       " page",
                       key, key, table->name, key, key);
     }
-    dbki_buf_addf(&rows->insert_text, "INSERT INTO %s (%s) VALUES (", table->name,
-                  rows->columns.text ? rows->columns.text : "");
-    for (int i = 0; i < table->column_count; i++)
-        dbki_buf_add(&rows->insert_text, i ? ", ?" : "?");
-    dbki_buf_add(&rows->insert_text, ")");
-    if (rows->columns.is_out_of_memory || rows->page_text.is_out_of_memory ||
-        rows->next_text.is_out_of_memory || rows->insert_text.is_out_of_memory) {
+    make_insert(rows);
+    if (rows->columns.is_out_of_memory || rows->target_columns.is_out_of_memory ||
+        rows->page_text.is_out_of_memory || rows->next_text.is_out_of_memory ||
+        rows->insert_text.is_out_of_memory) {
         dbki_copy_rows_fini(rows);
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
     }
@@ -81,6 +104,7 @@ int dbki_copy_rows_init(struct dbki_copy_rows *rows, const struct dbki_table *ta
 void dbki_copy_rows_fini(struct dbki_copy_rows *rows)
 {
     dbki_buf_fini(&rows->columns);
+    dbki_buf_fini(&rows->target_columns);
     dbki_buf_fini(&rows->next_text);
     dbki_buf_fini(&rows->page_text);
     dbki_buf_fini(&rows->insert_text);
@@ -116,7 +140,8 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
 {
     struct batch *batch = owner;
     const struct dbki_table *table = batch->rows->table;
-    struct dbki_value values[DBKI_COLUMNS_MAX];
+    struct dbki_value values[DBKI_COLUMNS_MAX + 1];
+    int count = table->column_count;
     (void)index;
     for (int i = 0; i < cell_count && i < table->column_count; i++) {
         values[i] = cells[i];
@@ -137,8 +162,11 @@ static int take_row(void *owner, int index, const struct dbki_value *cells, int 
     int status = batch->rows->dirt ? dbki_copy_judge(batch->rows->dirt, table, values,
                                                      dbki_value_max(batch->to), &is_dirty)
                                    : DBK_OK;
+    /* Of a build's rows the last one comes first; and all are before what is added in the copy. */
+    if (batch->rows->gives_position)
+        values[count++] = dbki_int(--batch->rows->position);
     if (!status && !is_dirty)
-        status = put(batch, values, table->column_count);
+        status = put(batch, values, count);
     if (status)
         return status;
     batch->count++;
@@ -167,7 +195,8 @@ static int run_query(struct batch *batch, struct dbki_conn *from,
     dbki_error_clear(&failed);
     int status = DBK_OK;
     if (to->engine->load_begin)
-        status = to->engine->load_begin(to, rows->table->name, rows->columns.text, batch->error);
+        status =
+            to->engine->load_begin(to, rows->table->name, rows->target_columns.text, batch->error);
     if (status)
         return status;
     status = dbki_copy_run(from, query, params, param_count, batch, take_row, NULL, &failed);

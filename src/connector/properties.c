@@ -1,4 +1,5 @@
 /* Build properties. */
+#include "base/clock.h"
 #include "base/json.h"
 #include "connector/event.h"
 #include "connector/list.h"
@@ -24,10 +25,10 @@ static int finish_property(struct dbki_op *op, void *record)
         DBKI_FIELD(dbk_property, value, "p.value", DBKI_FIELD_TEXT, DBKI_FIELD_CHOSEN),            \
         DBKI_FIELD(dbk_property, source, "p.source", DBKI_FIELD_TEXT, 0)
 
-/* `position` is when a property was added beside others. Our own table is kept by name and does not know:
- * there it is the same for all of a build, so that the name decides. */
+/* `position` is when a property was added beside others. In our own table it is the clock's, 0 of those that were
+ * added before there was one. */
 static const struct dbki_field FIELDS[] = {
-    COLUMN_FIELDS, {"position", "p.buildid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
+    COLUMN_FIELDS, {"position", "p.position", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
 static const struct dbki_field BUILDBOT_FIELDS[] = {
     COLUMN_FIELDS, {"position", "p.rowid", DBKI_FIELD_INT, DBKI_FIELD_VIRTUAL, 0}};
 static const struct dbki_field PLACED_FIELDS[] = {
@@ -175,10 +176,11 @@ struct set_op {
 
 static const struct dbki_statement FIND_BUILD = {.sql = "SELECT 1 FROM builds WHERE id = ?",
                                                  .is_one_row = true};
-/* In our own stores: an unchanged one writes nothing, a missing build gets nothing. */
+/* In our own stores: an unchanged one writes nothing, a missing build gets nothing; one that is there keeps its
+ * position. */
 static const struct dbki_statement UPSERT = {
-    .sql = "INSERT INTO build_properties (buildid, name, value, source)"
-           " SELECT id, ?, ?, ? FROM builds WHERE id = ?"
+    .sql = "INSERT INTO build_properties (buildid, name, value, source, position)"
+           " SELECT id, ?, ?, ?, ? FROM builds WHERE id = ?"
            " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
            " source = excluded.source"
            " WHERE build_properties.value <> excluded.value"
@@ -199,6 +201,11 @@ static const struct dbki_statement INSERT_MISSING = {
            " SELECT id, ?, ?, ? FROM builds WHERE id = ?"
            " AND NOT EXISTS (SELECT 1 FROM build_properties WHERE buildid = ? AND name = ?)"};
 
+struct dbki_value dbki_property_position(const struct dbki_op *op)
+{
+    return dbki_int(op->now ? dbki_clock_order() : 0);
+}
+
 /* Statements of one setting. */
 static int statements_each(const struct dbki_op *op)
 {
@@ -214,7 +221,8 @@ static void set_bind(struct dbki_op *op, struct dbki_binder *binder)
     for (size_t i = 0; i < set->count; i++) {
         const struct setting *setting = &set->settings[i];
         if (op->store->schema.is_own) {
-            DBKI_BIND(binder, &UPSERT, setting->name, setting->value, setting->source, buildid);
+            DBKI_BIND(binder, &UPSERT, setting->name, setting->value, setting->source,
+                      dbki_property_position(op), buildid);
             continue;
         }
         if (has_places(op->store))

@@ -77,7 +77,8 @@ static const struct dbki_statement ADD_BUILD = {
            " FROM builders r, masters m WHERE r.name_hash = ? AND m.name_hash = ?"
            " RETURNING id, number"};
 static const struct dbki_statement ADD_PROPERTY = {
-    .sql = "INSERT INTO build_properties (buildid, name, value, source) VALUES (?, ?, ?, ?)"
+    .sql = "INSERT INTO build_properties (buildid, name, value, source, position)"
+           " VALUES (?, ?, ?, ?, ?)"
            " ON CONFLICT (buildid, name) DO UPDATE SET value = excluded.value,"
            " source = excluded.source"};
 static const struct dbki_statement ADD_STEP = {
@@ -158,7 +159,8 @@ static void bind_children(struct record_op *record, struct dbki_binder *binder)
     struct dbki_value buildid = dbki_int(record->op.result[0]);
     for (size_t i = 0; i < record->property_count; i++) {
         const struct new_item *item = &record->properties[i];
-        DBKI_BIND(binder, &ADD_PROPERTY, buildid, item->name, item->value, item->source);
+        DBKI_BIND(binder, &ADD_PROPERTY, buildid, item->name, item->value, item->source,
+                  dbki_property_position(&record->op));
     }
     for (size_t i = 0; i < record->step_count; i++) {
         const struct new_step *step = &record->steps[i];

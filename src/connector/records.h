@@ -12,6 +12,9 @@ extern const struct dbki_record dbki_build_data_record;
 /* properties.c: checks a property that is to be set. */
 void dbki_property_check(struct dbki_check *check, const struct dbk_new_property *property);
 
+/* properties.c: what one gets that is added now. 0 while a call's arguments are hashed, which is with the clock at 0. */
+struct dbki_value dbki_property_position(const struct dbki_op *op);
+
 /* A write that has no result but that it was done: read() that refuses when the first statement changed
  * nothing, naming the field and id; deliver() for a dbk_done_fn. */
 struct dbki_write_op {

@@ -29,7 +29,8 @@ static int collect(struct dbki_conn *conn, const struct dbki_schema *schema, boo
     for (int i = 0; i < dbki_object_count && !status; i++) {
         const struct dbki_object *object = &dbki_objects[i];
         bool is_there;
-        if (schema && !dbki_object_create(object, schema))
+        if (schema ? !dbki_object_create(object, schema)
+                   : !object->adopted_sql && !object->server_sql)
             continue;
         status = has_object(conn, object->name, !are_present, &is_there, error);
         if (!status && is_there == are_present)
@@ -108,6 +109,28 @@ int dbki_schema_cost(struct dbki_conn *conn, const char *table, int64_t *out_row
         !dbki_schema_ask(conn, conn->engine->table_size, &param, &answer, &ignored))
         *out_bytes = answer.number;
     return DBK_OK;
+}
+
+static int see_column(void *user, const char *name, bool is_needed)
+{
+    const struct dbki_new_column **wanted = user;
+    (void)is_needed;
+    if (*wanted && !strcmp((*wanted)->name, name))
+        *wanted = NULL;
+    return DBK_OK;
+}
+
+int dbki_schema_outdated(struct dbki_conn *conn, const struct dbki_new_column **out_column,
+                         struct dbk_error *error)
+{
+    int status = DBK_OK;
+    *out_column = NULL;
+    for (const struct dbki_new_column *added = dbki_new_columns;
+         added->table && !status && !*out_column; added++) {
+        *out_column = added;
+        status = conn->engine->columns(conn, added->table, see_column, (void *)out_column, error);
+    }
+    return status;
 }
 
 int dbki_schema_set_version(struct dbki_conn *conn, int version, int64_t now,

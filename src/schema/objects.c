@@ -1,6 +1,6 @@
 /*
- * Daybook's own tables and indexes: all of them in a store of our own, and beside Buildbot's tables in a
- * database that was adopted.
+ * Daybook's own tables and indexes: in a store of our own, where the indexes of Buildbot's tables are among them, and
+ * beside Buildbot's tables in a database that was adopted.
  *
  * In an adopted one nothing is left behind that cannot be taken out again. So its events have no AUTOINCREMENT,
  * which would leave SQLite's own table for it (trim.c never deletes the newest event, so that no position is
@@ -16,8 +16,56 @@
 #define ON_BUILDBOTS(sql) NULL, sql, NULL, false, false
 #define ON_BUILDBOTS_KEYS(sql) NULL, sql, NULL, false, true
 #define BOTH(sql) sql, sql, NULL, false, false
+/* On Buildbot's tables in a store of our own. */
+#define OWN(its_name, on, what, columns)                                                           \
+    {                                                                                              \
+        .name = #its_name, .table = #on,                                                           \
+        .own_sql = "CREATE " what #its_name " ON " #on " (" columns ")"                            \
+    }
+#define INDEX(name, on, columns) OWN(name, on, "INDEX ", columns)
+#define UNIQUE(name, on, columns) OWN(name, on, "UNIQUE INDEX ", columns)
 
 const struct dbki_object dbki_objects[] = {
+    /* Those of Buildbot's tables in a store of our own, by Buildbot's kind of name. */
+    UNIQUE(master_name_hashes, masters, "name_hash"),
+    UNIQUE(projects_name_hash, projects, "name_hash"),
+    UNIQUE(builder_name_hash, builders, "name_hash"),
+    INDEX(builders_projectid, builders, "projectid"),
+    UNIQUE(builder_masters_identity, builder_masters, "builderid, masterid"),
+    INDEX(builder_masters_masterid, builder_masters, "masterid"),
+    UNIQUE(tag_name_hash, tags, "name_hash"),
+    UNIQUE(builders_tags_unique, builders_tags, "builderid, tagid"),
+    UNIQUE(workers_name, workers, "name"),
+    UNIQUE(configured_workers_identity, configured_workers, "buildermasterid, workerid"),
+    INDEX(configured_workers_workers, configured_workers, "workerid"),
+    UNIQUE(connected_workers_identity, connected_workers, "masterid, workerid"),
+    INDEX(connected_workers_workers, connected_workers, "workerid"),
+    UNIQUE(sourcestamps_ss_hash_key, sourcestamps, "ss_hash"),
+    INDEX(changes_sourcestampid, changes, "sourcestampid"),
+    INDEX(changes_when_timestamp, changes, "when_timestamp"),
+    INDEX(change_files_changeid, change_files, "changeid"),
+    INDEX(change_properties_changeid, change_properties, "changeid"),
+    INDEX(change_users_changeid, change_users, "changeid"),
+    INDEX(buildsets_complete, buildsets, "complete"),
+    INDEX(buildsets_submitted_at, buildsets, "submitted_at"),
+    INDEX(buildsets_parent_buildid, buildsets, "parent_buildid"),
+    UNIQUE(buildset_properties_unique, buildset_properties, "buildsetid, property_name"),
+    UNIQUE(buildset_sourcestamps_unique, buildset_sourcestamps, "buildsetid, sourcestampid"),
+    INDEX(buildset_sourcestamps_sourcestampid, buildset_sourcestamps, "sourcestampid"),
+    INDEX(buildrequests_builderid, buildrequests, "builderid"),
+    INDEX(buildrequests_buildsetid, buildrequests, "buildsetid"),
+    INDEX(buildrequests_complete, buildrequests, "complete"),
+    UNIQUE(buildrequest_claims_brids, buildrequest_claims, "brid"),
+    UNIQUE(builds_number, builds, "builderid, number"),
+    /* Those that run, or were finished lately; and a builder's by how they ended, of which few may have ended so. */
+    INDEX(builds_complete, builds, "complete_at, builderid, number"),
+    INDEX(builds_results, builds, "builderid, results, number"),
+    INDEX(builds_buildrequestid, builds, "buildrequestid"),
+    INDEX(builds_masterid, builds, "masterid"),
+    INDEX(builds_workerid, builds, "workerid"),
+    UNIQUE(build_data_buildid_name, build_data, "buildid, name"),
+    UNIQUE(steps_name, steps, "buildid, name"),
+    UNIQUE(steps_number, steps, "buildid, number"),
     /* How far something has come: "events trimmed" up to that position. */
     {"daybook_marks", NULL,
      BOTH("CREATE TABLE daybook_marks (name VARCHAR(64) NOT NULL PRIMARY KEY,"
@@ -89,3 +137,4 @@ const struct dbki_object dbki_objects[] = {
           " created_by TEXT NOT NULL)")},
 };
 const int dbki_object_count = sizeof dbki_objects / sizeof dbki_objects[0];
+_Static_assert(sizeof dbki_objects / sizeof dbki_objects[0] <= DBKI_OBJECTS_MAX, "room for all");

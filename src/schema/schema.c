@@ -73,27 +73,37 @@ static int look_for(struct dbki_conn *conn, const char *table, const char *colum
     return conn->engine->columns(conn, table, see_column, out_search, error);
 }
 
+static int check_column(struct dbki_conn *conn, const struct dbki_schema *schema, const char *table,
+                        const char *name, struct dbk_error *error)
+{
+    struct search search;
+    int status = look_for(conn, table, name, &search, error);
+    if (status || search.is_found)
+        return status;
+    return dbki_error_set(error, DBK_SCHEMA,
+                          schema->is_own
+                              ? "the store has no column %s.%s: it was changed by hand or is "
+                                "damaged; go back to a backup"
+                              : "the database has no column %s.%s: it is not Buildbot's, or of a "
+                                "Buildbot before 4.0 (`buildbot upgrade-master` brings it up)",
+                          table, name);
+}
+
 static int check_columns(struct dbki_conn *conn, const struct dbki_schema *schema,
                          struct dbk_error *error)
 {
-    for (const char *const *used = dbki_columns_used; *used; used++) {
+    int status = DBK_OK;
+    for (const char *const *used = dbki_columns_used; *used && !status; used++) {
         char table[64];
         const char *dot = strchr(*used, '.');
         snprintf(table, sizeof table, "%.*s", (int)(dot - *used), *used);
-        struct search search;
-        int status = look_for(conn, table, dot + 1, &search, error);
-        if (status)
-            return status;
-        if (!search.is_found)
-            return dbki_error_set(
-                error, DBK_SCHEMA,
-                schema->is_own ? "the store has no column %s: it was changed by hand or is "
-                                 "damaged; go back to a backup"
-                               : "the database has no column %s: it is not Buildbot's, or of a "
-                                 "Buildbot before 4.0 (`buildbot upgrade-master` brings it up)",
-                *used);
+        status = check_column(conn, schema, table, dot + 1, error);
     }
-    return DBK_OK;
+    if (!schema->is_own || schema->is_older)
+        return status;
+    for (const struct dbki_new_column *added = dbki_new_columns; added->table && !status; added++)
+        status = check_column(conn, schema, added->table, added->name, error);
+    return status;
 }
 
 static int inspect_own(struct dbki_conn *conn, struct dbki_schema *schema, struct dbk_error *error)
@@ -113,7 +123,9 @@ static int inspect_own(struct dbki_conn *conn, struct dbki_schema *schema, struc
             (long long)version.number, DBK_VERSION, DBKI_SCHEMA_VERSION);
     schema->is_spoilt = version.number == DBKI_SCHEMA_SPOILT;
     schema->is_copying = version.number == DBKI_SCHEMA_COPYING || schema->is_spoilt;
-    schema->is_older = version.number < DBKI_SCHEMA_VERSION && !schema->is_copying;
+    schema->is_older =
+        version.number < (schema->is_own ? DBKI_SCHEMA_VERSION : DBKI_ADOPTED_VERSION) &&
+        !schema->is_copying;
     return DBK_OK;
 }
 

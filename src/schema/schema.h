@@ -7,14 +7,15 @@
 
 #include "engine/engine.h"
 
-/* The version of daybook's own tables that this library makes and reads. */
-enum { DBKI_SCHEMA_VERSION = 1 };
+/* The versions of the tables that this library makes and reads: of a store of our own, and of those beside Buildbot's.
+ * 2: properties have positions. */
+enum { DBKI_SCHEMA_VERSION = 2, DBKI_ADOPTED_VERSION = 1 };
 /* In its place while records are being copied into the store: it is not whole, and its indexes are not there. */
 enum { DBKI_SCHEMA_COPYING = -1 };
 /* After a copy that cannot be gone on with. */
 enum { DBKI_SCHEMA_SPOILT = -2 };
 
-enum { DBKI_REVISION_SIZE = 33 };
+enum { DBKI_REVISION_SIZE = 33, DBKI_OBJECTS_MAX = 96 };
 
 /* What a writer is told of a store that was moved, with its new URL. */
 #define DBKI_MOVED_WORDS DBKI_MOVED_BEGIN "%s, and is read-only here: write there"
@@ -71,7 +72,7 @@ int dbki_schema_find_master(struct dbki_conn *conn, int64_t now, struct dbki_mas
 bool dbki_schema_is_unsafe(struct dbki_conn *conn);
 
 /* change.c: daybook's own objects that are wanted and not there, and those that are there. Result: 0 and
- * *out_count objects in `out`, which has room for dbki_object_count. */
+ * *out_count objects in `out`, which has room for DBKI_OBJECTS_MAX. */
 int dbki_schema_missing(struct dbki_conn *conn, const struct dbki_schema *schema,
                         const struct dbki_object **out, int *out_count, struct dbk_error *error);
 int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, int *out_count,
@@ -126,6 +127,14 @@ int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error
 /* tables.c: the DDL of a new store; the columns that must be there, "table.column", NULL-ended. */
 extern const char *const dbki_tables[]; /* a statement each, NULL-ended */
 extern const char *const dbki_columns_used[];
+/* Those that a store of our own has beside these since some version, each with the statement that adds it. */
+struct dbki_new_column {
+    const char *table, *name, *sql;
+};
+extern const struct dbki_new_column dbki_new_columns[]; /* up to one without a table */
+/* change.c: the first of them that is not there; NULL: none. */
+int dbki_schema_outdated(struct dbki_conn *conn, const struct dbki_new_column **out_column,
+                         struct dbk_error *error);
 
 /* objects.c: in the order in which they are made. */
 extern const struct dbki_object dbki_objects[];

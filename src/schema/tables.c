@@ -1,9 +1,11 @@
 /*
- * The tables of a new store that are Buildbot's, by their names and columns. Daybook's own are in objects.c.
+ * The tables of a new store that are Buildbot's, by their names and columns. Their indexes, and daybook's
+ * own tables, are in objects.c.
  *
  * What differs from Buildbot's: no id is ever given twice (AUTOINCREMENT); a build has each property
- * once (build_properties is keyed by both); there are no foreign keys, since every call checks the
- * parents that it names by itself, and nothing cascades.
+ * once (build_properties is keyed by both, and its position says which were added before others);
+ * there are no foreign keys, since every call checks the parents that it names by itself, and nothing
+ * cascades.
  */
 #include "schema/schema.h"
 
@@ -11,39 +13,25 @@ const char *const dbki_tables[] = {
     /* Who builds, and where. */
     "CREATE TABLE masters (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
     " name_hash VARCHAR(40) NOT NULL, active INTEGER NOT NULL, last_active INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX master_name_hashes ON masters (name_hash)",
     "CREATE TABLE projects (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
     " name_hash VARCHAR(40) NOT NULL, slug VARCHAR(50) NOT NULL, description TEXT,"
     " description_format TEXT, description_html TEXT)",
-    "CREATE UNIQUE INDEX projects_name_hash ON projects (name_hash)",
     "CREATE TABLE builders (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
     " description TEXT, description_format TEXT, description_html TEXT, projectid INTEGER,"
     " name_hash VARCHAR(40) NOT NULL)",
-    "CREATE UNIQUE INDEX builder_name_hash ON builders (name_hash)",
-    "CREATE INDEX builders_projectid ON builders (projectid)",
     "CREATE TABLE builder_masters (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " builderid INTEGER NOT NULL, masterid INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX builder_masters_identity ON builder_masters (builderid, masterid)",
-    "CREATE INDEX builder_masters_masterid ON builder_masters (masterid)",
     "CREATE TABLE tags (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
     " name_hash VARCHAR(40) NOT NULL)",
-    "CREATE UNIQUE INDEX tag_name_hash ON tags (name_hash)",
     "CREATE TABLE builders_tags (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " builderid INTEGER NOT NULL, tagid INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX builders_tags_unique ON builders_tags (builderid, tagid)",
     "CREATE TABLE workers (id INTEGER PRIMARY KEY AUTOINCREMENT, name VARCHAR(50) NOT NULL,"
     " info TEXT NOT NULL, paused SMALLINT DEFAULT 0 NOT NULL, pause_reason TEXT,"
     " graceful SMALLINT DEFAULT 0 NOT NULL)",
-    "CREATE UNIQUE INDEX workers_name ON workers (name)",
     "CREATE TABLE configured_workers (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " buildermasterid INTEGER NOT NULL, workerid INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX configured_workers_identity"
-    " ON configured_workers (buildermasterid, workerid)",
-    "CREATE INDEX configured_workers_workers ON configured_workers (workerid)",
     "CREATE TABLE connected_workers (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " masterid INTEGER NOT NULL, workerid INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX connected_workers_identity ON connected_workers (masterid, workerid)",
-    "CREATE INDEX connected_workers_workers ON connected_workers (workerid)",
 
     /* What is built. */
     "CREATE TABLE patches (id INTEGER PRIMARY KEY AUTOINCREMENT, patchlevel INTEGER NOT NULL,"
@@ -53,7 +41,6 @@ const char *const dbki_tables[] = {
     " ss_hash VARCHAR(40) NOT NULL, branch VARCHAR(256), revision VARCHAR(256), patchid INTEGER,"
     " repository VARCHAR(512) DEFAULT '' NOT NULL, codebase VARCHAR(256) DEFAULT '' NOT NULL,"
     " project VARCHAR(512) DEFAULT '' NOT NULL, created_at INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX sourcestamps_ss_hash_key ON sourcestamps (ss_hash)",
     "CREATE TABLE changes (changeid INTEGER PRIMARY KEY AUTOINCREMENT,"
     " author VARCHAR(255) NOT NULL, committer VARCHAR(255), comments TEXT NOT NULL,"
     " branch VARCHAR(255), revision VARCHAR(255), revlink VARCHAR(256),"
@@ -61,72 +48,51 @@ const char *const dbki_tables[] = {
     " repository VARCHAR(512) DEFAULT '' NOT NULL, codebase VARCHAR(256) DEFAULT '' NOT NULL,"
     " project VARCHAR(512) DEFAULT '' NOT NULL, sourcestampid INTEGER NOT NULL,"
     " parent_changeids INTEGER)",
-    "CREATE INDEX changes_sourcestampid ON changes (sourcestampid)",
-    "CREATE INDEX changes_when_timestamp ON changes (when_timestamp)",
     "CREATE TABLE change_files (changeid INTEGER NOT NULL, filename VARCHAR(1024) NOT NULL)",
-    "CREATE INDEX change_files_changeid ON change_files (changeid)",
     "CREATE TABLE change_properties (changeid INTEGER NOT NULL,"
     " property_name VARCHAR(256) NOT NULL, property_value TEXT NOT NULL)",
-    "CREATE INDEX change_properties_changeid ON change_properties (changeid)",
     "CREATE TABLE change_users (changeid INTEGER NOT NULL, uid INTEGER NOT NULL)",
-    "CREATE INDEX change_users_changeid ON change_users (changeid)",
 
     /* What was asked for. */
     "CREATE TABLE buildsets (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " external_idstring VARCHAR(256), reason VARCHAR(256), submitted_at INTEGER NOT NULL,"
     " complete SMALLINT DEFAULT 0 NOT NULL, complete_at INTEGER, results SMALLINT,"
     " parent_buildid INTEGER, parent_relationship TEXT, rebuilt_buildid INTEGER)",
-    "CREATE INDEX buildsets_complete ON buildsets (complete)",
-    "CREATE INDEX buildsets_submitted_at ON buildsets (submitted_at)",
-    "CREATE INDEX buildsets_parent_buildid ON buildsets (parent_buildid)",
     "CREATE TABLE buildset_properties (buildsetid INTEGER NOT NULL,"
     " property_name VARCHAR(256) NOT NULL, property_value TEXT NOT NULL)",
-    "CREATE UNIQUE INDEX buildset_properties_unique"
-    " ON buildset_properties (buildsetid, property_name)",
     "CREATE TABLE buildset_sourcestamps (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " buildsetid INTEGER NOT NULL, sourcestampid INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX buildset_sourcestamps_unique"
-    " ON buildset_sourcestamps (buildsetid, sourcestampid)",
-    "CREATE INDEX buildset_sourcestamps_sourcestampid ON buildset_sourcestamps (sourcestampid)",
     "CREATE TABLE buildrequests (id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " buildsetid INTEGER NOT NULL, builderid INTEGER NOT NULL, priority INTEGER DEFAULT 0 NOT NULL,"
     " complete INTEGER DEFAULT 0, results SMALLINT, submitted_at INTEGER NOT NULL,"
     " complete_at INTEGER, waited_for SMALLINT DEFAULT 0)",
-    "CREATE INDEX buildrequests_builderid ON buildrequests (builderid)",
-    "CREATE INDEX buildrequests_buildsetid ON buildrequests (buildsetid)",
-    "CREATE INDEX buildrequests_complete ON buildrequests (complete)",
     "CREATE TABLE buildrequest_claims (brid INTEGER NOT NULL, masterid INTEGER NOT NULL,"
     " claimed_at INTEGER NOT NULL)",
-    "CREATE UNIQUE INDEX buildrequest_claims_brids ON buildrequest_claims (brid)",
 
     /* What was done. */
     "CREATE TABLE builds (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL,"
     " builderid INTEGER NOT NULL, buildrequestid INTEGER NOT NULL, workerid INTEGER,"
     " masterid INTEGER NOT NULL, started_at INTEGER NOT NULL, complete_at INTEGER,"
     " locks_duration_s INTEGER NOT NULL, state_string TEXT NOT NULL, results INTEGER)",
-    "CREATE UNIQUE INDEX builds_number ON builds (builderid, number)",
-    /* Those that run, or were finished lately; and a builder's by how they ended, of which few may have ended so. */
-    "CREATE INDEX builds_complete ON builds (complete_at, builderid, number)",
-    "CREATE INDEX builds_results ON builds (builderid, results, number)",
-    "CREATE INDEX builds_buildrequestid ON builds (buildrequestid)",
-    "CREATE INDEX builds_masterid ON builds (masterid)",
-    "CREATE INDEX builds_workerid ON builds (workerid)",
     "CREATE TABLE build_properties (buildid INTEGER NOT NULL, name VARCHAR(256) NOT NULL,"
-    " value TEXT NOT NULL, source VARCHAR(256) NOT NULL, PRIMARY KEY (buildid, name))"
-    " WITHOUT ROWID",
+    " value TEXT NOT NULL, source VARCHAR(256) NOT NULL, position INTEGER DEFAULT 0 NOT NULL,"
+    " PRIMARY KEY (buildid, name)) WITHOUT ROWID",
     /* The value stands last: what is before it is read without the value's pages, and a large one can be
      * made empty first and filled piece by piece. */
     "CREATE TABLE build_data (id INTEGER PRIMARY KEY AUTOINCREMENT, buildid INTEGER NOT NULL,"
     " name VARCHAR(256) NOT NULL, length INTEGER NOT NULL, source VARCHAR(256) NOT NULL,"
     " value BLOB NOT NULL)",
-    "CREATE UNIQUE INDEX build_data_buildid_name ON build_data (buildid, name)",
     "CREATE TABLE steps (id INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL,"
     " name VARCHAR(50) NOT NULL, buildid INTEGER NOT NULL, started_at INTEGER,"
     " locks_acquired_at INTEGER, complete_at INTEGER, state_string TEXT NOT NULL,"
     " results INTEGER, urls_json TEXT NOT NULL, hidden SMALLINT DEFAULT 0 NOT NULL)",
-    "CREATE UNIQUE INDEX steps_name ON steps (buildid, name)",
-    "CREATE UNIQUE INDEX steps_number ON steps (buildid, number)",
     NULL,
+};
+
+const struct dbki_new_column dbki_new_columns[] = {
+    {"build_properties", "position",
+     "ALTER TABLE build_properties ADD COLUMN position INTEGER DEFAULT 0 NOT NULL"},
+    {NULL, NULL, NULL},
 };
 
 const char *const dbki_columns_used[] = {

@@ -154,17 +154,17 @@ static void *change_builds(void *user)
     bool is_right = true;
     for (int i = 1; !atomic_load(&is_over) && is_right; i++)
         is_right =
-            sqlite3_exec(db,
-                         i % 2
-                             ? "BEGIN IMMEDIATE;"
-                               "INSERT INTO builds (number, builderid, buildrequestid, masterid,"
-                               " started_at, locks_duration_s, state_string)"
-                               " SELECT max(number) + 1, 1, 1, 1, 1, 0, '' FROM builds;"
-                               "INSERT INTO build_properties SELECT max(id), 'generation', '0', ''"
-                               " FROM builds"
-                             : "BEGIN IMMEDIATE;"
-                               "DELETE FROM builds WHERE id = (SELECT max(id) FROM builds)",
-                         NULL, NULL, NULL) == SQLITE_OK &&
+            sqlite3_exec(
+                db,
+                i % 2 ? "BEGIN IMMEDIATE;"
+                        "INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                        " started_at, locks_duration_s, state_string)"
+                        " SELECT max(number) + 1, 1, 1, 1, 1, 0, '' FROM builds;"
+                        "INSERT INTO build_properties SELECT max(id), 'generation', '0', '', 0"
+                        " FROM builds"
+                      : "BEGIN IMMEDIATE;"
+                        "DELETE FROM builds WHERE id = (SELECT max(id) FROM builds)",
+                NULL, NULL, NULL) == SQLITE_OK &&
             sqlite3_exec(db,
                          "UPDATE build_properties SET value = (SELECT max(value + 0) + 1 FROM"
                          " build_properties); COMMIT",
@@ -213,7 +213,7 @@ static void read__is_one_snapshot_with_its_total_and_properties(void **state)
     assert_int_equal(dbk_spec_parse("total=exact&field=number&field=properties", &spec, NULL),
                      DBK_OK);
     file_exec(fixture.path,
-              "INSERT INTO build_properties SELECT id, 'generation', '0', '' FROM builds");
+              "INSERT INTO build_properties SELECT id, 'generation', '0', '', 0 FROM builds");
     sqlite3 *db = raw_open(fixture.path);
     raw_exec(db, "PRAGMA synchronous = OFF");
     atomic_store(&is_over, false);

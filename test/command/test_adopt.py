@@ -297,7 +297,7 @@ class TestUpgrade(AdoptCase):
         self.assertEqual((done.code, done.err), (0, ""))
         self.assertIn("CREATE INDEX daybook_events_at", done.out)
         self.assertEqual(self.schema(), expected)
-        self.assertEqual(self.sql("SELECT version FROM daybook_schema"), [(1,)])
+        self.assertEqual(self.sql("SELECT version FROM daybook_schema"), [(2,)])
         self.assertEqual(run(self.folder, "builds", "--db", "own.sqlite").code, 0)
 
     def test_lineages_that_were_lost_are_filled_again(self):

@@ -31,7 +31,9 @@ class TestFill(StoreCase):
         self.assertIn(f"{COUNT} builds with 10 steps, 10 properties and 2 values each", done.out)
 
     def rows(self, name):
-        return {table: sorted(self.ask(name, f"SELECT * FROM {table}")) for table in TABLES}
+        """All, but for the moment at which a property was added."""
+        columns = {"build_properties": "buildid, name, value, source"}
+        return {table: sorted(self.ask(name, f"SELECT {columns.get(table, '*')} FROM {table}")) for table in TABLES}
 
     def test_every_build_but_the_open_ones_has_ten_steps_and_all_have_ten_properties_and_two_values(self):
         self.fill("a.sqlite")

@@ -141,7 +141,7 @@ class TestVerify(CopyCase):
         self.assertEqual(self.daybook("copy", "--verify", self.source, self.target).out, "nothing was found\n")
         self.sql(self.target, "UPDATE steps SET state_string = 'x', hidden = 1 WHERE id = 2")
         self.sql(self.target, "DELETE FROM builds WHERE id = 3")
-        self.sql(self.target, "INSERT INTO build_properties VALUES (1, 'extra', '1', 'x')")
+        self.sql(self.target, "INSERT INTO build_properties VALUES (1, 'extra', '1', 'x', 0)")
         self.sql(self.target, "UPDATE build_data SET value = x'00ff000a5d' WHERE name = 'bytes'")
         self.sql(self.target, "UPDATE sqlite_sequence SET seq = 501 WHERE name = 'builds'")
         before = rows_of(self.target)
@@ -222,7 +222,7 @@ class TestKilled(CopyCase):
         for sql in (f"INSERT INTO builds {NUMBERS} SELECT 1000 + i, 1000 + i, 1, 1, 1, 1, 1700000000 + i, NULL, 0, 'x', NULL FROM n",
                     f"INSERT INTO steps {NUMBERS} SELECT 10000 + i, i % 10, 'step ' || (i % 10), 1000 + i / 10, 1, 2, 3,"
                     " 'finished', 0, '[]', 0 FROM n",
-                    f"INSERT INTO build_properties {NUMBERS} SELECT 1000 + i / 4, 'name ' || (i % 4), '\"value\"', 'test' FROM n"):
+                    f"INSERT INTO build_properties {NUMBERS} SELECT 1000 + i / 4, 'name ' || (i % 4), '\"value\"', 'test', i FROM n"):
             self.sql(self.source, sql, 40000 if "INTO builds" not in sql else 4000)
 
     def begin(self, *words):

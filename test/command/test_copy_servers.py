@@ -17,7 +17,7 @@ SEEDS = (
     ("INSERT INTO builds {} SELECT 1000 + i, 1000 + i, 1, 1, 1, 1, 1700000000 + i, 1700000009 + i, 0, 'x', 2 FROM n", 4000),
     ("INSERT INTO steps {} SELECT 10000 + i, i % 10, 'step ' || (i % 10), 1001 + (i - 1) / 10, 1, 2, 3, 'finished', 0,"
      " '[]', 0 FROM n", 40000),
-    ("INSERT INTO build_properties {} SELECT 1001 + (i - 1) / 4, 'name ' || (i % 4), '\"value\"', 'test' FROM n", 16000),
+    ("INSERT INTO build_properties {} SELECT 1001 + (i - 1) / 4, 'name ' || (i % 4), '\"value\"', 'test', i FROM n", 16000),
 )
 
 

@@ -176,11 +176,11 @@ class TestRules(Case):
                 if not results:
                     run_sql("INSERT INTO daybook_lineage VALUES (?, 'h', ?, ?, ?)", (builder, at, number, build))
                 if number % 11 == 0:
-                    run_sql("INSERT INTO build_properties VALUES (?, 'keep', 'true', '')", (build,))
+                    run_sql("INSERT INTO build_properties VALUES (?, 'keep', 'true', '', 0)", (build,))
                 for i in range(5):
                     run_sql("INSERT INTO steps (number, name, buildid, state_string, urls_json)"
                             " VALUES (?, ?, ?, '', '[]')", (i, str(i), build))
-                    run_sql("INSERT INTO build_properties VALUES (?, ?, '1', '')", (build, str(i)))
+                    run_sql("INSERT INTO build_properties VALUES (?, ?, '1', '', 0)", (build, str(i)))
                 for i in range(values):
                     run_sql("INSERT INTO build_data (buildid, name, length, source, value)"
                             " VALUES (?, ?, 2000, '', zeroblob(2000))", (build, f"log/{i}"))

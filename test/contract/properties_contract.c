@@ -342,6 +342,38 @@ static void get_builds__properties_come_with_the_page_when_wanted(void **state)
         assert_int_equal(a.builds[i]->property_count, 0);
 }
 
+static const char *names_by_position(struct fixture *f, int64_t buildid)
+{
+    struct answer a;
+    const char *names = "";
+    assert_int_equal(ASK(&a, f->store, on_properties, dbk_get_build_properties, buildid,
+                         parse_spec("order=position")),
+                     DBK_OK);
+    for (size_t i = 0; i < a.page.count; i++)
+        names = test_format("%s%s ", names, a.properties[i]->name);
+    return names;
+}
+
+static void order__by_position_is_that_in_which_properties_were_added(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    int64_t buildid = add_build(f);
+    const struct dbk_new_property properties[] = {
+        {"z", "1", "s"}, {"b", "2", "s"}, {"m", "3", "s"}, {"z", "4", "s"}};
+    assert_int_equal(ASK(&a, f->store, on_done, dbk_set_build_properties, buildid, properties, 4),
+                     DBK_OK);
+    set_property(f, buildid, "a", "5", "s");
+    set_property(f, buildid, "b", "6", "t");
+    assert_string_equal(names_by_position(f, buildid), "z b m a ");
+    struct dbk_new_build build = DBK_NEW_BUILD_INIT;
+    build.builder = "recorded";
+    build.properties = properties;
+    build.property_count = 4;
+    assert_int_equal(ASK(&a, f->store, on_added_build, dbk_record_build, &build), DBK_OK);
+    assert_string_equal(names_by_position(f, a.id), "z b m ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +390,7 @@ int main(void)
         cmocka_unit_test(set_build_properties__takes_0_to_10000),
         cmocka_unit_test(set_build_property__names_differ_by_case_and_code_point),
         cmocka_unit_test(get_build_properties__missing_build_gives_none),
+        cmocka_unit_test(order__by_position_is_that_in_which_properties_were_added),
         cmocka_unit_test(get_properties_of__gives_all_by_build_and_name),
         cmocka_unit_test(get_builds__properties_come_with_the_page_when_wanted),
     };
