@@ -1,6 +1,6 @@
 """Buildbot's own tests with the drop-in on, from each checkout that BUILDBOT_SOURCE names (joined by ":").
 
-From each on an SQLite file, and on PostgreSQL.
+From each on an SQLite file, on PostgreSQL and on MariaDB.
 """
 
 import os
@@ -23,7 +23,8 @@ def run(checkout, **more):
 status = 0
 for checkout in os.environ["BUILDBOT_SOURCE"].split(":"):
     status |= run(checkout)
-    server = Server()
-    status |= run(checkout, BUILDBOT_TEST_DB_URL=server.database().url)
-    server.end()
+    for kind in ("postgresql", "mariadb"):
+        server = Server(kind)
+        status |= run(checkout, BUILDBOT_TEST_DB_URL=server.database().master_url)
+        server.end()
 sys.exit(status)

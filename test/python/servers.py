@@ -1,17 +1,19 @@
 """Databases for tests: a file, or one on a server of the test's own. Not a test itself."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
 import unittest
+import urllib.parse
 
 
 class File:
-    """An SQLite file."""
+    """An SQLite file; url is for daybook, master_url for Buildbot. So it is of each database here."""
 
     def __init__(self, path):
         self.path = path
-        self.url = f"sqlite:///{path}"
+        self.url = self.master_url = f"sqlite:///{path}"
 
     def sql(self, statement):
         connection = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30)
@@ -45,7 +47,7 @@ class Server:
 
     def database(self):
         """A new, empty one."""
-        return Database(self.ask("database"))
+        return DATABASES[self.kind](self.ask("database"))
 
     def stop(self):
         self.ask("stop")
@@ -57,19 +59,36 @@ class Server:
         self.process.communicate()
 
 
-class Database:
-    """A database of a server's."""
+class PostgresDatabase:
+    """A database of a PostgreSQL server's."""
 
     def __init__(self, url):
-        self.url = url
+        self.url = self.master_url = url
 
-    def sql(self, statement):
+    def connect(self):
         import psycopg2  # Debian's python3-psycopg2; Buildbot needs it, too
 
-        connection = psycopg2.connect(self.url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return psycopg2.connect(self.url)
+
+    def sql(self, statement):
+        with contextlib.closing(self.connect()) as connection, contextlib.closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+
+class MariaDatabase(PostgresDatabase):
+    """A database of a MariaDB server's, whose tables Buildbot is to make in InnoDB."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.master_url = url.replace("mariadb:", "mysql:", 1) + "&storage_engine=InnoDB"
+
+    def connect(self):
+        import MySQLdb  # Debian's python3-mysqldb; Buildbot needs it, too
+
+        parts = urllib.parse.urlsplit(self.url)
+        (socket,) = urllib.parse.parse_qs(parts.query)["unix_socket"]
+        return MySQLdb.connect(user=parts.username, unix_socket=socket, database=parts.path[1:], charset="utf8mb4")
+
+
+DATABASES = {"postgresql": PostgresDatabase, "mariadb": MariaDatabase}

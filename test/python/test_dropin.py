@@ -259,11 +259,17 @@ class TestPreviousSuccessfulBuild(MasterCase):
 
 
 class TestPreviousSuccessfulBuildOnPostgres(TestPreviousSuccessfulBuild):
+    kind = "postgresql"
+
     def setUp(self):
         super().setUp()
-        server = Server()
+        server = Server(self.kind)
         self.addCleanup(server.end)
-        self.url = server.database().url
+        self.url = server.database().master_url
+
+
+class TestPreviousSuccessfulBuildOnMariaDB(TestPreviousSuccessfulBuildOnPostgres):
+    kind = "mariadb"
 
 
 if __name__ == "__main__":

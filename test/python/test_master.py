@@ -133,7 +133,7 @@ class Master:
             file.write(TAC.replace("DROP_IN", DROP_IN if is_dropped_in else ""))
         with open(os.path.join(folder, "master.cfg"), "w", encoding="utf-8") as file:
             file.write(CONFIG)
-        self.env = {**os.environ, "BUILDS": str(builds), "DB_URL": database.url, "PYTHONPATH": os.pathsep.join(
+        self.env = {**os.environ, "BUILDS": str(builds), "DB_URL": database.master_url, "PYTHONPATH": os.pathsep.join(
             [os.environ["PYTHONPATH"], f"{CHECKOUT}/master", f"{CHECKOUT}/worker"])}
         done = subprocess.run([sys.executable, "-c", UPGRADE], cwd=folder, env=self.env, check=False, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
@@ -256,9 +256,11 @@ class TestMasterOnFile(MasterCases, FolderCase):
 
 
 class TestMasterOnPostgres(MasterCases, FolderCase):
+    kind = "postgresql"
+
     def setUp(self):
         super().setUp()
-        self.server = Server()
+        self.server = Server(self.kind)
         self.addCleanup(self.server.end)
 
     def database(self, name):
@@ -280,6 +282,10 @@ class TestMasterOnPostgres(MasterCases, FolderCase):
         undisturbed.end()
         self.assertEqual(master.records(), undisturbed.records())
         self.assertNotIn("Traceback", master.text())
+
+
+class TestMasterOnMariaDB(TestMasterOnPostgres):
+    kind = "mariadb"
 
 
 if __name__ == "__main__":

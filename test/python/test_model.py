@@ -219,6 +219,9 @@ class TestModel(unittest.TestCase):
     def test_a_postgresql_server_gives_back_what_was_written_as_the_model_has_it(self):
         self.check_on(Server(), 30)
 
+    def test_a_mariadb_server_gives_back_what_was_written_as_the_model_has_it(self):
+        self.check_on(Server("mariadb"), 15)
+
 
 if __name__ == "__main__":
     sys.exit(main(__name__))

@@ -1,5 +1,6 @@
 """Buildbot's own connectors, which are SQLAlchemy's engines, and a server that goes away."""
 
+import functools
 import sys
 import threading
 import time
@@ -13,20 +14,19 @@ from twisted.trial import unittest
 from daybook.buildbot import waiting
 
 
-class TestWaiting(unittest.TestCase):
+shared_server = functools.lru_cache(None)(Server)
+
+
+class WaitingCases:
+    """What holds on every server. Each test leaves it running for the next one."""
+
     timeout = 120
 
     def setUp(self):
-        self.server = Server()
-        self.addCleanup(self.server.end)
-        self.engine = self.engine_of(self.server.database().url)
-        self.presence = self.engine._daybook_presence
-
-    def engine_of(self, url):
-        engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), future=True)
-        self.addCleanup(engine.dispose)
-        waiting.watch(engine)
-        return engine
+        self.server = shared_server(self.kind)
+        self.engine = sa.create_engine(self.url_of(self.server.database()), future=True)
+        self.addCleanup(self.engine.dispose)
+        waiting.watch(self.engine)
 
     def run_work(self, work):
         """As Buildbot's pool does."""
@@ -128,6 +128,22 @@ class TestWaiting(unittest.TestCase):
         later.join()
         self.server.start()
 
+
+class TestWaitingForPostgres(WaitingCases, unittest.TestCase):
+    kind = "postgresql"
+
+    def url_of(self, database):
+        return database.url.replace("postgresql:", "postgresql+psycopg2:")
+
+
+class TestWaitingForMariaDB(WaitingCases, unittest.TestCase):
+    kind = "mariadb"
+
+    def url_of(self, database):
+        return database.url.replace("mariadb:", "mysql+mysqldb:")
+
+
+class TestFiles(unittest.TestCase):
     def test_a_file_is_not_waited_for(self):
         engine = sa.create_engine("sqlite://")
         waiting.watch(engine)
