@@ -225,7 +225,8 @@ static void make_walk(struct dbki_buf *sql, size_t count)
  * In an adopted database: the best of the table, where each candidate is held against builds; of what another
  * writer may have finished since the watermark (lineage_gather.c), unless the table's best ended later; and of
  * what was finished without a time, which is never in the table. "+" keeps the number from being what the
- * builds are searched by.
+ * builds are searched by. The builds that are in the table are counted out: of NOT EXISTS PostgreSQL makes a join,
+ * which comes after the sets of all the builds since the watermark.
  */
 static void make_shared(struct dbki_buf *sql, size_t count)
 {
@@ -242,9 +243,9 @@ static void make_shared(struct dbki_buf *sql, size_t count)
         " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at >="
         " max(coalesce((SELECT value - %d FROM daybook_marks WHERE name = ?), %lld),"
         " coalesce((SELECT at FROM best), %lld))"
-        " AND NOT EXISTS (SELECT 1 FROM daybook_lineage l WHERE l.buildid = t.id"
+        " AND (SELECT count(*) FROM daybook_lineage l WHERE l.buildid = t.id"
         " AND l.complete_at = t.complete_at AND l.builderid = t.builderid"
-        " AND l.number = t.number)" HAS_SET " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
+        " AND l.number = t.number) = 0" HAS_SET " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
         " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at IS NULL" HAS_SET ")" LAST_FIRST,
         dbki_build_record.columns, DBKI_LINEAGE_SLACK_S, LONG_AGO, LONG_AGO);
 }

@@ -65,10 +65,13 @@ bool dbk_is_json(const char *text)
 
 /* ----------------------------------------------------------------------------------- lists ---- */
 
-/* Old databases may hold a property twice: the row that came last counts. */
+/*
+ * Old databases may hold a property twice: the row that came last counts. An aggregate, because PostgreSQL makes a
+ * join of NOT EXISTS, for which it reads the whole table.
+ */
 #define LATEST                                                                                     \
-    "NOT EXISTS (SELECT 1 FROM build_properties l"                                                 \
-    " WHERE l.buildid = p.buildid AND l.name = p.name AND l.rowid > p.rowid)"
+    "p.rowid = (SELECT max(l.rowid) FROM build_properties l"                                       \
+    " WHERE l.buildid = p.buildid AND l.name = p.name)"
 
 /* How a store's rows are told apart. */
 static bool has_places(const struct dbk_store *store)

@@ -1,0 +1,124 @@
+/* How much of its tables PostgreSQL reads for an answer, in a Buildbot database. */
+#include "adoption.h"
+#include "buildbot_postgres.h"
+#include "postgres.h"
+
+#include <time.h>
+
+enum { BUILDS = 2000, PROPERTIES = 14, PAGE = 50, FEW = 100, DEADLINE_S = 60 };
+
+static const char *fixture;
+
+/* A copy of the fixture, with many builds of one builder, all of one buildset with one sourcestamp and successful. */
+static const char *make_place(int64_t *out_first_id)
+{
+    const char *url = buildbot_postgres_place(fixture);
+    postgres_run(
+        url, test_format("INSERT INTO builders (id, name, name_hash) VALUES (1000, 'p', 'p');"
+                         "INSERT INTO sourcestamps (id, ss_hash, repository, codebase, project,"
+                         " created_at) VALUES (1000, 'p', 'r', '', '', 0);"
+                         "INSERT INTO buildsets (id, reason, submitted_at, complete)"
+                         " VALUES (1000, '', 0, 0);"
+                         "INSERT INTO buildset_sourcestamps (id, buildsetid, sourcestampid)"
+                         " VALUES (1000, 1000, 1000);"
+                         "INSERT INTO buildrequests (id, buildsetid, builderid, priority,"
+                         " complete, submitted_at, waited_for) VALUES (1000, 1000, 1000, 0, 0, 0,"
+                         " 0);"
+                         "INSERT INTO builds (id, number, builderid, buildrequestid, masterid,"
+                         " started_at, complete_at, locks_duration_s, state_string, results)"
+                         " SELECT 1000 + i, i, 1000, 1000, (SELECT min(id) FROM masters), i,"
+                         " 10 + i, 0, '', 0 FROM generate_series(1, %d) i;"
+                         "INSERT INTO build_properties (buildid, name, value, source)"
+                         " SELECT 1000 + i, 'name ' || j, '1', 'test'"
+                         " FROM generate_series(1, %d) i, generate_series(1, %d) j;"
+                         "ANALYZE",
+                         BUILDS, BUILDS, PROPERTIES));
+    *out_first_id = 1001;
+    return url;
+}
+
+static void adopt(const char *url)
+{
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct reports reports = {.count = 0};
+    struct dbk_store *store;
+    options.is_exclusive = true;
+    assert_int_equal(dbk_open(url, &options, &store, NULL), DBK_OK);
+    assert_int_equal(long_run(&reports, store, dbk_adopt, false), DBK_OK);
+    dbk_close_wait(store);
+}
+
+/* A connection's counts are there when it has ended. */
+static void wait_for_counts(const char *url)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    time_t end = time(NULL) + DEADLINE_S;
+    while (postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE datname ="
+                             " current_database() AND backend_type = 'client backend'"
+                             " AND pid <> pg_backend_pid()")) {
+        assert_true(time(NULL) < end);
+        nanosleep(&pause, NULL);
+    }
+}
+
+static struct dbk_store *open_to_count(const char *url)
+{
+    struct dbk_store *store;
+    wait_for_counts(url);
+    postgres_run(url, "SELECT pg_stat_reset()");
+    assert_int_equal(dbk_open(url, NULL, &store, NULL), DBK_OK);
+    return store;
+}
+
+static void get_properties_of__goes_through_no_whole_table(void **state)
+{
+    int64_t first, ids[PAGE];
+    const char *url = make_place(&first);
+    struct dbk_store *store = open_to_count(url);
+    struct answer a;
+    (void)state;
+    for (int i = 0; i < PAGE; i++)
+        ids[i] = first + BUILDS / 2 + i;
+    assert_int_equal(ASK(&a, store, on_properties, dbk_get_properties_of, ids, PAGE), DBK_OK);
+    assert_int_equal(a.page.count, PAGE * PROPERTIES);
+    dbk_close_wait(store);
+    wait_for_counts(url);
+    assert_int_equal(postgres_int(url, "SELECT seq_tup_read FROM pg_stat_user_tables"
+                                       " WHERE relname = 'build_properties'"),
+                     0);
+    assert_int_not_equal(postgres_int(url, "SELECT idx_tup_fetch FROM pg_stat_user_tables"
+                                           " WHERE relname = 'build_properties'"),
+                         0);
+}
+
+static void get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table(void **state)
+{
+    const struct dbk_codebase other = {"other", NULL, ""};
+    int64_t first;
+    const char *url = make_place(&first);
+    struct answer a;
+    (void)state;
+    adopt(url);
+    postgres_run(url, "ANALYZE");
+    struct dbk_store *store = open_to_count(url);
+    assert_int_equal(
+        ASK(&a, store, on_build, dbk_get_prev_successful_build, 1000, BUILDS, &other, 1), DBK_OK);
+    assert_null(a.build);
+    dbk_close_wait(store);
+    wait_for_counts(url);
+    assert_in_range(postgres_int(url, "SELECT seq_tup_read + idx_tup_fetch FROM"
+                                      " pg_stat_user_tables WHERE relname = 'sourcestamps'"),
+                    0, FEW);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(get_properties_of__goes_through_no_whole_table),
+        cmocka_unit_test(get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table),
+    };
+    fixture = argc > 1 ? argv[1] : NULL;
+    if (!postgres_folder())
+        return 77; /* meson's word for a skip */
+    return test_run("what PostgreSQL reads", tests, COUNT_OF(tests));
+}
