@@ -291,7 +291,7 @@ struct dbk_options {
  * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file, no such database on the server), DBK_UNREACHABLE
  *   (no server answers), DBK_SCHEMA (not a database of ours or
  *   Buildbot's; of a newer version, or of an older one that dbk_upgrade() brings up), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
- *   system), DBK_FULL, DBK_NO_MEMORY.
+ *   system; the server's client library, which is loaded here, is not installed), DBK_FULL, DBK_NO_MEMORY.
  */
 DBK_API int dbk_open(const char *url, const struct dbk_options *options,
                      struct dbk_store **out_store, struct dbk_error *out_error);

@@ -54,6 +54,19 @@ class TestUse(StoreCase):
             self.assertEqual(done.out, "", words)
             self.assertEqual(done.err.count("\n"), 1, done.err)
 
+    def test_a_server_whose_client_library_cannot_be_loaded_names_the_package(self):
+        libraries = os.path.join(self.folder, "libraries")
+        os.mkdir(libraries)
+        for scheme, library, package in (("postgresql", "libpq.so.5", "libpq5"), ("mariadb", "libmariadb.so.3", "libmariadb3")):
+            with open(os.path.join(libraries, library), "w", encoding="ascii") as file:
+                file.write("It stands where the library would be found." * 99)
+            done = run(self.folder, "builds", "--db", f"{scheme}://127.0.0.1:1/none", LD_LIBRARY_PATH=libraries)
+            if "no engine" not in done.err:
+                self.assertEqual((done.code, done.out), (5, ""), done.err)
+                self.assertIn(f"on Debian `apt install {package}`", done.err)
+        self.daybook("init", LD_LIBRARY_PATH=libraries)
+        self.assertEqual(self.daybook("builds", "--json", LD_LIBRARY_PATH=libraries).json, [])
+
     def test_options_may_stand_before_the_subcommand(self):
         self.daybook("init")
         self.assertEqual(self.daybook("--json", "builds").json, [])

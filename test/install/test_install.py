@@ -98,6 +98,12 @@ class Install(unittest.TestCase):
         with open(os.path.join(self.prefix, "include", "daybook.h"), encoding="utf-8") as header:
             self.assertIn(f'#define DBK_VERSION "{version}"', header.read())
 
+    def test_neither_library_nor_command_needs_a_client_library_of_a_server(self):
+        for file in (f"{self.libdir}/libdaybook.so", f"{self.prefix}/bin/daybook"):
+            needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", file))
+            self.assertIn("libjansson.so.4", needed)
+            self.assertEqual([name for name in needed if name.startswith(("libpq", "libmariadb"))], [])
+
     def test_pkg_config_names_nothing_of_the_build_directory(self):
         with open(f"{self.libdir}/pkgconfig/daybook.pc", encoding="utf-8") as file:
             text = file.read()

@@ -7,7 +7,7 @@
 #include "engine/columns.h"
 #include "engine/engine.h"
 
-#include <mysql.h>
+#include "engine/mariadb/client.h"
 
 enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64, ADDRESSES_MAX = 16 };
 

@@ -192,8 +192,11 @@ static int open_one_of(struct conn *conn, struct dbk_error *error)
 static int conn_open(const struct dbki_url *url, const struct dbki_conn_options *options,
                      struct dbki_conn **out_conn, struct dbk_error *error)
 {
-    struct conn *conn = dbki_calloc(1, sizeof *conn);
     struct quiet quiet;
+    int status = dbki_libmariadb_load(error);
+    if (status)
+        return status;
+    struct conn *conn = dbki_calloc(1, sizeof *conn);
     if (!conn)
         return dbki_error_set(error, DBK_NO_MEMORY, "out of memory");
     be_quiet(&quiet);
@@ -201,7 +204,7 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
     conn->head.version = conn->version;
     conn->is_stopped = options->is_stopped;
     conn->user = options->user;
-    int status = dbki_mariadb_login(url, &conn->login, error);
+    status = dbki_mariadb_login(url, &conn->login, error);
     if (!status)
         status = open_one_of(conn, error);
     if (status)

@@ -7,7 +7,7 @@
 #include "engine/columns.h"
 #include "engine/engine.h"
 
-#include <libpq-fe.h>
+#include "engine/postgres/client.h"
 
 enum { OWN_MAX = 512, MADE_MAX = 64, CELLS_MAX = 64, TAG_SIZE = 64 };
 

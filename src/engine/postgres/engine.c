@@ -86,7 +86,9 @@ static int conn_open(const struct dbki_url *url, const struct dbki_conn_options 
                      struct dbki_conn **out_conn, struct dbk_error *error)
 {
     PGconn *pg;
-    int status = dbki_postgres_connect(url, options, &pg, error);
+    int status = dbki_libpq_load(error);
+    if (!status)
+        status = dbki_postgres_connect(url, options, &pg, error);
     if (status)
         return status;
     struct conn *conn = dbki_calloc(1, sizeof *conn);
