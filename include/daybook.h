@@ -1521,6 +1521,34 @@ DBK_API int dbk_prune(struct dbk_store *store, const struct dbk_retention *reten
                       const struct dbk_prune_options *options, const struct dbk_call *call,
                       dbk_report_fn *report, dbk_done_fn *done, void *user);
 
+/* What dbk_erase() erases of a build. */
+enum dbk_erased {
+    DBK_ERASE_CONTENTS, /* all that is in it, and its state string; the build and its number stay */
+    DBK_ERASE_PROPERTY, /* one property */
+    DBK_ERASE_DATA      /* one value of build data; a step's output is "log/STEP" */
+};
+
+/*
+ * Deletes now what should never have been recorded, as a password, whatever rules and `keep` say, and takes it out of
+ * the database's files: on SQLite it is overwritten, the unused space of a store of daybook's own is given back, and
+ * the write-ahead log is moved into the database and cut. Copies of it elsewhere it cannot know, and names them.
+ * An open build's contents go too: writes to its steps then end with DBK_NOT_FOUND. In a Buildbot database logs and test results
+ * are contents. Its buildset, changes and sourcestamps stay. Events, without the value: "deleted" of a property
+ * or a value, "updated" of the build. Cut off, or ended with DBK_BUSY, it is finished by the same call.
+ * SQLite leaves copies of a row in unused parts of pages when it moves rows among them, which can only be got rid of
+ * by writing the whole file anew (VACUUM): others cannot write meanwhile, some 10 s for each GB, and the disk needs
+ * room for the file twice over.
+ * Args: name is of the property or the value; NULL for contents. is_rewritten: on SQLite, write the file anew.
+ * Result: reports of progress, a sum for each table as of dbk_prune(), and a finding "left" for each place that may still
+ *   hold it.
+ * Errors: DBK_NOT_FOUND (the build, or it has nothing of that name, and no erasure is there to be finished); DBK_BUSY with
+ *   the outcome DBK_DONE: it is deleted, but a reader has kept the write-ahead log from being cut for 2 s; DBK_UNSUPPORTED
+ *   (contents, in a Buildbot database that lacks an index of ours: dbk_adopt()).
+ */
+DBK_API int dbk_erase(struct dbk_store *store, int64_t buildid, enum dbk_erased erased,
+                      const char *name, bool is_rewritten, const struct dbk_call *call,
+                      dbk_report_fn *report, dbk_done_fn *done, void *user);
+
 /*
  * Ends builds that a master, or a recorder under its name, left open when it died: now, with their open steps. Each
  * build and each step leaves its event "finished".

@@ -95,6 +95,7 @@ extern const struct subcommand subcommand_init;
 extern const struct subcommand subcommand_log;
 extern const struct subcommand subcommand_properties;
 extern const struct subcommand subcommand_prune;
+extern const struct subcommand subcommand_erase;
 extern const struct subcommand subcommand_push;
 extern const struct subcommand subcommand_run; /* cmd_run.c */
 extern const struct subcommand subcommand_serve;

@@ -36,6 +36,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_upgrade,
     &subcommand_status,
     &subcommand_prune,
+    &subcommand_erase,
     &subcommand_bench,
     &subcommand_push,
     &subcommand_help,

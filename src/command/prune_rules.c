@@ -7,25 +7,17 @@
 #include "message.h"
 #include "options.h"
 #include "store_open.h"
-#include "text.h"
+#include "sums.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SUMS_MAX 16
-
 static const char *const KINDS[] = {"builds", "outputs", "data", "events", "keys"};
 #define KIND_COUNT (sizeof(KINDS) / sizeof(KINDS[0]))
 
-struct sum {
-    char table[48];
-    int64_t rows, bytes;
-};
-
 struct prune {
     struct waiting waiting; /* first: its address is what waiting_done() takes */
-    struct sum sums[SUMS_MAX];
-    size_t sum_count;
+    struct sums sums;
     int64_t row_count; /* that went until now */
 };
 
@@ -69,11 +61,8 @@ static void take_report(void *user, const struct dbk_report *report)
     if (report->kind == DBK_REPORT_PROGRESS) {
         prune->row_count = report->done;
         progress_show(report);
-    } else if (report->kind == DBK_REPORT_SUM && prune->sum_count < SUMS_MAX) {
-        struct sum *sum = &prune->sums[prune->sum_count++];
-        snprintf(sum->table, sizeof(sum->table), "%s", report->subject);
-        sum->rows = report->rows;
-        sum->bytes = report->bytes;
+    } else if (report->kind == DBK_REPORT_SUM) {
+        sums_take(&prune->sums, report);
     }
 }
 
@@ -85,39 +74,22 @@ static void print_json(const struct prune *prune, bool is_dry)
     json_init(&json, stdout);
     json_begin_object(&json);
     json_member_bool(&json, "dry_run", is_dry);
-    json_name(&json, "tables");
-    json_begin_object(&json);
-    for (size_t i = 0; i < prune->sum_count; i++) {
-        json_name(&json, prune->sums[i].table);
-        json_begin_object(&json);
-        json_member_number(&json, "rows", prune->sums[i].rows);
-        json_member_number(&json, "bytes", prune->sums[i].bytes);
-        json_end_object(&json);
-    }
-    json_end_object(&json);
+    sums_print_json(&prune->sums, &json);
     json_end_object(&json);
     json_finish(&json);
 }
 
 static void print_sums(const struct prune *prune, bool is_dry)
 {
-    char size[TEXT_SHORT_SIZE];
-    if (!prune->sum_count)
+    if (!prune->sums.count)
         puts(is_dry ? "nothing would go" : "nothing went");
-    for (size_t i = 0; i < prune->sum_count; i++) {
-        const struct sum *sum = &prune->sums[i];
-        printf("%s %" PRId64 " row%s of %s", is_dry ? "would delete" : "deleted", sum->rows,
-               sum->rows == 1 ? "" : "s", sum->table);
-        if (sum->bytes)
-            printf(" (%s)", text_size(sum->bytes, size));
-        putchar('\n');
-    }
+    sums_print(&prune->sums, is_dry ? "would delete" : "deleted");
 }
 
 static int prune_store(const struct arguments *arguments, const struct dbk_retention *retention,
                        const struct dbk_prune_options *options)
 {
-    struct prune prune = {.sum_count = 0};
+    struct prune prune = {.row_count = 0};
     struct dbk_store *store;
     int exit_code = store_open_here(arguments, STORE_EXISTING, NULL, &store);
     if (exit_code)

@@ -7,6 +7,9 @@
 /* All events up to this position were trimmed. */
 #define DBKI_MARK_EVENTS_TRIMMED "events trimmed"
 
+/* 1: something was erased, but the database's log may still hold it. */
+#define DBKI_MARK_ERASURE_PENDING "erasure pending"
+
 /* Sets a mark. */
 void dbki_mark_bind(struct dbki_binder *binder, const char *name, int64_t value);
 /* Asks for a mark: one row with its value, or none. */

@@ -20,6 +20,8 @@ static const struct dbki_prune_pass *const PASSES[DBKI_PASSES] = {
     [DBKI_PASS_ROOTS] = &dbki_prune_roots,        [DBKI_PASS_SETS] = &dbki_prune_sets,
     [DBKI_PASS_EVENTS] = &dbki_prune_events,      [DBKI_PASS_OLD_EVENTS] = &dbki_prune_old_events,
     [DBKI_PASS_KEYS] = &dbki_prune_keys,          [DBKI_PASS_SPACE] = &dbki_prune_space,
+    [DBKI_PASS_SINGLE] = &dbki_prune_single,      [DBKI_PASS_PENDING] = &dbki_prune_pending,
+    [DBKI_PASS_PROPERTY] = &dbki_prune_property,  [DBKI_PASS_SCRUBBED] = &dbki_prune_scrubbed,
 };
 
 static const char *const TABLES[DBKI_SUMS] = {
@@ -118,17 +120,23 @@ static int first_pass(const struct dbki_prune *prune)
 {
     static const int passes[] = {[DBKI_STAGE_EVENTS] = DBKI_PASS_EVENTS,
                                  [DBKI_STAGE_KEYS] = DBKI_PASS_KEYS,
-                                 [DBKI_STAGE_SPACE] = DBKI_PASS_SPACE};
+                                 [DBKI_STAGE_SPACE] = DBKI_PASS_SPACE,
+                                 [DBKI_STAGE_SCRUB] = DBKI_PASS_SCRUBBED,
+                                 [DBKI_STAGE_SCRUBBED] = DBKI_PASS_SCRUBBED};
     if (prune->next.stage != DBKI_STAGE_BUILDS)
         return passes[prune->next.stage];
+    if (prune->single != DBK_NONE && prune->erased != DBK_ERASE_CONTENTS)
+        return DBKI_PASS_SINGLE;
     /* All that it asks for are indexes of foreign keys. */
     bool has_indexes = prune->is_checked || prune->work.op.store->schema.has_key_indexes;
     if (!dbki_prune_is_own(prune) && !has_indexes)
         return DBKI_PASS_CHECK;
+    if (prune->single != DBK_NONE)
+        return DBKI_PASS_SINGLE;
     return prune->next.has_builder ? DBKI_PASS_PAGE : DBKI_PASS_BUILDER;
 }
 
-static void prune_bind(struct dbki_op *op, struct dbki_binder *binder)
+void dbki_prune_op_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct dbki_prune *prune = (struct dbki_prune *)op;
     begin_turn(prune);
@@ -136,7 +144,7 @@ static void prune_bind(struct dbki_op *op, struct dbki_binder *binder)
     PASSES[prune->pass]->bind(prune, binder);
 }
 
-static int prune_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
+int dbki_prune_op_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
 {
     struct dbki_prune *prune = (struct dbki_prune *)op;
     const struct dbki_prune_pass *pass = PASSES[prune->pass];
@@ -161,13 +169,17 @@ static void adapt(struct dbki_prune *prune)
 static bool is_needed(const struct dbki_prune *prune, int stage)
 {
     const struct dbk_store *store = prune->work.op.store;
+    const struct dbk_retention *retention = prune->retention;
     switch (stage) {
     case DBKI_STAGE_EVENTS:
-        return prune->retention->events_s != DBK_NONE && store->schema.has_events;
+        return retention && retention->events_s != DBK_NONE && store->schema.has_events;
     case DBKI_STAGE_KEYS:
-        return prune->retention->keys_s != DBK_NONE && store->schema.has_keys;
+        return retention && retention->keys_s != DBK_NONE && store->schema.has_keys;
     case DBKI_STAGE_SPACE:
         return !prune->work.is_dry_run && store->engine->give_back;
+    case DBKI_STAGE_SCRUB:
+    case DBKI_STAGE_SCRUBBED:
+        return dbki_prune_scrubs(prune);
     default:
         return true;
     }
@@ -193,10 +205,10 @@ static int report_sums(struct dbki_prune *prune)
 /* What a person sees of a turn: where it is, and how many rows went so far. */
 static int report_progress(struct dbki_prune *prune)
 {
-    static const char *const subjects[] = {[DBKI_STAGE_EVENTS] = "events",
-                                           [DBKI_STAGE_KEYS] = "operation keys",
-                                           [DBKI_STAGE_SPACE] = "giving space back",
-                                           [DBKI_STAGE_END] = "done"};
+    static const char *const subjects[] = {
+        [DBKI_STAGE_EVENTS] = "events",           [DBKI_STAGE_KEYS] = "operation keys",
+        [DBKI_STAGE_SPACE] = "giving space back", [DBKI_STAGE_SCRUB] = "overwriting",
+        [DBKI_STAGE_SCRUBBED] = "overwriting",    [DBKI_STAGE_END] = "done"};
     int64_t count = 0;
     for (int i = 0; i < DBKI_SUMS; i++)
         count += prune->next.sums[i].count;
@@ -216,12 +228,15 @@ static void end_turn(struct dbki_prune *prune)
     int status = report_progress(prune);
     if (!status && is_last)
         status = report_sums(prune);
+    if (!status && is_last && prune->single != DBK_NONE)
+        status = dbki_prune_report_remains(prune);
     op->is_partly_done |= status != DBK_OK; /* what this turn deleted is committed all the same */
     op->progress[0] = prune->next.turn;
     op->is_turn_over = !is_last;
 }
 
-static void prune_read(struct dbki_op *op, const struct dbki_bound *bound, struct dbki_binder *more)
+void dbki_prune_op_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more)
 {
     struct dbki_prune *prune = (struct dbki_prune *)op;
     int pass = PASSES[prune->pass]->read(prune, bound);
@@ -237,7 +252,7 @@ static void prune_read(struct dbki_op *op, const struct dbki_bound *bound, struc
         end_turn(prune);
 }
 
-static void prune_fini(struct dbki_op *op)
+void dbki_prune_op_fini(struct dbki_op *op)
 {
     dbk_retention_free(((struct dbki_prune *)op)->retention);
 }
@@ -250,11 +265,11 @@ static const struct dbki_opkind PRUNE = {
     .is_long = true,
     .access = DBKI_ACCESS_EXISTING,
     .frees_space = true,
-    .bind = prune_bind,
-    .row = prune_row,
-    .read = prune_read,
+    .bind = dbki_prune_op_bind,
+    .row = dbki_prune_op_row,
+    .read = dbki_prune_op_read,
     .deliver = dbki_long_deliver,
-    .fini = prune_fini,
+    .fini = dbki_prune_op_fini,
 };
 static const struct dbki_opkind PRUNE_PLAN = {
     .action = "counting what pruning would delete",
@@ -262,12 +277,18 @@ static const struct dbki_opkind PRUNE_PLAN = {
     .is_long = true,
     .is_several = true,
     .access = DBKI_ACCESS_READ,
-    .bind = prune_bind,
-    .row = prune_row,
-    .read = prune_read,
+    .bind = dbki_prune_op_bind,
+    .row = dbki_prune_op_row,
+    .read = dbki_prune_op_read,
     .deliver = dbki_long_deliver,
-    .fini = prune_fini,
+    .fini = dbki_prune_op_fini,
 };
+
+void dbki_prune_init(struct dbki_prune *prune, int64_t batch_ms)
+{
+    prune->batch_ns = (batch_ms ? batch_ms : BATCH_MS) * MS_NS;
+    prune->row_limit = ROWS_FIRST;
+}
 
 static int check(struct dbk_store *store, const struct dbk_retention *retention,
                  const struct dbk_prune_options *options, const struct dbk_call *call)
@@ -305,9 +326,8 @@ int dbk_prune(struct dbk_store *store, const struct dbk_retention *retention,
     prune->work.is_dry_run = is_dry_run;
     prune->now = store->clock(store->clock_user);
     prune->retention = dbki_retention_dup(retention);
-    prune->batch_ns = (options && options->batch_ms ? options->batch_ms : BATCH_MS) * MS_NS;
-    prune->row_limit = ROWS_FIRST;
     prune->single = DBK_NONE;
+    dbki_prune_init(prune, options ? options->batch_ms : 0);
     op->is_out_of_memory |= !prune->retention;
     return dbki_submit(store, op, call);
 }

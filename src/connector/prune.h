@@ -99,9 +99,11 @@ struct dbki_prune {
     int64_t batch_ns;
     bool is_checked; /* that the database has what is needed */
     int64_t
-        single; /* a build that is emptied, or loses one value, whatever the rules; DBK_NONE: by the rules */
-    struct dbki_value single_name; /* of the value */
-    int64_t row_limit;             /* of a turn: as many rows as about fit into batch_ns */
+        single; /* the build of which something is erased (erase.c); DBK_NONE: it goes by the rules */
+    enum dbk_erased erased;
+    struct dbki_value
+        single_name;   /* of the property or the value; unless it is all that is in the build */
+    int64_t row_limit; /* of a turn: as many rows as about fit into batch_ns */
     struct dbki_prune_place base, next;
 
     /* Of the turn. */
@@ -142,18 +144,31 @@ enum dbki_prune_passes {
     DBKI_PASS_OLD_EVENTS,
     DBKI_PASS_KEYS,
     DBKI_PASS_SPACE,
+    DBKI_PASS_SINGLE, /* of an erasure, in place of all before `sizes` */
+    DBKI_PASS_PENDING,
+    DBKI_PASS_PROPERTY,
+    DBKI_PASS_SCRUBBED,
     DBKI_PASSES,
     DBKI_PASS_END = DBKI_PASSES, /* of the turn */
 };
 
 /* The stages that turns are of. */
-enum { DBKI_STAGE_BUILDS, DBKI_STAGE_EVENTS, DBKI_STAGE_KEYS, DBKI_STAGE_SPACE, DBKI_STAGE_END };
+enum {
+    DBKI_STAGE_BUILDS,
+    DBKI_STAGE_EVENTS,
+    DBKI_STAGE_KEYS,
+    DBKI_STAGE_SPACE,
+    DBKI_STAGE_SCRUB, /* after the turn that it is of (erase.c) */
+    DBKI_STAGE_SCRUBBED,
+    DBKI_STAGE_END
+};
 
-/* prune_walk.c, prune_count.c, prune_builds.c, prune_rest.c */
+/* prune_walk.c, prune_count.c, prune_builds.c, prune_rest.c, erase.c */
 extern const struct dbki_prune_pass dbki_prune_check, dbki_prune_builder, dbki_prune_limits,
     dbki_prune_page, dbki_prune_find_builds, dbki_prune_facts, dbki_prune_counts, dbki_prune_sizes,
     dbki_prune_leaves, dbki_prune_branches, dbki_prune_roots, dbki_prune_sets, dbki_prune_events,
-    dbki_prune_old_events, dbki_prune_keys, dbki_prune_space;
+    dbki_prune_old_events, dbki_prune_keys, dbki_prune_space, dbki_prune_single, dbki_prune_pending,
+    dbki_prune_property, dbki_prune_scrubbed;
 
 /* Binds a statement, and remembers what for. */
 void dbki_prune_ask(struct dbki_prune *prune, struct dbki_binder *binder, struct dbki_asked asked,
@@ -175,6 +190,21 @@ int dbki_prune_builds_max(const struct dbki_prune *prune);
 bool dbki_prune_has_time(const struct dbki_prune *prune);
 
 bool dbki_prune_is_own(const struct dbki_prune *prune);
+
+/* The operation's bind, row, read and fini. */
+void dbki_prune_op_bind(struct dbki_op *op, struct dbki_binder *binder);
+int dbki_prune_op_row(struct dbki_op *op, int index, const struct dbki_value *cells,
+                      int cell_count);
+void dbki_prune_op_read(struct dbki_op *op, const struct dbki_bound *bound,
+                        struct dbki_binder *more);
+void dbki_prune_op_fini(struct dbki_op *op);
+/* How it begins: so many rows in the first turn, of which each takes about batch_ms (0: 5). */
+void dbki_prune_init(struct dbki_prune *prune, int64_t batch_ms);
+
+/* erase.c: whether what is deleted is to be overwritten in the database's files, too. */
+bool dbki_prune_scrubs(const struct dbki_prune *prune);
+/* erase.c: reports what may still hold what was erased. */
+int dbki_prune_report_remains(struct dbki_prune *prune);
 
 /* The condition on the name of a value, for statements of which there is one for each of enum dbki_values. */
 #define DBKI_OUTPUTS_ONLY(alias) " AND substr(" alias "name, 1, 4) = 'log/'"

@@ -292,6 +292,9 @@ static const struct dbki_statement FORGET_PARENT = {
     .sql = "UPDATE buildsets SET parent_buildid = NULL WHERE parent_buildid = ?"};
 static const struct dbki_statement FORGET_REBUILT = {
     .sql = "UPDATE buildsets SET rebuilt_buildid = NULL WHERE rebuilt_buildid = ?"};
+/* It may say what the commands were. */
+static const struct dbki_statement FORGET_STATE = {
+    .sql = "UPDATE builds SET state_string = '' WHERE id = ?"};
 static const struct dbki_statement LEAVE_LINEAGE = {
     .sql = "DELETE FROM daybook_lineage WHERE buildid = ?"};
 static const struct dbki_statement DELETE_BUILD = {.sql = "DELETE FROM builds WHERE id = ?"};
@@ -330,7 +333,9 @@ static void bind_roots(struct dbki_prune *prune, struct dbki_binder *binder,
     if (doomed->is_unfinished || doomed->fate == DBKI_FATE_VALUES)
         return;
     if (doomed->fate == DBKI_FATE_EMPTIED) {
-        if (doomed->is_touched)
+        if (prune->single != DBK_NONE)
+            ASK(ASKED_NOTHING, 0, &FORGET_STATE, id);
+        if (doomed->is_touched || prune->single != DBK_NONE)
             bind_build_event(prune, binder, doomed, "updated");
         return;
     }
@@ -392,6 +397,10 @@ static void sets_bind(struct dbki_prune *prune, struct dbki_binder *binder)
 static int sets_read(struct dbki_prune *prune, const struct dbki_bound *bound)
 {
     take_changes(prune, bound);
+    if (prune->single != DBK_NONE) {
+        prune->next.stage = prune->doomed[0].is_unfinished ? DBKI_STAGE_BUILDS : DBKI_STAGE_SPACE;
+        return DBKI_PASS_END;
+    }
     prune->next.number = prune->looked_at;
     for (int i = prune->doomed_count - 1; i >= 0; i--)
         if (prune->doomed[i].is_unfinished && !prune->doomed[i].is_kept)

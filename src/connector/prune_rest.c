@@ -120,7 +120,7 @@ static int space_read(struct dbki_prune *prune, const struct dbki_bound *bound)
 {
     (void)bound;
     if (prune->unused[1] <= 0 || prune->unused[1] >= prune->unused[0])
-        prune->next.stage = DBKI_STAGE_END;
+        prune->next.stage = DBKI_STAGE_SCRUB;
     return DBKI_PASS_END;
 }
 

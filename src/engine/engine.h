@@ -237,6 +237,17 @@ struct dbki_engine {
     int (*backup_check)(struct dbki_backup *backup, struct dbki_wait *wait,
                         struct dbki_conn **out_copy, struct dbk_error *error);
     void (*backup_close)(struct dbki_backup *backup);
+    /* Optional, together. From now on, until told otherwise, all that statements delete is overwritten within the
+     * database. And, outside of any transaction, after that was committed: one try at taking what files beside the
+     * database hold of it out of them. Result: 0, and whether nothing is left there; or a status. */
+    void (*overwrite)(struct dbki_conn *conn, bool is_on);
+    int (*scrub)(struct dbki_conn *conn, bool *out_is_over, struct dbk_error *error);
+    /* With them. Writes the whole database anew, outside of any transaction; and what may hold what was deleted
+     * where it was not. */
+    int (*rewrite)(struct dbki_conn *conn, struct dbk_error *error);
+    const char *unwritten;
+    /* What else may hold what was deleted, for people: each in a sentence with what helps; NULL-ended. */
+    const char *const *remains;
     /* Optional. Housekeeping after a commit, with nobody waiting for it. Result: whether it did any. */
     bool (*tidy)(struct dbki_conn *conn, bool is_last);
 };

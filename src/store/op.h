@@ -92,6 +92,7 @@ struct dbki_opkind {
     bool is_several; /* of a read: more than one statement, which need a snapshot of their own */
     enum dbki_access access;
     bool frees_space; /* of a write: it is done on a full disk too */
+    bool overwrites;  /* of a write: what it deletes is overwritten in the database, too */
     void (*bind)(struct dbki_op *op, struct dbki_binder *binder);
     /* Result: 0 or a status (DBK_NO_MEMORY). NULL when no statement gives rows. */
     int (*row)(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count);
@@ -109,6 +110,9 @@ struct dbki_opkind {
      * operation key is kept with. */
     void (*bind_arguments)(struct dbki_op *op, struct dbki_binder *binder);
     void (*fini)(struct dbki_op *op); /* optional: gives back what is not memory, on any thread */
+    /* Optional, of long work that writes: runs outside of any transaction, once a turn is committed. May set
+     * is_turn_over, and op->error. */
+    void (*after)(struct dbki_op *op, struct dbki_conn *conn);
     /*
      * In place of bind, row and read, where statements are not enough (DDL, the journal's mode): does one
      * turn on the connection. Of a read it runs in the batch's snapshot; of a write in no transaction, and

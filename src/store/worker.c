@@ -32,14 +32,10 @@ static bool refuse_when_short(const struct dbki_conn *conn, struct dbki_op *op)
     return true;
 }
 
-int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
+static int run_passes(struct dbki_worker *worker, struct dbki_op *op)
 {
-    if (refuse_when_short(worker->conn, op))
-        return DBK_OK;
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
     const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
-    if (kind->work)
-        return kind->work(op, worker->conn);
     dbki_binder_clear(binder);
     kind->bind(op, binder);
     for (;; op->pass++) {
@@ -67,6 +63,22 @@ int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
         binder = next;
         next = done;
     }
+}
+
+int dbki_run_op(struct dbki_worker *worker, struct dbki_op *op)
+{
+    const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
+    struct dbki_conn *conn = worker->conn;
+    if (refuse_when_short(conn, op))
+        return DBK_OK;
+    if (kind->work)
+        return kind->work(op, conn);
+    if (!kind->overwrites || !conn->engine->overwrite)
+        return run_passes(worker, op);
+    conn->engine->overwrite(conn, true);
+    int status = run_passes(worker, op);
+    conn->engine->overwrite(conn, false);
+    return status;
 }
 
 /* The operation that is to be begun next; those that are late by now are ended instead, whether or not

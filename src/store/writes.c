@@ -100,8 +100,11 @@ void dbki_complete_committed(struct dbki_worker *worker, struct dbki_op **ops, i
     int finished_count = 0;
     for (int i = 0; i < count; i++) {
         struct dbki_op *op = ops[i];
-        if (op->error.status == DBK_OK)
+        if (op->error.status == DBK_OK) {
             memcpy(op->progress_committed, op->progress, sizeof op->progress);
+            if (op->kind->after)
+                op->kind->after(op, worker->conn);
+        }
         if (op->kind->is_long && op->is_turn_over)
             op->is_partly_done = true;
         if (!op->is_turn_over || op->error.status != DBK_OK || op->kind->is_long) {

@@ -349,6 +349,16 @@ static const char *const SCHEMES[] = {"mariadb", "mysql", "mysql+mysqldb", "mysq
     "SELECT count(*) FROM information_schema.tables WHERE table_schema = database()"               \
     " AND table_comment <> 'daybook'"
 
+static const char *const REMAINS[] = {
+    "the row as it was lies in the table's file until InnoDB has purged it and later rows take its "
+    "place: "
+    "OPTIMIZE TABLE build_data, build_properties, steps writes them anew",
+    "the redo and undo logs hold it until they are gone round; the binary log until it expires "
+    "(PURGE BINARY "
+    "LOGS)",
+    "replicas hold it as this server does; backups and dumps until they are deleted",
+    "the server's general and slow query logs, if they are on, may hold it", NULL};
+
 const struct dbki_engine dbki_mariadb = {
     .name = "mariadb",
     .schemes = SCHEMES,
@@ -398,5 +408,6 @@ const struct dbki_engine dbki_mariadb = {
     .online_end = " ALGORITHM=INPLACE LOCK=NONE",
     .list_tables = "SELECT table_name FROM information_schema.tables WHERE table_schema ="
                    " database() AND table_type = 'BASE TABLE' ORDER BY table_name",
+    .remains = REMAINS,
     .value_max = 1024 * 1024 * 1024 - PACKET_SLACK, /* of the largest packet that there is */
 };

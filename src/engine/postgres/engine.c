@@ -224,6 +224,16 @@ static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error
 
 static const char *const SCHEMES[] = {"postgresql", "postgres", "postgresql+psycopg2", NULL};
 
+static const char *const REMAINS[] = {
+    "the row as it was lies in the table's file until a vacuum and later rows take its place: "
+    "VACUUM FULL "
+    "of build_data, build_properties and steps writes them anew, and locks them meanwhile",
+    "the server's log (pg_wal) and archives of it hold it until they are recycled or deleted",
+    "standbys hold it as this server does; backups and dumps until they are deleted",
+    "the server's own log of statements, if it notes parameters (log_statement, "
+    "log_min_duration_statement), may hold it",
+    NULL};
+
 const struct dbki_engine dbki_postgres = {
     .name = "postgresql",
     .schemes = SCHEMES,
@@ -265,6 +275,7 @@ const struct dbki_engine dbki_postgres = {
     .after_load = "ANALYZE",
     .list_tables = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace ="
                    " to_regnamespace(quote_ident(current_schema())) ORDER BY relname",
+    .remains = REMAINS,
     .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */
     .sorts_null_high = true,
 };

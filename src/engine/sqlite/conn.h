@@ -92,6 +92,16 @@ bool dbki_checkpoint(struct conn *conn);
 
 /* room.c: gives space back to a full disk. Result: whether there was any to give. */
 bool dbki_sqlite_make_room(struct conn *conn);
+/* room.c: begins a log of which all was moved anew, so that it is as long as one page in it. Result: whether
+ * it is, and nothing of before is left in it. */
+bool dbki_sqlite_cut_log(struct conn *conn);
+
+/* scrub.c */
+void dbki_sqlite_overwrite(struct dbki_conn *conn, bool is_on);
+int dbki_sqlite_scrub(struct dbki_conn *conn, bool *out_is_over, struct dbk_error *error);
+int dbki_sqlite_rewrite(struct dbki_conn *conn, struct dbk_error *error);
+extern const char dbki_sqlite_unwritten[];
+extern const char *const dbki_sqlite_remains[];
 
 /* backup.c */
 int dbki_sqlite_backup_open(struct dbki_conn *from, const char *path, struct dbki_backup **out,

@@ -551,5 +551,10 @@ const struct dbki_engine dbki_sqlite = {
     .backup_pages = dbki_sqlite_backup_pages,
     .backup_check = dbki_sqlite_backup_check,
     .backup_close = dbki_sqlite_backup_close,
+    .overwrite = dbki_sqlite_overwrite,
+    .scrub = dbki_sqlite_scrub,
+    .rewrite = dbki_sqlite_rewrite,
+    .unwritten = dbki_sqlite_unwritten,
+    .remains = dbki_sqlite_remains,
     .tidy = dbki_sqlite_tidy,
 };

@@ -51,19 +51,21 @@ static int64_t log_size(const struct conn *conn)
  * Gives the log's blocks back. All of it was moved, so the next commit begins it anew, and SQLite then cuts
  * it to the limit. The commit writes the user's version of the database once more as it is: one page.
  */
-static void cut_log(struct conn *conn)
+bool dbki_sqlite_cut_log(struct conn *conn)
 {
     char sql[64];
+    bool is_committed = false;
     if (!begin(conn))
-        return;
+        return false;
     snprintf(sql, sizeof sql, "PRAGMA user_version=%lld",
              (long long)ask(conn, "PRAGMA user_version"));
     sqlite3_exec(conn->db, "PRAGMA journal_size_limit=0", NULL, NULL, NULL);
     if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK)
-        commit(conn);
+        is_committed = commit(conn);
     else
         conn->head.engine->rollback(&conn->head);
     sqlite3_exec(conn->db, DBKI_LOG_LIMIT_SQL, NULL, NULL, NULL);
+    return is_committed && conn->wal_pages == 1;
 }
 
 static void give_unused_back(struct conn *conn)
@@ -83,6 +85,6 @@ bool dbki_sqlite_make_room(struct conn *conn)
         give_unused_back(conn);
     /* A write that did not fit may have made the log as large as the disk allowed. */
     if (dbki_checkpoint(conn) && !conn->wal_pages && log_size(conn) >= LOG_WORTH_CUTTING)
-        cut_log(conn);
+        dbki_sqlite_cut_log(conn);
     return true;
 }
