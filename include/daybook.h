@@ -872,8 +872,8 @@ DBK_API int dbk_delete_build_data(struct dbk_store *store, int64_t buildid, cons
                                   const struct dbk_call *call, dbk_done_fn *done, void *user);
 
 /*
- * Deletes the data of builds that were complete before older_than, in batches between which other
- * writers have their turn. An open build's data stay. Gives how many values went. Cancelled or late
+ * Deletes the data of builds that were complete before older_than, in turns of some 5 ms between which other
+ * writers have theirs. An open build's data stay. Gives how many values went. Cancelled or late
  * after some batches: the error's outcome is DBK_DONE, and what is gone is gone.
  * Buildbot: deleteOldBuildData.
  */

@@ -1,5 +1,5 @@
 /*
- * What old build data take, and how space comes back once they are gone. Deleting is in build_data.c.
+ * What old build data take, and how space comes back once they are gone. Deleting is in build_data_old.c.
  */
 #include "connector/submit.h"
 #include "store/store.h"

@@ -514,6 +514,59 @@ static void delete_old_build_data__takes_more_than_one_batch(void **state)
     assert_int_equal(count_data(f, open), DATA / 7);
 }
 
+/* Notes which of two came first. */
+struct race {
+    struct answer answer; /* first: what wait.h fills */
+    int *next;
+    int place;
+};
+
+static void on_written(void *user, const struct dbk_error *error)
+{
+    struct race *race = user;
+    race->place = ++*race->next;
+    on_done(user, error);
+}
+
+static void on_deleted(void *user, const struct dbk_error *error, int64_t count)
+{
+    struct race *race = user;
+    race->place = ++*race->next;
+    on_count(user, error, count);
+}
+
+static void delete_old_build_data__lets_writers_in_between_its_turns(void **state)
+{
+    struct fixture *f = *state;
+    enum { VALUES = 3000, EACH = 500 };
+    int next = 0;
+    struct race deleting = {.next = &next}, writing = {.next = &next};
+    int64_t open = add_build(f);
+    struct dbk_new_data *data = test_take(EACH * sizeof *data);
+    for (int i = 0; i < EACH; i++)
+        data[i] = (struct dbk_new_data){test_format("%d", i), "v", 1, "s"};
+    for (int i = 0; i < VALUES / EACH; i++) {
+        struct dbk_new_build build = DBK_NEW_BUILD_INIT;
+        struct answer a;
+        build.builder = "old";
+        build.results = DBK_SUCCESS;
+        build.data = data;
+        build.data_count = EACH;
+        assert_int_equal(ASK(&a, f->store, on_added_build, dbk_record_build, &build), DBK_OK);
+    }
+    answer_begin(&deleting.answer);
+    answer_begin(&writing.answer);
+    assert_int_equal(dbk_delete_old_build_data(f->store, f->now + 1, NULL, on_deleted, &deleting),
+                     DBK_OK);
+    assert_int_equal(
+        dbk_set_build_property(f->store, open, "a", "1", "s", NULL, on_written, &writing), DBK_OK);
+    answer_wait(&deleting.answer, f->store);
+    answer_wait(&writing.answer, f->store);
+    assert_int_equal(deleting.answer.count, VALUES);
+    assert_int_equal(writing.place, 1);
+    assert_int_equal(deleting.place, 2);
+}
+
 static void delete_old_build_data__none_is_invalid(void **state)
 {
     struct fixture *f = *state;
@@ -562,6 +615,7 @@ int main(void)
         cmocka_unit_test(delete_build_data__deletes_that_value_alone),
         cmocka_unit_test(delete_old_build_data__goes_by_complete_at_and_spares_open_builds),
         cmocka_unit_test(delete_old_build_data__takes_more_than_one_batch),
+        cmocka_unit_test(delete_old_build_data__lets_writers_in_between_its_turns),
         cmocka_unit_test(delete_old_build_data__none_is_invalid),
         cmocka_unit_test(build_data_dup__keeps_everything_and_free_takes_null),
     };
