@@ -5,9 +5,9 @@
 #define BENCH_SUBJECT_H
 
 #include "http.h"
+#include "own_daemon.h"
 
 #include <daybook.h>
-#include <sys/types.h>
 
 enum { SUBJECT_SAMPLES = 20, SUBJECT_MANY = 50 };
 
@@ -25,7 +25,7 @@ struct subject {
     int64_t builds; /* the highest id: what is measured should have no gaps */
     int64_t newest_event;
     struct sample samples[SUBJECT_SAMPLES];
-    pid_t daemon_pid; /* 0: none */
+    struct own_daemon daemon;
     struct http *http;
 };
 

@@ -87,6 +87,7 @@ extern const struct subcommand subcommand_build;
 extern const struct subcommand subcommand_builders;
 extern const struct subcommand subcommand_builds;
 extern const struct subcommand subcommand_check;
+extern const struct subcommand subcommand_compare;
 extern const struct subcommand subcommand_copy;
 extern const struct subcommand subcommand_data;
 extern const struct subcommand subcommand_events;

@@ -340,17 +340,23 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct http *http_new(const char *base, struct dbk_error *out_error)
+struct http *http_new_stranger(const char *base)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    char *token = NULL;
-    if (credentials_token(&token, out_error))
-        return NULL;
     pthread_once(&once, init_curl);
     struct http *http = memory_need(calloc(1, sizeof(*http)));
     http->base = memory_need(strdup(base));
     http->multi = memory_need(curl_multi_init());
     http->easy = memory_need(curl_easy_init());
+    return http;
+}
+
+struct http *http_new(const char *base, struct dbk_error *out_error)
+{
+    char *token = NULL;
+    if (credentials_token(&token, out_error))
+        return NULL;
+    struct http *http = http_new_stranger(base);
     if (token) {
         char *value = NULL;
         if (asprintf(&value, "Bearer %s", token) < 0)

@@ -17,6 +17,8 @@ struct http;
 
 /* Args: base is what stands before "/api/v2/". Result: NULL and *out_error. */
 struct http *http_new(const char *base, struct dbk_error *out_error);
+/* The same for one that is no daemon of ours, and is told no token. */
+struct http *http_new_stranger(const char *base);
 void http_free(struct http *http);
 
 /* Ends the request that is under way, and those that come, until http_go_on(). Any thread. */

@@ -37,6 +37,7 @@ const struct subcommand *const subcommands[] = {
     &subcommand_status,
     &subcommand_prune,
     &subcommand_erase,
+    &subcommand_compare,
     &subcommand_bench,
     &subcommand_push,
     &subcommand_help,
