@@ -5,7 +5,7 @@
  * The texts are those that the store's connections ran, taken by SQLite's trace. (A daybook that makes a statement
  * that is not in any row of every_call.c is not seen here.)
  */
-#include "every_call.h"
+#include "ask_all.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -53,57 +53,6 @@ static void watch(bool is_on)
     pthread_mutex_lock(&seen.lock);
     seen.is_on = is_on;
     pthread_mutex_unlock(&seen.lock);
-}
-
-/* ------------------------------------------------------------------------------- the lists ---- */
-
-/* What the web page and Buildbot's clients ask of builds, beside every_call.c's. */
-static const struct {
-    int64_t builderid, requestid, workerid, complete;
-    const char *spec;
-} LISTS[] = {
-    {DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, "order=-id&limit=50"},
-    {DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, "complete=0&order=-id&limit=50"},
-    {DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, "complete=false"},
-    {DBK_NONE, DBK_NONE, DBK_NONE, 0, "order=-id&limit=50"},
-    {DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, "order=-complete_at&limit=50"},
-    {1, DBK_NONE, DBK_NONE, DBK_NONE, "order=-number&limit=50"},
-    {1, DBK_NONE, DBK_NONE, 0, "order=-number&limit=50"},
-    {1, DBK_NONE, DBK_NONE, DBK_NONE, "results=2&order=-number&limit=50"},
-    {1, DBK_NONE, DBK_NONE, DBK_NONE, "number__lt=5&order=-number&limit=1"},
-    {1, DBK_NONE, DBK_NONE, DBK_NONE, "number__lt=5&results=0&order=-number&limit=1"},
-    {1, DBK_NONE, DBK_NONE, DBK_NONE, "number__gt=1&order=number&limit=1"},
-    {DBK_NONE, 1, DBK_NONE, DBK_NONE, ""},
-    {DBK_NONE, DBK_NONE, 1, DBK_NONE, "order=-id&limit=50"},
-};
-
-static void ask_lists(struct dbk_store *store)
-{
-    for (size_t i = 0; i < COUNT_OF(LISTS); i++) {
-        struct dbk_spec *spec;
-        struct answer answer = {.count = 0};
-        assert_int_equal(dbk_spec_parse(LISTS[i].spec, &spec, NULL), DBK_OK);
-        assert_int_equal(dbk_get_builds(store, LISTS[i].builderid, LISTS[i].requestid,
-                                        LISTS[i].workerid, LISTS[i].complete, spec, NULL, on_builds,
-                                        &answer),
-                         DBK_OK);
-        while (!answer.count)
-            dispatch_wait(store, NO_LIMIT_MS);
-        assert_false(answer.is_error);
-        dbk_spec_free(spec);
-    }
-}
-
-static void ask_all(struct dbk_store *store)
-{
-    for (size_t i = 0; i < EVERY_CALL_COUNT; i++) {
-        struct answer answer = {.count = 0};
-        assert_int_equal(EVERY_CALL[i].submit(store, NULL, &answer), DBK_OK);
-        while (!answer.count)
-            dispatch_wait(store, NO_LIMIT_MS);
-        assert_false(answer.is_error);
-    }
-    ask_lists(store);
 }
 
 /* ------------------------------------------------------------------------------- the plans ---- */
@@ -232,7 +181,7 @@ static void statements__of_all_calls_scan_no_large_table(void **state)
     int used[COUNT_OF(MAY_SCAN)] = {0}, bad = 0;
     (void)state;
     watch(true);
-    ask_all(fixture.store);
+    ask_all(fixture.store, NULL);
     watch(false);
     assert_in_range(seen.count, TEXTS_MIN, TEXTS_MAX - 1);
     sqlite3 *db = open_for_plans();
