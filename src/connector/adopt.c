@@ -21,11 +21,12 @@ static const char FILL[] =
     "INSERT INTO daybook_lineage ... SELECT ... FROM builds WHERE results = 0";
 
 enum stage { BEGINNING, RUNNING, GATHERING };
-enum { STAGE, CURSOR }; /* of op->progress */
+enum { STAGE }; /* of op->progress */
 
 struct change_op {
     struct dbki_long_op work; /* first */
     int64_t done, total;      /* statements; builds while gathering */
+    struct dbki_lineage_place place;
 };
 
 struct list {
@@ -90,6 +91,11 @@ static bool is_schema_table(const struct dbki_object *object)
     return !strcmp(object->name, "daybook_schema");
 }
 
+static bool is_lineages(const struct dbki_object *object)
+{
+    return !strcmp(object->name, "daybook_lineage");
+}
+
 /* Whether the log has to be turned on, or off. */
 static bool turns_log_on(const struct dbki_op *op, struct dbki_conn *conn)
 {
@@ -126,10 +132,14 @@ static int plan_adopt(struct dbki_op *op, struct dbki_conn *conn)
     const struct dbki_object *last = NULL;
     bool is_filled = true;
     for (int i = 0; i < missing.count && !status; i++) {
-        is_filled &= strcmp(missing.objects[i]->name, "daybook_lineage") != 0;
+        bool is_there = false;
+        if (is_lineages(missing.objects[i])) {
+            is_filled = false;
+            status = dbki_schema_has(conn, missing.objects[i]->name, &is_there, &op->error);
+        }
         if (is_schema_table(missing.objects[i]))
             last = missing.objects[i];
-        else
+        else if (!status && !is_there)
             status = dbki_change_report_create(op, conn, missing.objects[i]);
     }
     if (!status && turns_log_on(op, conn))
@@ -160,15 +170,49 @@ static int run_bound(struct dbki_op *op, struct dbki_conn *conn, struct dbki_bin
 }
 
 /*
- * Of a new table of lineages nothing was looked at yet. That is so before it is there, wherever its making is cut off.
- * (In a store of our own all of it stands there at once, since whoever finds the table trusts it.)
+ * What has to be known before a new table of lineages is there, wherever its making is cut off. In a Buildbot database:
+ * that nothing was looked at yet. In a store of our own, where all of it has to stand there since whoever finds the table
+ * trusts it: that it is to be filled, which is a turn of its own.
  */
-static int forget_lineages(struct dbki_op *op, struct dbki_conn *conn)
+static int begin_lineages(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct dbki_binder binder;
     dbki_binder_init(&binder);
-    dbki_lineage_bind_anew(&binder);
+    if (op->store->schema.is_own)
+        dbki_mark_bind(&binder, DBKI_MARK_UNFILLED, 1);
+    else
+        dbki_lineage_bind_anew(&binder);
     return run_bound(op, conn, &binder);
+}
+
+static int fill_lineages(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct dbki_binder binder;
+    int status = dbki_change_report(op, "daybook_lineage", FILL, 0, 0);
+    if (!status)
+        status = dbki_lineage_refill(op, conn);
+    if (status)
+        return status;
+    dbki_binder_init(&binder);
+    dbki_mark_bind_clear(&binder, DBKI_MARK_UNFILLED);
+    return run_bound(op, conn, &binder);
+}
+
+/* Makes an object that is missing; or goes on with lineages, of which the table is there. */
+static int make_missing(struct dbki_op *op, struct dbki_conn *conn,
+                        const struct dbki_object *object)
+{
+    bool is_there;
+    int status = dbki_schema_has(conn, object->name, &is_there, &op->error);
+    if (!status && is_lineages(object) && is_there)
+        return fill_lineages(op, conn);
+    if (!status)
+        status = dbki_change_report_create(op, conn, object);
+    if (!status && is_lineages(object))
+        status = begin_lineages(op, conn);
+    return status ? status
+                  : conn->engine->script(conn, dbki_object_create(object, &op->store->schema),
+                                         &op->error);
 }
 
 /* The first object that is missing, unless somebody else has made it since the turn began. */
@@ -182,17 +226,8 @@ static int make_object(struct dbki_op *op, struct dbki_conn *conn, const struct 
     if (status)
         return status;
     status = find_missing(op, conn, &missing);
-    if (status || !missing.count || missing.objects[0] != object)
-        return dbki_change_end(op, conn, &patience, status);
-    bool is_lineage = !strcmp(object->name, "daybook_lineage");
-    status = dbki_change_report_create(op, conn, object);
-    if (!status && is_lineage && !op->store->schema.is_own)
-        status = forget_lineages(op, conn);
-    if (!status)
-        status =
-            conn->engine->script(conn, dbki_object_create(object, &op->store->schema), &op->error);
-    if (!status && is_lineage && op->store->schema.is_own)
-        status = dbki_lineage_fill(op, conn);
+    if (!status && missing.count && missing.objects[0] == object)
+        status = make_missing(op, conn, object);
     return dbki_change_end(op, conn, &patience, status);
 }
 
@@ -230,7 +265,7 @@ static int begin_gathering(struct dbki_op *op, struct dbki_conn *conn)
     change->done = 0;
     change->total = answer.number;
     op->progress[STAGE] = GATHERING;
-    op->progress[CURSOR] = 0;
+    change->place = DBKI_LINEAGE_BEGINNING;
     return status;
 }
 
@@ -288,14 +323,16 @@ static int gather(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct change_op *change = (struct change_op *)op;
     struct dbki_patience patience;
-    int64_t cursor = op->progress[CURSOR], count = 0;
+    struct dbki_lineage_place place = change->place;
+    int64_t count = 0;
     int status = dbki_change_begin(op, conn, &patience);
     if (status)
         return status;
-    status = dbki_change_end(op, conn, &patience, dbki_lineage_gather(op, conn, &cursor, &count));
-    op->progress[CURSOR] = cursor;
+    status = dbki_change_end(op, conn, &patience, dbki_lineage_gather(op, conn, &place, &count));
+    if (!status)
+        change->place = place;
     change->done += count;
-    if (status || cursor != DBK_NONE)
+    if (status || place.builderid != DBK_NONE)
         op->is_turn_over = true;
     else
         status = finish_adopting(op, conn);

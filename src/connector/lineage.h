@@ -30,15 +30,24 @@ void dbki_lineage_bind_put(struct dbki_op *op, struct dbki_binder *binder,
 void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
                                struct dbki_lineage_set *set, int64_t buildid);
 
+/* How far a run has come: the builders before it are done, and of it what was completed before that time. */
+struct dbki_lineage_place {
+    int64_t builderid; /* DBK_NONE: all are done */
+    int64_t looked_at; /* DBK_NONE: nothing was looked at */
+};
+#define DBKI_LINEAGE_BEGINNING ((struct dbki_lineage_place){0, DBK_NONE})
+
 /*
- * lineage_gather.c: what another writer finished, of builders from *cursor on (0 to begin), a page of builds at
- * a time, within the caller's transaction. How far a builder was looked at is kept as a mark, its watermark.
- * Result: 0 with *out_count brought in and *cursor moved on, to DBK_NONE after the last builder.
+ * lineage_gather.c: what another writer finished, of builders from a place on, a page of builds at a time, within the
+ * caller's transaction. How far a builder was looked at in any run is kept as a mark, its watermark.
+ * Result: 0 with *out_count brought in and the place moved on.
  */
-int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cursor,
-                        int64_t *out_count);
-/* All builds of a store of our own, into a table that is new: within the caller's transaction. */
+int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn,
+                        struct dbki_lineage_place *place, int64_t *out_count);
+/* All builds of a store of our own, into a table that is new: within the caller's transaction. And into one that may have
+ * come by some rows. */
 int dbki_lineage_fill(struct dbki_op *op, struct dbki_conn *conn);
+int dbki_lineage_refill(struct dbki_op *op, struct dbki_conn *conn);
 /* Forgets how far each builder was looked at, of a table that is new. */
 void dbki_lineage_bind_anew(struct dbki_binder *binder);
 /* The watermark's mark. */

@@ -44,6 +44,7 @@ static const struct dbki_statement FILL_PAGE = {
            " LEFT JOIN sourcestamps s ON s.id = x.sourcestampid ORDER BY p.id"};
 static const struct dbki_statement FORGET = {
     .sql = "DELETE FROM daybook_marks WHERE name LIKE 'lineage of builder %'"};
+static const struct dbki_statement EMPTY = {.sql = "DELETE FROM daybook_lineage"};
 
 void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE])
 {
@@ -113,8 +114,10 @@ static int move_watermark(struct dbki_op *op, struct dbki_conn *conn, struct dbk
     return run(op, conn, binder, NULL, NULL);
 }
 
+/* floor: what is before it was looked at in this run; DBK_NONE. Without it each page would go through a day's builds again,
+ * from the watermark's slack on, which in a busy builder takes most of the time. */
 static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *binder,
-                          int64_t builderid, struct page *page)
+                          int64_t builderid, int64_t floor, struct page *page)
 {
     char name[DBKI_WATERMARK_SIZE];
     int64_t watermark = DBK_NONE;
@@ -125,7 +128,7 @@ static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbk
         return status;
     /* Below any time, but not NULL. */
     int64_t from = watermark == DBK_NONE ? -INT64_MAX : watermark - DBKI_LINEAGE_SLACK_S;
-    DBKI_BIND(binder, &PAGE, dbki_int(builderid), dbki_int(from));
+    DBKI_BIND(binder, &PAGE, dbki_int(builderid), dbki_int(floor > from ? floor : from));
     status = run(op, conn, binder, page, take_build);
     if (status)
         return status;
@@ -137,29 +140,33 @@ static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbk
     return status;
 }
 
-int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn, int64_t *cursor,
-                        int64_t *out_count)
+int dbki_lineage_gather(struct dbki_op *op, struct dbki_conn *conn,
+                        struct dbki_lineage_place *place, int64_t *out_count)
 {
     struct dbki_binder binder;
     int64_t builderid = DBK_NONE;
     *out_count = 0;
     dbki_binder_init(&binder);
-    DBKI_BIND(&binder, &NEXT_BUILDER, dbki_int(*cursor));
+    DBKI_BIND(&binder, &NEXT_BUILDER, dbki_int(place->builderid));
     int status = run(op, conn, &binder, &builderid, dbki_take_int);
     if (!status && builderid != DBK_NONE) {
         struct page *page = dbki_op_take(op, sizeof *page);
         if (page) {
             page->op = op;
             page->count = 0;
-            status = gather_builder(op, conn, &binder, builderid, page);
+            int64_t floor = builderid == place->builderid ? place->looked_at : DBK_NONE;
+            status = gather_builder(op, conn, &binder, builderid, floor, page);
             *out_count = page->count;
+            if (page->count == PAGE_BUILDS)
+                *place = (struct dbki_lineage_place){builderid, page->last_at};
         } else {
             status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");
         }
     }
     dbki_binder_fini(&binder);
     if (!status && *out_count < PAGE_BUILDS)
-        *cursor = builderid == DBK_NONE ? DBK_NONE : builderid + 1;
+        *place =
+            (struct dbki_lineage_place){builderid == DBK_NONE ? DBK_NONE : builderid + 1, DBK_NONE};
     return status;
 }
 
@@ -207,20 +214,31 @@ int dbki_lineage_fill(struct dbki_op *op, struct dbki_conn *conn)
                : dbki_error_set(&op->error, DBK_CANCELLED, "the operation was cancelled");
 }
 
+int dbki_lineage_refill(struct dbki_op *op, struct dbki_conn *conn)
+{
+    struct dbki_binder binder;
+    dbki_binder_init(&binder);
+    dbki_bind(&binder, &EMPTY, NULL, 0);
+    int status = run(op, conn, &binder, NULL, NULL);
+    dbki_binder_fini(&binder);
+    return status ? status : dbki_lineage_fill(op, conn);
+}
+
 /* ----------------------------------------------------------------------------- housekeeping ---- */
 
 /* As housekeeping: builder by builder, until a page's worth was brought in. What is left is the next turn's,
  * which finds the builders done before with nothing new. */
 static int gather_work(struct dbki_op *op, struct dbki_conn *conn)
 {
-    int64_t cursor = 0, sum = 0;
+    struct dbki_lineage_place place = DBKI_LINEAGE_BEGINNING;
+    int64_t sum = 0;
     int status = DBK_OK;
-    while (!status && cursor != DBK_NONE && sum < PAGE_BUILDS) {
+    while (!status && place.builderid != DBK_NONE && sum < PAGE_BUILDS) {
         int64_t count;
-        status = dbki_lineage_gather(op, conn, &cursor, &count);
+        status = dbki_lineage_gather(op, conn, &place, &count);
         sum += count;
     }
-    op->is_turn_over = cursor != DBK_NONE;
+    op->is_turn_over = place.builderid != DBK_NONE;
     return status;
 }
 

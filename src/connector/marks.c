@@ -6,6 +6,7 @@ static const struct dbki_statement SET = {
            " ON CONFLICT (name) DO UPDATE SET value = excluded.value"};
 static const struct dbki_statement GET = {.sql = "SELECT value FROM daybook_marks WHERE name = ?",
                                           .is_one_row = true};
+static const struct dbki_statement CLEAR = {.sql = "DELETE FROM daybook_marks WHERE name = ?"};
 
 void dbki_mark_bind(struct dbki_binder *binder, const char *name, int64_t value)
 {
@@ -15,4 +16,9 @@ void dbki_mark_bind(struct dbki_binder *binder, const char *name, int64_t value)
 void dbki_mark_bind_get(struct dbki_binder *binder, const char *name)
 {
     DBKI_BIND(binder, &GET, dbki_text(name));
+}
+
+void dbki_mark_bind_clear(struct dbki_binder *binder, const char *name)
+{
+    DBKI_BIND(binder, &CLEAR, dbki_text(name));
 }

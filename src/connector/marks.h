@@ -14,5 +14,7 @@
 void dbki_mark_bind(struct dbki_binder *binder, const char *name, int64_t value);
 /* Asks for a mark: one row with its value, or none. */
 void dbki_mark_bind_get(struct dbki_binder *binder, const char *name);
+/* Takes a mark out. */
+void dbki_mark_bind_clear(struct dbki_binder *binder, const char *name);
 
 #endif

@@ -21,6 +21,40 @@ static int has_object(struct dbki_conn *conn, const char *name, bool is_usable, 
     return status;
 }
 
+int dbki_schema_has(struct dbki_conn *conn, const char *name, bool *out_has,
+                    struct dbk_error *error)
+{
+    return has_object(conn, name, false, out_has, error);
+}
+
+int dbki_schema_find_unfilled(struct dbki_conn *conn, bool *out_is_unfilled,
+                              struct dbk_error *error)
+{
+    struct dbki_value mark = dbki_text(DBKI_MARK_UNFILLED);
+    struct dbki_answer answer;
+    bool is_there;
+    *out_is_unfilled = false;
+    int status = has_object(conn, "daybook_marks", false, &is_there, error);
+    if (status || !is_there)
+        return status;
+    status = dbki_schema_ask(conn, "SELECT value FROM daybook_marks WHERE name = ?", &mark, &answer,
+                             error);
+    *out_is_unfilled = !status && answer.has_row;
+    return status;
+}
+
+/* Whether an object need not be made: it is there, whole, and filled. */
+static int is_made(struct dbki_conn *conn, const struct dbki_object *object, bool *out_is_made,
+                   struct dbk_error *error)
+{
+    bool is_unfilled = false;
+    int status = has_object(conn, object->name, true, out_is_made, error);
+    if (!status && *out_is_made && !strcmp(object->name, "daybook_lineage"))
+        status = dbki_schema_find_unfilled(conn, &is_unfilled, error);
+    *out_is_made &= !is_unfilled;
+    return status;
+}
+
 static int collect(struct dbki_conn *conn, const struct dbki_schema *schema, bool are_present,
                    const struct dbki_object **out, int *out_count, struct dbk_error *error)
 {
@@ -32,7 +66,8 @@ static int collect(struct dbki_conn *conn, const struct dbki_schema *schema, boo
         if (schema ? !dbki_object_create(object, schema)
                    : !object->adopted_sql && !object->server_sql)
             continue;
-        status = has_object(conn, object->name, !are_present, &is_there, error);
+        status = are_present ? has_object(conn, object->name, false, &is_there, error)
+                             : is_made(conn, object, &is_there, error);
         if (!status && is_there == are_present)
             out[(*out_count)++] = object;
     }

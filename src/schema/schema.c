@@ -176,7 +176,8 @@ static int has_version(struct dbki_conn *conn, bool *out_has, struct dbk_error *
 static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
                            struct dbk_error *error)
 {
-    bool has_marks = false, has_events = false, has_keys = false, has_lineage = false;
+    bool has_marks = false, has_events = false, has_keys = false, has_lineage = false,
+         is_unfilled = false;
     int status = has_table(conn, "daybook_marks", "value", &has_marks, error);
     if (!status)
         status = has_table(conn, "daybook_events", "position", &has_events, error);
@@ -184,11 +185,13 @@ static int inspect_objects(struct dbki_conn *conn, struct dbki_schema *schema,
         status = has_table(conn, "daybook_operations", "week", &has_keys, error);
     if (!status)
         status = has_table(conn, "daybook_lineage", "buildid", &has_lineage, error);
+    if (!status && has_marks)
+        status = dbki_schema_find_unfilled(conn, &is_unfilled, error);
     if (!status && schema->is_server)
         status = has_table(conn, "daybook_commits", "name", &schema->has_batches, error);
     schema->has_events = has_events && has_marks;
     schema->has_keys = has_keys;
-    schema->has_lineage = has_lineage && has_marks;
+    schema->has_lineage = has_lineage && has_marks && !is_unfilled;
     return status;
 }
 

@@ -77,6 +77,14 @@ int dbki_schema_missing(struct dbki_conn *conn, const struct dbki_schema *schema
                         const struct dbki_object **out, int *out_count, struct dbk_error *error);
 int dbki_schema_present(struct dbki_conn *conn, const struct dbki_object **out, int *out_count,
                         struct dbk_error *error);
+/* change.c: whether there is an object of that name, perhaps one that is not whole. */
+int dbki_schema_has(struct dbki_conn *conn, const char *name, bool *out_has,
+                    struct dbk_error *error);
+/* change.c: whether the table of lineages is still to be filled, in a store of our own whose making of it was cut off.
+ * Then it counts as missing. That is a mark, since some databases commit a table before there are rows in it. */
+#define DBKI_MARK_UNFILLED "lineages to be filled"
+int dbki_schema_find_unfilled(struct dbki_conn *conn, bool *out_is_unfilled,
+                              struct dbk_error *error);
 /* change.c: the statement that makes an object, or takes it out (in `text`, if it has to be put together). */
 const char *dbki_object_create(const struct dbki_object *object, const struct dbki_schema *schema);
 const char *dbki_object_drop(const struct dbki_object *object, const struct dbki_engine *engine,

@@ -1,7 +1,11 @@
-/* Adopting a Buildbot database on MariaDB while others are at it: a master that writes, a kill at any time. */
+/*
+ * Adopting a Buildbot database on MariaDB, and upgrading a store there, while others are at it: a master that writes, a
+ * kill at any time. A table that is made there is committed before there are rows in it.
+ */
 #include "adoption.h"
 #include "buildbot_mariadb.h"
 #include "mariadb.h"
+#include "seed.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -159,6 +163,103 @@ static void adopt__two_at_once_make_each_thing_once(void **state)
     expect_adopted(url);
 }
 
+/* ------------------------------------------------------------------------ a store of our own ---- */
+
+enum { OWN_BUILDS = 3000 };
+
+/* With so many successful builds, and without the table of lineages. */
+static const char *place_without_lineages(struct seed *out_seed)
+{
+    const char *url = mariadb_place();
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    options.is_created = true;
+    assert_int_equal(dbk_open(url, &options, &store, NULL), DBK_OK);
+    seed_make(store, out_seed);
+    dbk_close_wait(store);
+    mariadb_run(url,
+                test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                            " started_at, complete_at, locks_duration_s, state_string, results)"
+                            " SELECT seq, %lld, %lld, %lld, seq, seq, 0, '', 0 FROM seq_1_to_%d",
+                            (long long)out_seed->builderid, (long long)out_seed->buildrequestid,
+                            (long long)out_seed->masterid, OWN_BUILDS));
+    mariadb_run(url, "DROP TABLE daybook_lineage");
+    return url;
+}
+
+static void expect_newest(const char *url, const struct seed *seed)
+{
+    static const struct dbk_codebase set = {"git://here", "main", ""};
+    struct dbk_store *store;
+    struct answer a;
+    assert_int_equal(dbk_open(url, NULL, &store, NULL), DBK_OK);
+    assert_int_equal(ASK(&a, store, on_build, dbk_get_prev_successful_build, seed->builderid,
+                         OWN_BUILDS + 1, &set, 1),
+                     DBK_OK);
+    assert_non_null(a.build);
+    assert_int_equal(a.build->number, OWN_BUILDS);
+    dbk_close_wait(store);
+}
+
+static int64_t count_lineages(const char *url)
+{
+    return mariadb_int(url, "SELECT count(*) FROM daybook_lineage");
+}
+
+static int check_fn(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                    dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    (void)is_dry_run;
+    return dbk_check(store, call, report, done, user);
+}
+
+static const char *findings_of(const char *url)
+{
+    struct dbk_store *store;
+    struct reports reports = {.count = 0};
+    assert_int_equal(dbk_open(url, NULL, &store, NULL), DBK_OK);
+    assert_int_equal(long_run(&reports, store, check_fn, false), DBK_OK);
+    dbk_close_wait(store);
+    return test_copy(reports.findings);
+}
+
+static void upgrade__killed_before_the_lineages_are_filled_fills_them_when_done_again(void **state)
+{
+    static const char FILLING[] =
+        "SELECT count(*) FROM information_schema.processlist WHERE db = database()"
+        " AND info LIKE 'SELECT p.id%' AND state LIKE 'Waiting for table metadata lock'";
+    struct seed seed;
+    (void)state;
+    const char *url = place_without_lineages(&seed);
+    expect_newest(url, &seed);
+    void *holder = mariadb_log_in(url);
+    mariadb_text_on(holder, "LOCK TABLES builds WRITE");
+    pid_t pid = run_in_a_child(url, dbk_upgrade);
+    wait_until(url, FILLING, 1);
+    kill(pid, SIGKILL);
+    assert_true(WIFSIGNALED(end_of(pid)));
+    mariadb_log_out(holder);
+    wait_until(url, FILLING, 0);
+    /* The table is there, and nothing in it. */
+    assert_int_equal(count_lineages(url), 0);
+    expect_newest(url, &seed);
+    assert_non_null(strstr(findings_of(url), "missing daybook_lineage"));
+    assert_int_equal(run_long(url, dbk_upgrade), DBK_OK);
+    assert_int_equal(count_lineages(url), OWN_BUILDS);
+    assert_string_equal(findings_of(url), "");
+    expect_newest(url, &seed);
+}
+
+static void upgrade__goes_on_wherever_it_was_killed(void **state)
+{
+    struct seed seed;
+    (void)state;
+    const char *url = place_without_lineages(&seed);
+    kill_until_it_ends(url, dbk_upgrade, 20000);
+    assert_int_equal(count_lineages(url), OWN_BUILDS);
+    assert_string_equal(findings_of(url), "");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +269,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(adopt__cut_off_before_the_version_was_written_goes_on,
                                   test_end_of),
         cmocka_unit_test_teardown(adopt__two_at_once_make_each_thing_once, test_end_of),
+        cmocka_unit_test_teardown(
+            upgrade__killed_before_the_lineages_are_filled_fills_them_when_done_again, test_end_of),
+        cmocka_unit_test_teardown(upgrade__goes_on_wherever_it_was_killed, test_end_of),
     };
     if (argc < 2)
         return 2;
