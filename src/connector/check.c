@@ -110,7 +110,14 @@ const struct dbki_check_table dbki_check_tables[] = {
        .mend = "DELETE FROM build_properties WHERE rowid < (SELECT max(l.rowid) FROM"
                " build_properties l WHERE l.buildid = build_properties.buildid"
                " AND l.name = build_properties.name)",
-       .mend_key = "build_properties.buildid"},
+       .mend_key = "build_properties.buildid",
+       /* The table is written anew in the order in which its rows were inserted: they get numbers by that. */
+       .mend_numbered =
+           "ALTER TABLE build_properties ADD COLUMN daybook_row BIGINT NOT NULL AUTO_INCREMENT"
+           " PRIMARY KEY; DELETE p FROM build_properties p JOIN build_properties l"
+           " ON l.buildid = p.buildid AND l.name = p.name AND BINARY l.name = BINARY p.name"
+           " AND l.daybook_row > p.daybook_row;"
+           " ALTER TABLE build_properties DROP COLUMN daybook_row"},
       {.problem = "json",
        .statement = {.sql = "SELECT t.buildid, 'the property ''' || t.name || ''' is no JSON: it is"
                             " given as text, and marked', t.value FROM build_properties t" BETWEEN(

@@ -19,6 +19,8 @@ struct dbki_check_rule {
     const char
         *mend; /* mends all such rows of the table, and goes on with AND; NULL: nothing does */
     const char *mend_key; /* the id in it */
+    /* What mends the table where its rows have no ids to be told apart by, for whoever looks after the database. */
+    const char *mend_numbered;
 };
 
 struct dbki_check_table {

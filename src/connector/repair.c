@@ -23,12 +23,16 @@ struct repair_op {
     int again; /* how often in a row a transaction was ended for others' sake */
 };
 
-static bool is_mended(const struct repair_op *repair, const struct dbki_check_rule *rule)
+/* What mends a rule's rows; NULL: nothing does. */
+static const char *mend_of(const struct repair_op *repair, const struct dbki_check_rule *rule)
 {
-    /* A store of our own cannot have duplicates, nor the rowid by which they are told apart. */
     const struct dbk_store *store = repair->work.op.store;
-    bool is_told_apart = !store->schema.is_own && !store->engine->lacks_row_ids;
-    return rule->mend && (is_told_apart || strcmp(rule->problem, "duplicate") != 0);
+    if (!rule->mend_numbered)
+        return rule->mend;
+    /* A store of our own cannot have duplicates, nor the rowid by which they are told apart. */
+    return store->schema.is_own           ? NULL
+           : store->engine->lacks_row_ids ? rule->mend_numbered
+                                          : rule->mend;
 }
 
 /* ----------------------------------------------------------------------------------- mending ---- */
@@ -91,7 +95,7 @@ static int look(struct repair_op *repair, struct dbki_conn *conn, const struct d
 {
     struct dbki_op *op = &repair->work.op;
     const struct dbki_check_table *table = &dbki_check_tables[repair->table];
-    bool has_end = is_mended(repair, rule);
+    bool has_end = mend_of(repair, rule) != NULL;
     int64_t count, changed;
     int status = dbki_check_rule_run(op, conn, table, rule, range, has_end, &count);
     repair->found[rule - table->rules] += count;
@@ -106,9 +110,11 @@ static int end_table(struct repair_op *repair)
     struct dbki_op *op = &repair->work.op;
     const struct dbki_check_table *table = &dbki_check_tables[repair->table];
     int status = DBK_OK;
-    for (int i = 0; i < DBKI_CHECK_RULES_MAX && !status && repair->work.is_dry_run; i++)
-        if (repair->found[i] && is_mended(repair, &table->rules[i]))
-            status = report_statement(op, table->name, table->rules[i].mend, repair->found[i]);
+    for (int i = 0; i < DBKI_CHECK_RULES_MAX && !status && repair->work.is_dry_run; i++) {
+        const char *mend = mend_of(repair, &table->rules[i]);
+        if (repair->found[i] && mend)
+            status = report_statement(op, table->name, mend, repair->found[i]);
+    }
     repair->table++;
     repair->after = -INT64_MAX;
     memset(repair->found, 0, sizeof repair->found);
