@@ -6,6 +6,7 @@
  * run, which is a read, reports the same list. daybook_schema comes last and goes first: a database counts as
  * adopted when all is there.
  */
+#include "base/clock.h"
 #include "connector/lineage.h"
 #include "connector/long_work.h"
 #include "connector/marks.h"
@@ -13,6 +14,8 @@
 #include "store/store.h"
 
 #include <stdio.h>
+
+static const int64_t PAUSE_MAX_NS = 250 * 1000 * 1000;
 
 /* What the database had before it was adopted: 1: a write-ahead log. */
 static const char MARK_LOG_BEFORE[] = "log before adoption";
@@ -319,18 +322,27 @@ static int finish_adopting(struct dbki_op *op, struct dbki_conn *conn)
     return dbki_change_end(op, conn, &patience, status);
 }
 
+/* As long as the page took, which is the longer the more a master asks of the server: so it has half of it at least. */
+static void pause_after_page(int64_t begin_ns)
+{
+    int64_t took_ns = dbki_clock_ns() - begin_ns;
+    dbki_clock_sleep_ns(took_ns < PAUSE_MAX_NS ? took_ns : PAUSE_MAX_NS);
+}
+
 static int gather(struct dbki_op *op, struct dbki_conn *conn)
 {
     struct change_op *change = (struct change_op *)op;
     struct dbki_patience patience;
     struct dbki_lineage_place place = change->place;
-    int64_t count = 0;
+    int64_t count = 0, begin_ns = dbki_clock_ns();
     int status = dbki_change_begin(op, conn, &patience);
     if (status)
         return status;
     status = dbki_change_end(op, conn, &patience, dbki_lineage_gather(op, conn, &place, &count));
     if (!status)
         change->place = place;
+    if (!status && count)
+        pause_after_page(begin_ns);
     change->done += count;
     if (status || place.builderid != DBK_NONE)
         op->is_turn_over = true;

@@ -40,8 +40,12 @@ void server_leave_all_but(const char *log)
 void server_folder_make(char folder[SERVER_FOLDER_SIZE], const char *kind)
 {
     const struct passwd *user = nobody();
+    const char *wanted = getenv("DAYBOOK_TEST_SERVERS");
     bool has_memory = access("/dev/shm", W_OK) == 0;
-    snprintf(folder, SERVER_FOLDER_SIZE, "%s/daybook-%s-XXXXXX", has_memory ? "/dev/shm" : "/tmp",
+    snprintf(folder, SERVER_FOLDER_SIZE, "%s/daybook-%s-XXXXXX",
+             wanted       ? wanted
+             : has_memory ? "/dev/shm"
+                          : "/tmp",
              kind);
     assert_non_null(mkdtemp(folder));
     if (user)

@@ -15,7 +15,8 @@ void server_become_nobody(void);
 /* There, too: keeps nothing open of what the program has, the guard's pipe above all; its output goes to the file. */
 void server_leave_all_but(const char *log);
 
-/* Makes the folder, in memory if there is such a place: then fsync costs nothing, and nothing is left on a disk. */
+/* Makes the folder, in memory if there is such a place: then fsync costs nothing, and nothing is left on a disk.
+ * DAYBOOK_TEST_SERVERS, a short path, is where it is made instead. */
 void server_folder_make(char folder[SERVER_FOLDER_SIZE], const char *kind);
 
 /* Starts a process that waits for this program's end, and then calls stop(), and removes the folder. */
