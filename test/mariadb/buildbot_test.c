@@ -276,6 +276,56 @@ add_build__beside_a_master_that_adds_too_no_number_is_given_twice_or_skipped(voi
                      before + OURS + THEIRS);
 }
 
+/* As of tables that were made in MyISAM: then a master's insert waits for nobody who holds the builder's row. */
+static void
+add_build__whose_number_a_master_without_foreign_keys_takes_gets_the_next_one(void **state)
+{
+    static const char WAITING[] = "SELECT count(*) FROM information_schema.innodb_lock_waits";
+    struct buildbot *b = *state;
+    struct answer a;
+    buildbot_change(
+        b, buildbot_text(b, "SELECT concat('ALTER TABLE builds ', group_concat(concat('DROP FOREIGN"
+                            " KEY ', constraint_name))) FROM information_schema.table_constraints"
+                            " WHERE table_schema = database() AND table_name = 'builds'"
+                            " AND constraint_type = 'FOREIGN KEY'"));
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM information_schema.table_constraints"
+                                     " WHERE table_schema = database() AND table_name = 'builds'"
+                                     " AND constraint_type = 'FOREIGN KEY'"),
+                     0);
+    int64_t before = buildbot_int(b, "SELECT max(number) FROM builds WHERE builderid = 1");
+    void *master = mariadb_log_in(b->url);
+    mariadb_text_on(master, "START TRANSACTION");
+    mariadb_text_on(master, test_format("INSERT INTO builds (number, builderid, buildrequestid,"
+                                        " masterid, started_at, locks_duration_s, state_string)"
+                                        " VALUES (%lld, 1, 5, 1, 1, 0, '')",
+                                        (long long)before + 1));
+    buildbot_open(b, "?writes=master");
+    answer_begin(&a);
+    assert_int_equal(dbk_add_build(b->store, 1, 5, 1, 1, "x", &a.call, on_added_build, &a), DBK_OK);
+    for (int tries = 0; tries < 600 && !mariadb_int(b->url, WAITING); tries++)
+        usleep(100000);
+    assert_true(mariadb_int(b->url, WAITING) > 0);
+    mariadb_text_on(master, "COMMIT");
+    mariadb_log_out(master);
+    if (answer_end(&a, b->store, DBK_OK))
+        fail_msg("%s", a.error.message);
+    assert_int_equal(a.number, before + 2);
+}
+
+/* So that what looks for a build's rows finds them by an index, as in tables that have foreign keys. */
+static void tables__made_in_myisam_keep_the_indexes_of_their_foreign_keys(void **state)
+{
+    struct buildbot *b = *state;
+    buildbot_change(b,
+                    "CREATE TABLE made (id INT PRIMARY KEY, buildid INT, CONSTRAINT made_of FOREIGN"
+                    " KEY (buildid) REFERENCES builds (id)) ENGINE=MyISAM;"
+                    "ALTER TABLE made ENGINE=InnoDB");
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM information_schema.statistics WHERE"
+                                     " table_schema = database() AND table_name = 'made'"
+                                     " AND column_name = 'buildid'"),
+                     1);
+}
+
 /* ----------------------------------------------------------------------------------- rights ---- */
 
 /* Runs the document's GRANTs for a user, for that database. Result: the URL as that user. */
@@ -370,6 +420,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(open__a_table_in_no_transactions_makes_it_read_only),
         cmocka_unit_test(
             add_build__beside_a_master_that_adds_too_no_number_is_given_twice_or_skipped),
+        cmocka_unit_test(
+            add_build__whose_number_a_master_without_foreign_keys_takes_gets_the_next_one),
+        cmocka_unit_test(tables__made_in_myisam_keep_the_indexes_of_their_foreign_keys),
         cmocka_unit_test(rights__each_use_needs_no_more_than_its_grants),
     };
     if (argc < 3)

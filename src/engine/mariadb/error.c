@@ -94,11 +94,14 @@ bool dbki_mariadb_is_unsure(const struct conn *conn)
     return code == 1105 || code == 1180 || code == 1181 || code == 1317;
 }
 
-/* In a cluster no lock keeps other nodes from writing. What one of them committed since a transaction looked comes in
- * between its statements, and takes the number or the name that was free then: it has to look again. */
+/* In a cluster no lock keeps other nodes from writing, nor does one keep a master from it whose tables have no foreign keys
+ * (they were made in MyISAM), by which it would wait for the builder's row. What somebody else committed since a
+ * transaction looked comes in between its statements, and takes the number or the name that was free then: it has to look
+ * again. */
 static bool is_taken_elsewhere(const struct conn *conn, unsigned code)
 {
-    return code == 1062 && conn->is_clustered && conn->is_begun;
+    bool is_beside_others = conn->is_clustered || conn->charset[0];
+    return code == 1062 && is_beside_others && conn->is_begun;
 }
 
 int dbki_mariadb_error(struct conn *conn, unsigned code, const char *sqlstate, const char *words,
