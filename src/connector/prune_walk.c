@@ -49,7 +49,9 @@ static int check_read(struct dbki_prune *prune, const struct dbki_bound *bound)
 {
     (void)bound;
     prune->is_checked = prune->work.op.error.status == DBK_OK;
-    return prune->is_checked ? DBKI_PASS_BUILDER : DBKI_PASS_END;
+    if (!prune->is_checked)
+        return DBKI_PASS_END;
+    return prune->single == DBK_NONE ? DBKI_PASS_BUILDER : DBKI_PASS_SINGLE;
 }
 
 const struct dbki_prune_pass dbki_prune_check = {check_bind, check_row, check_read};

@@ -173,6 +173,37 @@ static void prune__without_an_index_that_it_needs_names_it(void **state)
     assert_int_equal(buildbot_int(b, "SELECT count(*) FROM builds"), builds);
 }
 
+static void take_nothing(void *user, const struct dbk_report *report)
+{
+    (void)user;
+    (void)report;
+}
+
+static void erase__of_contents_takes_logs_and_test_results_along(void **state)
+{
+    struct buildbot *b = *state;
+    struct answer a;
+    add_logs_and_tests(b);
+    adopt(b);
+    int64_t buildid = buildbot_int(b, "SELECT max(buildid) FROM steps");
+    int64_t builds = buildbot_int(b, "SELECT count(*) FROM builds");
+    buildbot_open(b, "?writes=existing");
+    answer_begin(&a);
+    if (answer_end(&a, b->store,
+                   dbk_erase(b->store, buildid, DBK_ERASE_CONTENTS, NULL, false, &a.call,
+                             take_nothing, on_done, &a)))
+        fail_msg("%s", a.error.message);
+    buildbot_close(b);
+    assert_int_equal(buildbot_int(b, "SELECT count(*) FROM builds"), builds);
+    for (const char *const *table = (const char *const[]){"steps", "build_properties", "build_data",
+                                                          "test_result_sets", NULL};
+         *table; table++)
+        assert_int_equal(buildbot_int(b, test_format("SELECT count(*) FROM %s WHERE buildid = %lld",
+                                                     *table, (long long)buildid)),
+                         0);
+    expect_no_orphans(b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +211,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(prune__leaves_requests_that_are_not_complete),
         cmocka_unit_test(prune__needs_an_adopted_database_and_leave_to_write),
         cmocka_unit_test(prune__without_an_index_that_it_needs_names_it),
+        cmocka_unit_test(erase__of_contents_takes_logs_and_test_results_along),
     };
     return argc < 2 ? 1 : buildbot_run("buildbot prune", argv[1], tests, COUNT_OF(tests));
 }

@@ -195,6 +195,43 @@ static void prune__without_memory_ends_so_and_goes_on_when_it_is_done_again(void
     assert_true(buildbot_int(b, "SELECT count(*) FROM builds") < builds / 2);
 }
 
+static int64_t erased_build;
+
+static int erase(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                 dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    (void)is_dry_run;
+    return dbk_erase(store, erased_build, DBK_ERASE_CONTENTS, NULL, false, call, report, done,
+                     user);
+}
+
+static void erase__without_memory_ends_so_and_goes_on_when_it_is_done_again(void **state)
+{
+    struct buildbot *b = *state;
+    FILES_ONLY(b);
+    int failed = 0;
+    assert_int_equal(attempt(b, dbk_adopt, -1).status, DBK_OK);
+    erased_build = buildbot_int(b, "SELECT max(buildid) FROM steps");
+    for (int64_t n = 0;; n++) {
+        struct reports reports = {.count = 0};
+        buildbot_open(b, "?writes=existing");
+        dbki_alloc_fail_after(n, 0);
+        int status = long_run(&reports, b->store, erase, false);
+        bool has_all_memory = dbki_alloc_fail_after(-1, 0) > 0;
+        buildbot_close(b);
+        if (status && status != DBK_NO_MEMORY)
+            fail_msg("allocation %lld: %s", (long long)n, reports.answer.error.message);
+        failed += status != DBK_OK;
+        if (has_all_memory)
+            break;
+    }
+    assert_true(failed > 0);
+    assert_int_equal(buildbot_int(b, test_format("SELECT count(*) FROM steps WHERE buildid = %lld",
+                                                 (long long)erased_build)),
+                     0);
+    expect_whole(b);
+}
+
 /* ---------------------------------------------------------------------------------- copying ---- */
 
 static const char *source_url;
@@ -298,6 +335,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(repair__without_memory_says_so_and_never_finds_less),
         cmocka_unit_test(backup__without_memory_ends_so_and_leaves_nothing),
         cmocka_unit_test(prune__without_memory_ends_so_and_goes_on_when_it_is_done_again),
+        cmocka_unit_test(erase__without_memory_ends_so_and_goes_on_when_it_is_done_again),
         cmocka_unit_test(copy__without_memory_ends_so_and_goes_on_to_equal_contents),
     };
     return buildbot_run("alloc_long", argc > 1 ? argv[1] : NULL, tests,
