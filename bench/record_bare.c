@@ -21,6 +21,7 @@ enum {
     PROPERTY,
     STEP,
     LINEAGE,
+    BUILDER_EVENT,
     EVENT,
     COUNT
 };
@@ -65,6 +66,8 @@ static const char *const TEXTS[COUNT] = {
         " SELECT builderid, ?, complete_at, number, id FROM builds WHERE id = ?"
         " ON CONFLICT (builderid, lineage_hash, complete_at, number)"
         " DO UPDATE SET buildid = excluded.buildid",
+    [BUILDER_EVENT] = "INSERT INTO daybook_events (at, kind, verb, builderid)"
+                      " SELECT ?, 'builder', 'new', builderid FROM builds WHERE id = ?",
     [EVENT] = "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
               " SELECT ?, ?, ?, builderid, id, ?, ? FROM builds WHERE id = ?",
 };
@@ -128,7 +131,7 @@ static int64_t run(struct record_bare *bare, int which, const char *letters, ...
     return id;
 }
 
-static int64_t add_build(struct record_bare *bare, int number)
+static int64_t add_build(struct record_bare *bare, int number, bool *out_is_builder_added)
 {
     static const char builder_hash[] = "1111111111111111111111111111111111111111",
                       master_hash[] = "2222222222222222222222222222222222222222";
@@ -137,6 +140,7 @@ static int64_t add_build(struct record_bare *bare, int number)
     snprintf(revision, sizeof revision, "%040d", number);
     int64_t buildsetid = run(bare, BUILDSET, "tiiii", "bench", now, yes, now, success);
     run(bare, BUILDER, "ttt", "recorded", builder_hash, builder_hash);
+    *out_is_builder_added = sqlite3_changes(bare->db) > 0;
     run(bare, WORKER, "tt", "worker", "worker");
     run(bare, MASTER, "ttit", "daybook", master_hash, now, master_hash);
     run(bare, SOURCESTAMP, "ttttttnit", revision, "main", revision, "git://bench", "", "", now,
@@ -151,7 +155,8 @@ static int64_t add_build(struct record_bare *bare, int number)
 static void record(struct record_bare *bare, int number)
 {
     const int64_t now = 1700000000, success = 0, none = 0;
-    int64_t buildid = add_build(bare, number);
+    bool is_builder_added;
+    int64_t buildid = add_build(bare, number, &is_builder_added);
     char name[BENCH_NAME_SIZE], lineage[41];
     for (int i = 0; i < RECORD_PROPERTIES; i++) {
         snprintf(name, sizeof name, "property-%d", i);
@@ -165,6 +170,8 @@ static void record(struct record_bare *bare, int number)
     }
     snprintf(lineage, sizeof lineage, "%040d", 3);
     run(bare, LINEAGE, "ti", lineage, buildid);
+    if (is_builder_added)
+        run(bare, BUILDER_EVENT, "ii", now, buildid);
     run(bare, EVENT, "ittnni", now, "build", "new", buildid);
     run(bare, EVENT, "ittnni", now, "build", "finished", buildid);
 }
