@@ -1,7 +1,8 @@
 /*
  * What each call costs in numbers that are the same on every machine: the SQL statements that it has SQLite run,
  * the transaction's own among them, and the allocations of the library. Its bounds are lines of costs.txt: more than
- * that fails, and so does so much less that the line says nothing any more.
+ * that fails, and so does so much less that the line says nothing any more. And the wake-ups, of threads and of the
+ * caller: the library's calls of the functions that wake come here first (the linker's --wrap).
  *
  * usage: async_costs COSTS
  *        async_costs CALL COUNT   does a call so often, for whoever counts instructions (test_instructions.py)
@@ -13,12 +14,45 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
 
 enum { NAME_SIZE = 64, MANY = 1000000 };
+
+/* A thread for the operation, and the caller for its result. What takes turns or gives pieces wakes once more for each. */
+enum { WAKES_MAX = 2, WAKES_MORE = 4, WAKES_TIMES = 10 };
+static const char *const TAKE_TURNS[] = {"dbk_give_space_back", "dbk_read_build_data"};
 
 static const char *costs_path;
 static struct fixture fixture;
 static atomic_int statement_count;
+
+static atomic_int wake_count;
+
+int __real_eventfd_write(int fd, eventfd_t value);
+int __wrap_eventfd_write(int fd, eventfd_t value);
+int __real_pthread_cond_signal(pthread_cond_t *condition);
+int __wrap_pthread_cond_signal(pthread_cond_t *condition);
+int __real_pthread_cond_broadcast(pthread_cond_t *condition);
+int __wrap_pthread_cond_broadcast(pthread_cond_t *condition);
+
+int __wrap_eventfd_write(int fd, eventfd_t value)
+{
+    wake_count++;
+    return __real_eventfd_write(fd, value);
+}
+
+int __wrap_pthread_cond_signal(pthread_cond_t *condition)
+{
+    wake_count++;
+    return __real_pthread_cond_signal(condition);
+}
+
+int __wrap_pthread_cond_broadcast(pthread_cond_t *condition)
+{
+    wake_count++;
+    return __real_pthread_cond_broadcast(condition);
+}
 
 static int on_statement(unsigned type, void *user, void *statement, void *unused)
 {
@@ -124,6 +158,37 @@ static void calls__cost_no_more_than_their_bounds(void **state)
     assert_int_equal(bad, 0);
 }
 
+static int wakes_max(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(TAKE_TURNS); i++)
+        if (!strcmp(TAKE_TURNS[i], name))
+            return WAKES_MORE;
+    return WAKES_MAX;
+}
+
+/* A result may be taken before the thread has come to wake who takes it: that wake-up is the next call's, by this count,
+ * or none's. */
+static void calls__wake_one_thread_and_the_caller(void **state)
+{
+    int bad = 0;
+    (void)state;
+    for (size_t i = 0; i < EVERY_CALL_COUNT; i++) {
+        const struct every_call *call = &EVERY_CALL[i];
+        int max = wakes_max(call->name) * WAKES_TIMES + 1;
+        run(call);
+        wake_count = 0;
+        for (int j = 0; j < WAKES_TIMES; j++)
+            run(call);
+        int wakes = wake_count;
+        if (wakes >= WAKES_TIMES && wakes <= max)
+            continue;
+        print_error("%s: %d wake-ups of %d calls, and %d to %d are allowed\n", call->name, wakes,
+                    WAKES_TIMES, WAKES_TIMES, max);
+        bad++;
+    }
+    assert_int_equal(bad, 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -162,6 +227,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls__cost_no_more_than_their_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls__wake_one_thread_and_the_caller, set_up, tear_down),
     };
     if (argc == 3)
         return repeat(argv[1], atoi(argv[2]));
