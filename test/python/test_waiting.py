@@ -1,6 +1,7 @@
 """Buildbot's own connectors, which are SQLAlchemy's engines, and a server that goes away."""
 
 import functools
+import logging
 import sys
 import threading
 import time
@@ -77,6 +78,24 @@ class WaitingCases:
             return count
 
         self.assertEqual(self.run_work(read_and_lose), 0)
+
+    def test_nothing_is_logged_as_an_error_when_the_connection_is_lost_behind_a_commit(self):
+        self.run_work(self.make_table)
+        errors = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: errors.append(record.getMessage())
+        logging.getLogger("sqlalchemy").addHandler(handler)
+        self.addCleanup(logging.getLogger("sqlalchemy").removeHandler, handler)
+
+        def insert_and_lose(connection):
+            connection.execute(sa.text("INSERT INTO t VALUES (1)"))
+            connection.commit()
+            self.server.stop()
+            self.server.start()
+
+        self.run_work(insert_and_lose)
+        self.assertEqual(self.run_work(self.count), 1)
+        self.assertEqual(errors, [])
 
     def test_a_connection_waits_for_a_server_that_was_there_before(self):
         self.run_work(self.make_table)

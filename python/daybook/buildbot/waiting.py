@@ -81,12 +81,21 @@ class Presence:
 
 
 def _end_transaction(connection: Any) -> None:
-    """Buildbot closes the connection next, which fails where it is lost; but the work is done."""
+    """Buildbot closes the connection next, which fails where it is lost; but the work is done.
+
+    The pool rolls back what it gets, also when nothing is to be, and logs it as an error where that fails: so it is tried
+    here, and a connection that is lost is not given back.
+    """
     try:
         connection.rollback()
+        connection.connection.rollback()
     except sa.exc.DBAPIError as error:
         if not error.connection_invalidated:
             raise
+    except connection.dialect.dbapi.Error as error:
+        if not connection.dialect.is_disconnect(error, connection.connection, None):
+            raise
+        connection.invalidate(error)
 
 
 def watch(engine: Any) -> None:
