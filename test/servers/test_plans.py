@@ -102,7 +102,7 @@ class PlansCases:
 class TestPostgres(PlansCases, unittest.TestCase):
     kind = "postgresql"
     may_scan = {**MAY_SCAN, "FROM builds t ORDER BY t.complete_at DESC NULLS LAST, t.id DESC LIMIT":
-                "builds by their end, of all builders: the index on that has the open ones at its other end"}
+                "builds by their end, of all builders: the index on that serves, and pays with more builds than here"}
     SETTINGS = {"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0",
                 "auto_explain.log_format": "json", "log_statement": "none"}
 
