@@ -194,7 +194,7 @@ static void cancel__from_other_threads_hits_each_operation_once(void **state)
  */
 static void cancel__between_turns_says_that_something_was_done(void **state)
 {
-    enum { BATCH = 1024, OPS = 2 * BATCH - 1, ROWS_A_TURN = 200 };
+    enum { BATCH = 1024, OPS = 2 * BATCH - 1, ROWS_A_TURN = 64 };
     struct answer *answers = test_take(OPS * sizeof *answers), deletion = {0};
     struct dbk_op op;
     struct dbk_call call = DBK_CALL_INIT;

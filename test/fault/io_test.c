@@ -125,7 +125,8 @@ static uint64_t add_rows(sqlite3 *db, const char *sql, uint64_t hash)
     return hash;
 }
 
-/* A number for all rows of all tables; also looks whether the file is sound. */
+/* A number for all rows of all tables, but for the moment at which a property was added; also looks whether the file is
+ * sound. */
 static uint64_t digest(void)
 {
     sqlite3 *db = raw_open(path);
@@ -140,8 +141,10 @@ static uint64_t digest(void)
                                         -1, &tables, NULL),
                      SQLITE_OK);
     while (sqlite3_step(tables) == SQLITE_ROW) {
-        char *sql =
-            sqlite3_mprintf("SELECT * FROM \"%w\" ORDER BY 1, 2", sqlite3_column_text(tables, 0));
+        const char *table = (const char *)sqlite3_column_text(tables, 0);
+        bool is_timed = !strcmp(table, "build_properties");
+        char *sql = sqlite3_mprintf("SELECT %s FROM \"%w\" ORDER BY 1, 2",
+                                    is_timed ? "buildid, name, value, source" : "*", table);
         hash = add_rows(db, sql, hash);
         sqlite3_free(sql);
     }
