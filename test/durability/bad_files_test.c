@@ -210,7 +210,7 @@ static void open__refuses_a_newer_version_of_our_tables(void **state)
     static const char *const words[] = {"version 99", "newer", NULL};
     (void)state;
     expect_refused_after("UPDATE daybook_schema SET version = 99",
-                         "UPDATE daybook_schema SET version = 1", DBK_SCHEMA, words);
+                         "UPDATE daybook_schema SET version = 2", DBK_SCHEMA, words);
 }
 
 static void open__refuses_a_store_without_a_version(void **state)
