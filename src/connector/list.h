@@ -97,12 +97,16 @@ void dbki_list_read(struct dbki_op *op, const struct dbki_bound *bound, struct d
 bool dbki_list_push(struct dbki_op *op, const void ***items, size_t *count, size_t *max,
                     const void *item);
 
+/* Filters of some fields, and of parts of texts, are not served by any index: then all rows are looked through that the
+ * others leave. */
+#define DBKI_LIST_ADVICE "narrow it by a builder, a build or a time, or leave the total out"
+
 /* A kind of list operation, for the file of its record. */
 #define DBKI_LIST_KIND(action_words, deliver_function)                                             \
     {                                                                                              \
         .action = action_words, .access = DBKI_ACCESS_READ, .is_several = true,                    \
-        .bind = dbki_list_bind, .row = dbki_list_row, .read = dbki_list_read,                      \
-        .deliver = deliver_function                                                                \
+        .advice = DBKI_LIST_ADVICE, .bind = dbki_list_bind, .row = dbki_list_row,                  \
+        .read = dbki_list_read, .deliver = deliver_function                                        \
     }
 
 /* list_text.c: makes the statements. Result: 0, or the status with which the call is refused. */

@@ -90,6 +90,8 @@ struct dbki_opkind {
     /* A follower that ends by itself: each turn is delivered, and the last one has not set is_turn_over. */
     bool is_long;
     bool is_several; /* of a read: more than one statement, which need a snapshot of their own */
+    const char
+        *advice; /* of a read: how to ask for less, for one whose deadline passed; NULL: none */
     enum dbki_access access;
     bool frees_space; /* of a write: it is done on a full disk too */
     bool overwrites;  /* of a write: what it deletes is overwritten in the database, too */

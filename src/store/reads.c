@@ -12,6 +12,13 @@ static const int64_t READ_RETRY_NS = 500 * 1000;
 /* Of reads whose connection was lost though it could be opened anew: perhaps they are what the server dies of. */
 enum { TRIES_MAX = 10, RETRY_PAUSE_NS = 20 * 1000 * 1000 };
 
+static void say_late(struct dbki_op *op, const char *when)
+{
+    const char *advice = op->kind->advice;
+    dbki_error_set(&op->error, DBK_TIMEOUT, "the deadline passed %s%s%s", when, advice ? ": " : "",
+                   advice ? advice : "");
+}
+
 /* Runs one read. A database without a write-ahead log may be locked for a moment by somebody's commit:
  * then the read begins again. */
 void dbki_run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_transaction)
@@ -37,7 +44,7 @@ void dbki_run_read(struct dbki_worker *worker, struct dbki_op *op, bool has_tran
     if (status == DBK_BUSY)
         dbki_error_set(&op->error, DBK_TIMEOUT, "another program kept the database locked");
     else if (status == DBK_TIMEOUT)
-        dbki_error_set(&op->error, DBK_TIMEOUT, "the deadline passed within the query");
+        say_late(op, "within the query");
 }
 
 /* Reads of one kind that share a statement. */
@@ -196,8 +203,7 @@ static int end_late(struct dbki_worker *worker, struct dbki_op **ops, int count)
             ops[kept++] = ops[i];
             continue;
         }
-        dbki_error_set(&ops[i]->error, DBK_TIMEOUT,
-                       "the deadline passed before the server answered");
+        say_late(ops[i], "before the server answered");
         dbki_complete(worker, &ops[i], 1);
     }
     return kept;

@@ -349,7 +349,7 @@ static void deadline__of_a_waiting_read_leaves_the_running_one_alone(void **stat
     assert_false(running.is_error);
 }
 
-static void deadline__ends_a_long_read_that_runs(void **state)
+static void deadline__ends_a_long_read_that_runs_and_says_how_to_ask_for_less(void **state)
 {
     struct answer endless = {0}, next = {0};
     (void)state;
@@ -365,6 +365,7 @@ static void deadline__ends_a_long_read_that_runs(void **state)
     await(fixture.store, &endless, 1);
     assert_true(now_ms() - start_ms >= 199);
     assert_ended(&endless, DBK_TIMEOUT, "listing triggered builds");
+    assert_non_null(strstr(endless.error.message, "narrow it by a builder"));
     get_state(fixture.store, 1, &next); /* by the same reader */
     await(fixture.store, &next, 1);
     assert_string_equal(next.text, "seeded");
@@ -412,7 +413,7 @@ int main(void)
         TEST(deadline__of_a_running_write_gives_its_true_result),
         TEST(deadline__of_a_finished_write_gives_its_true_result),
         TEST(deadline__of_a_waiting_read_leaves_the_running_one_alone),
-        TEST(deadline__ends_a_long_read_that_runs),
+        TEST(deadline__ends_a_long_read_that_runs_and_says_how_to_ask_for_less),
         TEST(deadline__the_earlier_one_ends_first),
         TEST(deadline__far_away_is_as_none),
     };
