@@ -182,7 +182,8 @@ static bool measure(const struct engine *engine, const char *url, int seconds)
     load_wait(seconds);
     load_end(&after, 1);
     print_times("without, later", &after);
-    double without = before.p99_ms > after.p99_ms ? before.p99_ms : after.p99_ms;
+    /* The quieter one: what else the machine does must not excuse the adoption. */
+    double without = before.p99_ms < after.p99_ms ? before.p99_ms : after.p99_ms;
     double allowed = TIMES_MAX * without > MS_ENOUGH ? TIMES_MAX * without : MS_ENOUGH;
     bool is_met = during.p99_ms <= allowed;
     printf("%s: adopted in %.1f s; %.1f ms of %.1f ms at the 99th percentile, %.2f times: %s\n",
