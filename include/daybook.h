@@ -419,8 +419,8 @@ typedef void dbk_count_fn(void *user, const struct dbk_error *error, int64_t cou
  * Fields are the names of the record's members below (`results`, `builderid`, ...), and `complete`
  * where there is a complete_at. Several values mean any of them for EQ, IN and CONTAINS, none of
  * them for NE and NOTIN; LT, LE, GT and GE take one. None (DBK_NONE, NULL) is a value for EQ and NE.
- * A field that is none fails every other comparison on builds and properties; on steps and build data
- * NE and NOTIN keep it. None sorts below every value. CONTAINS is a literal, case-sensitive substring,
+ * A field that is none fails every other comparison; but on steps, build data, builders, workers and
+ * sourcestamps NE and NOTIN keep it, as Buildbot does. None sorts below every value. CONTAINS is a literal, case-sensitive substring,
  * on a number of its decimal form. `urls`, `value` and `properties` can be chosen, not filtered or
  * ordered. A field that the record does not have is DBK_INVALID when the call is submitted.
  */

@@ -14,7 +14,7 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_builder, projectid, "t.projectid", DBKI_FIELD_INT, DBKI_FIELD_NULLABLE),
 };
 
-DBKI_PARENT(builder, FIELDS, COLUMNS, "builders t", "t.id = ?");
+DBKI_PARENT(builder, FIELDS, COLUMNS, "builders t", "t.id = ?", true);
 
 /* One that is there writes nothing, not even the sequence of ids: hence NOT EXISTS. */
 static const struct dbki_find FIND = {

@@ -22,7 +22,7 @@ static const struct dbki_field FIELDS[] = {
 };
 
 DBKI_PARENT(buildrequest, FIELDS, COLUMNS,
-            "buildrequests t LEFT JOIN buildrequest_claims c ON c.brid = t.id", "t.id = ?");
+            "buildrequests t LEFT JOIN buildrequest_claims c ON c.brid = t.id", "t.id = ?", false);
 
 /* ---------------------------------------------------------------------------------- adding ---- */
 

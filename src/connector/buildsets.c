@@ -26,7 +26,7 @@ static const struct dbki_field FIELDS[] = {
                DBKI_FIELD_NULLABLE),
 };
 
-DBKI_PARENT(buildset, FIELDS, COLUMNS, "buildsets t", "t.id = ?");
+DBKI_PARENT(buildset, FIELDS, COLUMNS, "buildsets t", "t.id = ?", false);
 
 /* ---------------------------------------------------------------------------------- adding ---- */
 

@@ -24,7 +24,7 @@ static const struct dbki_field FIELDS[] = {
                DBKI_FIELD_NULLABLE),
 };
 
-DBKI_PARENT(change, FIELDS, COLUMNS, "changes t", "t.changeid = ?");
+DBKI_PARENT(change, FIELDS, COLUMNS, "changes t", "t.changeid = ?", false);
 
 /* ---------------------------------------------------------------------------------- adding ---- */
 

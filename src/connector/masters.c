@@ -10,7 +10,7 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_master, last_active, "t.last_active", DBKI_FIELD_INT, 0),
 };
 
-DBKI_PARENT(master, FIELDS, COLUMNS, "masters t", "t.id = ?");
+DBKI_PARENT(master, FIELDS, COLUMNS, "masters t", "t.id = ?", true);
 
 /* A new one is not active: Buildbot's masters say by themselves when they are. */
 static const struct dbki_find FIND = {

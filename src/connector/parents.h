@@ -17,9 +17,10 @@
 
 /*
  * Makes RECORD, GET and LIST of a noun whose struct is dbk_<noun>: `columns_text` names the columns
- * of all of `field_table`, in its order; `source` stands behind FROM, `where_id` behind WHERE.
+ * of all of `field_table`, in its order; `source` stands behind FROM, `where_id` behind WHERE. Buildbot filters
+ * some of them itself, where None is not equal to a value, and others in SQL: is_null_kept.
  */
-#define DBKI_PARENT(noun_word, field_table, columns_text, source, where_id)                        \
+#define DBKI_PARENT(noun_word, field_table, columns_text, source, where_id, is_null_kept)          \
     static const struct dbki_record RECORD = {                                                     \
         .noun = #noun_word "s",                                                                    \
         .from = source,                                                                            \
@@ -28,6 +29,7 @@
         .column_count = sizeof field_table / sizeof field_table[0],                                \
         .columns = columns_text,                                                                   \
         .order = "id",                                                                             \
+        .keeps_null = is_null_kept,                                                                \
         .size = sizeof(struct dbk_##noun_word),                                                    \
     };                                                                                             \
     static void deliver_one(struct dbki_op *op, const struct dbk_error *error)                     \

@@ -20,7 +20,7 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_sourcestamp, created_at, "t.created_at", DBKI_FIELD_INT, 0),
 };
 
-DBKI_PARENT(sourcestamp, FIELDS, COLUMNS, "sourcestamps t", "t.id = ?");
+DBKI_PARENT(sourcestamp, FIELDS, COLUMNS, "sourcestamps t", "t.id = ?", true);
 
 /* --------------------------------------------------------------------------------- finding ---- */
 

@@ -12,7 +12,7 @@ static const struct dbki_field FIELDS[] = {
     DBKI_FIELD(dbk_worker, graceful, "t.graceful", DBKI_FIELD_INT, 0),
 };
 
-DBKI_PARENT(worker, FIELDS, COLUMNS, "workers t", "t.id = ?");
+DBKI_PARENT(worker, FIELDS, COLUMNS, "workers t", "t.id = ?", true);
 
 /* A worker's name is unique by itself. */
 static const struct dbki_find FIND = {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ORDERS_MAX 8 /* that a spec takes */
+
 /* A query while it is read. */
 struct reading {
     const struct resource *resource;
@@ -317,6 +319,15 @@ static enum ask_outcome read_items(struct reading *reading)
     return ASK_OK;
 }
 
+/* The order of a list whose query gives none, or what comes behind the one that it gives. */
+static int finish_order(struct ask *ask, const struct resource *resource)
+{
+    size_t count = query_count(ask->query, "order");
+    if (!count)
+        return resource->order ? dbk_spec_order(ask->spec, resource->order) : DBK_OK;
+    return resource->tie && count < ORDERS_MAX ? dbk_spec_order(ask->spec, resource->tie) : DBK_OK;
+}
+
 /* Builds with their properties: who chooses one field has to choose the others too. */
 static int choose_properties(struct ask *ask)
 {
@@ -346,8 +357,8 @@ enum ask_outcome ask_parse(const struct resource *resource, const struct query *
     if (outcome != ASK_OK)
         return outcome;
     int status = limit_page(&reading);
-    if (!status && resource->order && !query_value(query, "order"))
-        status = dbk_spec_order(ask->spec, resource->order);
+    if (!status)
+        status = finish_order(ask, resource);
     if (!status && ask->has_properties && resource == &resource_build)
         status = choose_properties(ask);
     return outcome_of(&reading, status, "limit");

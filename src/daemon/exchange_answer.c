@@ -119,8 +119,11 @@ void exchange_give_list(struct exchange *exchange, const void *const *records,
     json_begin_object(&json);
     json_name(&json, resource->plural);
     json_begin_array(&json);
+    /* A walk by cursor, which Buildbot has not, goes forwards. */
+    bool is_backwards = resource->is_backwards && !exchange->ask.has_cursor;
     for (size_t i = 0; i < page->count; i++)
-        resource_write(resource, records[i], &exchange->ask, &json);
+        resource_write(resource, records[is_backwards ? page->count - 1 - i : i], &exchange->ask,
+                       &json);
     json_end_array(&json);
     write_meta(exchange, page, &json);
     exchange_finish(exchange, 200, &json);

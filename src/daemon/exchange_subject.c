@@ -7,12 +7,16 @@
 #include "bounds.h"
 #include "routes.h"
 
+#define NO_BUILD 0 /* no build has this id */
+
 static void take_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
 {
     struct exchange *exchange = user;
-    if (exchange_is_without(exchange, error, build, "build"))
+    bool is_missing = !error && !build && route_is_empty_without_build(exchange->route) &&
+                      exchange->choice == EXCHANGE_BY_NUMBER;
+    if (!is_missing && exchange_is_without(exchange, error, build, "build"))
         return;
-    exchange->buildid = build->id;
+    exchange->buildid = is_missing ? NO_BUILD : build->id;
     exchange->route->run(exchange);
 }
 

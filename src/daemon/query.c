@@ -24,13 +24,10 @@ enum query_outcome query_parse(const char *text, struct query *out_query)
         return QUERY_NO_MEMORY;
     char *rest = query->text;
     for (char *name; (name = strsep(&rest, "&"));) {
-        if (!*name)
-            continue;
         char *value = strchr(name, '=');
-        if (value)
-            *value++ = '\0';
-        else
-            value = name + strlen(name);
+        if (!value) /* says nothing, as Buildbot has it */
+            continue;
+        *value++ = '\0';
         if (!path_decode(name, true) || !path_decode(value, true))
             return QUERY_BAD;
         bool is_again = query_value(query, name);

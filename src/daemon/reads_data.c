@@ -18,6 +18,7 @@ static void write_no_value(struct json_writer *json, const void *record, const s
 const struct resource resource_build_data = {
     .plural = "build_data",
     .order = "name",
+    .tie = "name",
     .fields =
         {
             FIELD(buildid, RESOURCE_INT),

@@ -34,6 +34,7 @@ static void write_parents(struct json_writer *json, const void *record, const st
 
 const struct resource resource_builder = {
     .plural = "builders",
+    .tie = "id",
     .fields =
         {
             INT(dbk_builder, "builderid", id),
@@ -47,6 +48,7 @@ const struct resource resource_builder = {
 
 const struct resource resource_worker = {
     .plural = "workers",
+    .tie = "id",
     .fields =
         {
             INT(dbk_worker, "workerid", id),
@@ -60,6 +62,7 @@ const struct resource resource_worker = {
 
 const struct resource resource_master = {
     .plural = "masters",
+    .tie = "id",
     .fields =
         {
             INT(dbk_master, "masterid", id),
@@ -108,6 +111,7 @@ const struct resource resource_buildset = {
 
 const struct resource resource_change = {
     .plural = "changes",
+    .is_backwards = true,
     .fields =
         {
             INT(dbk_change, "changeid", id),
@@ -129,6 +133,7 @@ const struct resource resource_change = {
 
 const struct resource resource_sourcestamp = {
     .plural = "sourcestamps",
+    .tie = "id",
     .fields =
         {
             INT(dbk_sourcestamp, "ssid", id),

@@ -35,6 +35,7 @@ void property_write_member(struct json_writer *json, const struct dbk_property *
 const struct resource resource_property = {
     .plural = "_properties",
     .order = "position",
+    .tie = "position",
     .fields =
         {
             {"name", "name", RESOURCE_TEXT, offsetof(struct dbk_property, name), NULL},

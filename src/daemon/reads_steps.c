@@ -24,6 +24,7 @@ static void write_urls(struct json_writer *json, const void *record, const struc
 
 const struct resource resource_step = {
     .plural = "steps",
+    .tie = "number",
     .fields =
         {
             FIELD("stepid", id, RESOURCE_INT),

@@ -33,8 +33,13 @@ struct resource_field {
 struct resource {
     const char *plural; /* the member that holds the records */
     const char
-        *order;  /* of lists that ask for none, in the words of specs; NULL: the store's own */
-    bool is_log; /* its lists have an order of their own, and begin where a header says */
+        *order; /* of lists that ask for none, in the words of specs; NULL: the store's own */
+    /* What is equal in the order that a list asks for comes in this one: Buildbot sorts these kinds by itself, and
+     * leaves what is equal where it was. NULL: the store's own rule. */
+    const char *tie;
+    bool
+        is_backwards; /* each page comes from its last record to its first: so Buildbot gives changes */
+    bool is_log;      /* its lists have an order of their own, and begin where a header says */
     /* Writes what include= adds to a record; NULL: it adds nothing to this kind. */
     void (*write_included)(struct json_writer *json, const void *record, const struct ask *ask);
     struct resource_field fields[RESOURCE_FIELDS_MAX]; /* ends with a NULL name */

@@ -278,6 +278,12 @@ bool route_needs_build(const struct route *route)
     return number && (number[strlen("{number}")] || route->method != EVHTTP_REQ_GET);
 }
 
+bool route_is_empty_without_build(const struct route *route)
+{
+    return route->run == read_data_list || route->run == read_properties ||
+           route->run == read_property_list;
+}
+
 bool route_makes_builder(const struct route *route)
 {
     return strstr(route->pattern, "{new builder}");

@@ -65,6 +65,9 @@ bool route_makes_builder(const struct route *route);
 /* Whether the build is named by its builder and number, and its id is needed. */
 bool route_needs_build(const struct route *route);
 
+/* Whether it gives nothing, rather than 404, of a build that is not there: so Buildbot does for some. */
+bool route_is_empty_without_build(const struct route *route);
+
 /* writes_builds.c and its siblings: one for each kind of write. */
 void write_build(struct exchange *exchange);
 void write_build_state(struct exchange *exchange);

@@ -265,6 +265,24 @@ static void get_sourcestamps__none_sorts_below_every_value(void **state)
     assert_string_equal(answer.sourcestamps[0].revision, "r");
 }
 
+static void get_sourcestamps__what_is_none_differs_from_every_value(void **state)
+{
+    (void)state;
+    sourcestamp("b", NULL);
+    sourcestamp(NULL, "r");
+    sourcestamp("a", "s");
+    ASK_SPEC("branch__ne=b", get_sourcestamps(spec));
+    assert_int_equal(answer.count, 2);
+    assert_null(answer.sourcestamps[0].branch);
+    ASK_SPEC("branch__notin=a&branch__notin=b", get_sourcestamps(spec));
+    assert_int_equal(answer.count, 1);
+    ASK_SPEC("branch__ne", get_sourcestamps(spec)); /* is not none */
+    assert_int_equal(answer.count, 2);
+    ASK_SPEC("external_idstring__ne=x", get_buildsets(spec)); /* filtered in SQL by Buildbot */
+    assert_ok();
+    assert_int_equal(answer.count, 0);
+}
+
 static void get_sourcestamps__a_cursor_passes_over_none(void **state)
 {
     (void)state;
@@ -397,6 +415,7 @@ static const struct CMUnitTest BOTH[] = {
     TEST(get_masters__order_by_last_active),
     TEST(get_sourcestamps__of_a_buildset_are_its_own),
     TEST(get_sourcestamps__none_sorts_below_every_value),
+    TEST(get_sourcestamps__what_is_none_differs_from_every_value),
     TEST(get_sourcestamps__a_cursor_passes_over_none),
     TEST(get_buildsets__filter_by_what_is_complete),
     TEST(get_buildrequests__order_by_priority),

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What `daybook serve` answers: as a Buildbot master did, byte by byte where that was recorded.
 
-test/data/rest-answers.jsonl holds a master's answers on test/data/buildbot-4.3.sqlite.gz, one a line.
+test/data/rest-answers.jsonl holds a master's answers on test/data/buildbot-4.3.sqlite.gz, one a line;
+rest-answers-more.jsonl holds others, with the number of all that match in meta.total.
 """
 
 import base64
@@ -34,14 +35,15 @@ class RecordedCase(DaemonCase):
             self.assertEqual(answer.headers["Content-Disposition"], want["content_disposition"])
 
     def expect_every_answer(self, daemon):
-        count = 0
-        with open(os.path.join(DATA, "rest-answers.jsonl"), encoding="utf-8") as answers:
-            for line in answers:
-                want = json.loads(line)
-                with self.subTest(path=want["path"]):
-                    self.check(daemon, want)
-                count += 1
-        self.assertEqual(count, 84)
+        for name, expected in (("rest-answers.jsonl", 84), ("rest-answers-more.jsonl", 31)):
+            count = 0
+            with open(os.path.join(DATA, name), encoding="utf-8") as answers:
+                for line in answers:
+                    want = json.loads(line)
+                    with self.subTest(path=want["path"]):
+                        self.check(daemon, want)
+                    count += 1
+            self.assertEqual(count, expected)
 
 
 class TestRecorded(RecordedCase):
@@ -100,7 +102,7 @@ class TestFilters(DaemonCase):
 
     def test_what_is_ignored_as_buildbot_does(self):
         every = self.get("builds?limit=3").json
-        for ignored in ("nosuch__eq=1", "number__like=3", "number__lt=3&number__lt=4", "limit=9"):
+        for ignored in ("nosuch__eq=1", "number__like=3", "number__lt=3&number__lt=4", "limit=9", "nosuch", "order"):
             self.assertEqual(self.get("builds?limit=3&" + ignored).json, every)
         self.assertEqual(self.get("builds/3?limit=0&offset=7&order=-number").json,
                          self.get("builds/3").json)
@@ -116,6 +118,20 @@ class TestPages(DaemonCase):
             self.assertEqual(page["meta"]["total"], 282)
         self.assertEqual(len(seen), 282)
         self.assertEqual(len(set(seen)), 282)
+
+    def test_a_cursor_walks_forwards_through_changes(self):
+        self.assertEqual([c["changeid"] for c in self.records("changes")], list(range(8, 0, -1)))
+        self.assertEqual([c["changeid"] for c in self.records("changes?cursor=")], list(range(1, 9)))
+
+    def test_what_is_equal_in_an_order_can_be_walked_through(self):
+        for path in ("builds/4/steps?order=-results", "builds/4/steps?order=-number", "builders?order=-name&order=-projectid",
+                     "builds/4/data?order=-name"):
+            whole, seen, cursor = self.records(path), [], ""
+            while cursor is not None:
+                page = self.get(f"{path}&limit=1&cursor={cursor}").json
+                cursor = page["meta"].pop("next_cursor")
+                seen += next(records for name, records in page.items() if name != "meta")
+            self.assertEqual(seen, whole)
 
     def test_a_cursor_of_another_order_is_400(self):
         cursor = self.get("builds?order=number&limit=5&cursor=").json["meta"]["next_cursor"]
@@ -187,7 +203,7 @@ class TestForms(DaemonCase):
     def test_what_is_not_there_is_404_by_every_form(self):
         for path in ("builds/0", "builds/9223372036854775807", "builds/99999999999999999999999",
                      "builders/99", "builders/nosuch", "builders/nosuch/builds/1",
-                     "builders/nosuch/builds/1/steps", "builders/3/builds/99999/data",
+                     "builders/nosuch/builds/1/steps", "builders/3/builds/99999/data/x",
                      "workers/nosuch", "masters/x", "buildrequests/999999", "buildsets/999999",
                      "changes/999", "sourcestamps/999", "builds/1/steps/" + "x" * 300,
                      "builders/" + "x" * 300, "builds/1/data/" + "x" * 300 + "/value",

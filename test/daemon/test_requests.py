@@ -111,7 +111,7 @@ ASKED = [
     ("builds?properties=x", 400), ("builds?order=properties", 400), ("builds?order=", 400),
     ("builds?order=--number", 400), ("builds?field=", 400), ("builds?field=-number", 400),
     ("builds?cursor=nonsense", 400), ("builds?total=7", 400), ("builds?total=", 400),
-    ("builds?=1", 400), ("builds?nosuch", 400), ("builds?state_string__in=%FF", 400),
+    ("builds?=1", 400), ("builds?nosuch=", 400), ("builds?state_string__in=%FF", 400),
     ("builds?number=%", 400), ("builds?number=%4", 400), ("builds?number=%zz", 400),
     ("builds?state_string=%00", 400), ("builds?state_string=%C0%80", 400),
     ("builds?state_string=%ED%A0%80", 400), ("builds/%00", 400), ("builds/%FF", 400),
