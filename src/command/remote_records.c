@@ -143,6 +143,15 @@ const struct remote_kind remote_buildset = {
                 INT(dbk_buildset, rebuilt_buildid)},
 };
 
+static void fill_sourcestamp(void *record, const json_t *object, void **memory)
+{
+    struct dbk_sourcestamp *sourcestamp = record;
+    const json_t *patchid = json_object_get(json_object_get(object, "patch"), "patchid");
+    (void)memory;
+    if (json_is_integer(patchid))
+        sourcestamp->patchid = json_integer_value(patchid);
+}
+
 const struct remote_kind remote_sourcestamp = {
     .plural = "sourcestamps",
     .noun = "sourcestamps",
@@ -151,6 +160,7 @@ const struct remote_kind remote_sourcestamp = {
                 TEXT(dbk_sourcestamp, revision), INT(dbk_sourcestamp, patchid),
                 TEXT(dbk_sourcestamp, repository), TEXT(dbk_sourcestamp, codebase),
                 TEXT(dbk_sourcestamp, project), INT(dbk_sourcestamp, created_at)},
+    .fill = fill_sourcestamp,
 };
 
 /* ---------------------------------------------------------------------------------- reading ---- */

@@ -32,6 +32,28 @@ static void write_parents(struct json_writer *json, const void *record, const st
     json_end_array(json);
 }
 
+/* Of a patch the store reads no more than its id. */
+static void write_patch(struct json_writer *json, const void *record, const struct ask *ask)
+{
+    const struct dbk_sourcestamp *sourcestamp = record;
+    (void)ask;
+    if (sourcestamp->patchid == DBK_NONE) {
+        json_none(json);
+        return;
+    }
+    json_begin_object(json);
+    json_member_number(json, "patchid", sourcestamp->patchid);
+    json_end_object(json);
+}
+
+/* Those of a buildset, which the store does not read; without property= they are none with Buildbot, too. */
+static void write_no_properties(struct json_writer *json, const void *record, const struct ask *ask)
+{
+    (void)record;
+    (void)ask;
+    json_none(json);
+}
+
 const struct resource resource_builder = {
     .plural = "builders",
     .tie = "id",
@@ -89,6 +111,7 @@ const struct resource resource_buildrequest = {
             INT(dbk_buildrequest, "results", results),
             INT(dbk_buildrequest, "submitted_at", submitted_at),
             BOOL(dbk_buildrequest, waited_for),
+            {"properties", NULL, RESOURCE_OTHER, 0, write_no_properties},
         },
 };
 
@@ -139,7 +162,8 @@ const struct resource resource_sourcestamp = {
             INT(dbk_sourcestamp, "ssid", id),
             TEXT(dbk_sourcestamp, branch),
             TEXT(dbk_sourcestamp, revision),
-            INT(dbk_sourcestamp, "patchid", patchid),
+            FIELD(dbk_sourcestamp, "patchid", patchid, RESOURCE_INT_ASKED),
+            {"patch", NULL, RESOURCE_OTHER, 0, write_patch},
             TEXT(dbk_sourcestamp, repository),
             TEXT(dbk_sourcestamp, codebase),
             TEXT(dbk_sourcestamp, project),

@@ -6,11 +6,13 @@ rest-answers-more.jsonl holds others, with the number of all that match in meta.
 """
 
 import base64
+import contextlib
 import json
 import os
+import sqlite3
 import sys
 
-from harness import main
+from harness import main, run
 from server import DATA, DaemonCase
 
 BUILD_INTS = ("buildid", "number", "builderid", "buildrequestid", "workerid", "masterid", "started_at",
@@ -35,7 +37,7 @@ class RecordedCase(DaemonCase):
             self.assertEqual(answer.headers["Content-Disposition"], want["content_disposition"])
 
     def expect_every_answer(self, daemon):
-        for name, expected in (("rest-answers.jsonl", 84), ("rest-answers-more.jsonl", 31)):
+        for name, expected in (("rest-answers.jsonl", 84), ("rest-answers-more.jsonl", 40)):
             count = 0
             with open(os.path.join(DATA, name), encoding="utf-8") as answers:
                 for line in answers:
@@ -49,6 +51,29 @@ class RecordedCase(DaemonCase):
 class TestRecorded(RecordedCase):
     def test_every_recorded_answer_is_given(self):
         self.expect_every_answer(self.daemon)
+
+
+class TestPatch(DaemonCase):
+    @classmethod
+    def record(cls):
+        super().record()
+        with contextlib.closing(sqlite3.connect(cls.db)) as db, db:
+            db.execute("INSERT INTO patches VALUES (7, 1, 'cGF0Y2g=', 'me', 'why', NULL)")
+            db.execute("UPDATE sourcestamps SET patchid = 7 WHERE id = (SELECT sourcestampid FROM buildset_sourcestamps"
+                       " s JOIN buildrequests r ON r.buildsetid = s.buildsetid JOIN builds b ON b.buildrequestid = r.id"
+                       " WHERE b.id = 3)")
+
+    def test_a_sourcestamp_names_its_patch(self):
+        stamps = self.records("sourcestamps")
+        self.assertEqual([s["patch"] for s in stamps if s["patch"]], [{"patchid": 7}])
+        self.assertNotIn("patchid", stamps[0])
+        self.assertEqual(self.records("sourcestamps?patchid=7&field=patchid"), [{"patchid": 7}])
+
+    def test_the_command_says_the_same_from_afar(self):
+        here = run(self.folder, "build", "3", "--json", "--db", self.db)
+        there = run(self.folder, "build", "3", "--json", "--db", f"http://127.0.0.1:{self.daemon.port}")
+        self.assertEqual((there.code, there.json), (0, here.json))
+        self.assertEqual([s["patchid"] for s in here.json["sourcestamps"]], [7])
 
 
 class TestFilters(DaemonCase):
