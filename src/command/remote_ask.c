@@ -99,9 +99,9 @@ static void note_error(struct job *job, const struct http_answer *answer, const 
     *error = error_of(answer->http_status);
     job->is_missing = answer->http_status == 404 && said;
     job->is_hidden = answer->http_status == 403 && said;
-    const char *hint = error->status == DBK_DENIED
-                           ? " (the token comes from DAYBOOK_TOKEN_FILE or DAYBOOK_TOKEN)"
-                           : "";
+    bool is_of_token = error->status == DBK_DENIED && said && strstr(said, "token");
+    const char *hint =
+        is_of_token ? " (the token comes from DAYBOOK_TOKEN_FILE or DAYBOOK_TOKEN)" : "";
     if (said)
         snprintf(error->message, sizeof(error->message), "%.250s%s", said, hint);
     else if (answer->http_status >= 300 && answer->http_status < 400)

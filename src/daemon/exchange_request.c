@@ -19,7 +19,11 @@ static bool refuse_path(struct exchange *exchange)
         return false;
     }
     exchange->is_closing = true;
-    exchange_fail(exchange, 405, "this method is not for this path");
+    if (exchange->methods & ROUTE_METHOD_OFF)
+        exchange_fail(exchange, 403,
+                      "this daemon was started with --read-only: it takes no writes");
+    else
+        exchange_fail(exchange, 405, "this method is not for this path");
     return false;
 }
 

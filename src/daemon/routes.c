@@ -197,6 +197,8 @@ const struct route *route_find(struct exchange *exchange, unsigned *out_methods)
             continue;
         if (!route_is_served(&routes[i], exchange->server)) {
             *out_methods |= ROUTE_METHODS_OFF;
+            if (routes[i].method == method)
+                *out_methods |= ROUTE_METHOD_OFF;
             continue;
         }
         if (routes[i].method == method)

@@ -33,6 +33,8 @@ struct route {
 
 /* Beside the methods of a path: there are others, and they are off in a daemon that takes no writes. */
 #define ROUTE_METHODS_OFF (1U << 30)
+/* The one that was asked for is among them. */
+#define ROUTE_METHOD_OFF (1U << 29)
 
 /*
  * Finds the route of the exchange's method and path, and fills what the path names. Result: NULL for none;

@@ -69,7 +69,9 @@ class TestWrites(RemoteCase):
         self.serve()
         for words in (("data", "put", "b", "x"), ("data", "rm", "b", "log/a b/c"), ("properties", "set", "b", "n", "1"),
                       ("steps", "url", "b", "0", "n", "u")):
-            self.assertTrue(self.do(*words, code=5).err)
+            err = self.do(*words, code=17).err
+            self.assertIn("--read-only", err)
+            self.assertNotIn("TOKEN", err)
         self.assertEqual(self.query("SELECT count(*) FROM build_data")[0][0], 1)
 
 

@@ -83,7 +83,7 @@ REFUSED = [
     ("POST", get(method=b"POST", headers=b"Content-Length: 2\r\n") + b"{}", 405),
     ("POST without a length", get(method=b"POST"), 405),
     ("PUT", get(method=b"PUT", headers=b"Content-Length: 0\r\n"), 405),
-    ("PATCH", get(method=b"PATCH", headers=b"Content-Length: 0\r\n"), 405),
+    ("PATCH of a daemon that takes no writes", get(method=b"PATCH", headers=b"Content-Length: 0\r\n"), 403),
     ("DELETE", get(method=b"DELETE"), 405),
     ("OPTIONS", get(method=b"OPTIONS"), 405),
     ("TRACE", get(method=b"TRACE"), 405),

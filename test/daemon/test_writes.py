@@ -301,9 +301,15 @@ class TestRefused(OwnCase):
         daemon = Daemon(self.db, "--listen", "127.0.0.1:0", "--read-only")
         self.assertIn("read-only", daemon.greeting)
         answer = daemon.write("POST", "builders/readonly/builds", {})
-        self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
+        self.assertEqual((answer.status, answer.headers["Allow"]), (403, None))
+        self.assertIn("--read-only", answer.json["error"])
         answer = daemon.write("POST", "builds/1/finish", {"results": 0})
+        self.assertEqual((answer.status, answer.headers["Allow"]), (403, None))
+        answer = daemon.write("PUT", "builders/readonly/builds", {})
+        self.assertEqual((answer.status, answer.headers["Allow"]), (405, "GET, HEAD"))
+        answer = daemon.ask("builds/1/finish")
         self.assertEqual((answer.status, answer.headers["Allow"]), (405, ""))
+        self.assertEqual(daemon.ask("builders/readonly").status, 404)
         self.assertEqual(daemon.stop(), (0, ""))
 
 
