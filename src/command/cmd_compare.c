@@ -52,11 +52,7 @@ static char *read_master_url(const char *url)
         if ((unsigned char)*at <= ' ' || *at == '\x7f')
             return NULL;
     char *base = memory_need(strdup(url));
-    size_t len = strlen(base), api_len = strlen("/api/v2");
-    while (len && base[len - 1] == '/')
-        base[--len] = '\0';
-    if (len > api_len && !strcmp(base + len - api_len, "/api/v2"))
-        base[len - api_len] = '\0';
+    daemon_url_trim(base);
     return base;
 }
 

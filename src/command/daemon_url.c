@@ -14,6 +14,9 @@
 #define PLAIN "http://"
 #define SECURE "https://"
 
+/* Below a daemon's own address; `daybook serve` prints the one of its API first. */
+#define API "/api/v2"
+
 static bool begins_with(const char *text, const char *beginning)
 {
     return !strncasecmp(text, beginning, strlen(beginning));
@@ -55,6 +58,22 @@ static size_t host_length(const char *authority, size_t len)
     return colon ? (size_t)(colon - authority) : len;
 }
 
+static void trim_slashes(char *url)
+{
+    for (size_t end = strlen(url); end && url[end - 1] == '/';)
+        url[--end] = '\0';
+}
+
+void daemon_url_trim(char *url)
+{
+    trim_slashes(url);
+    size_t len = strlen(url);
+    if (len < strlen(API) || strcmp(url + len - strlen(API), API) != 0)
+        return;
+    url[len - strlen(API)] = '\0';
+    trim_slashes(url);
+}
+
 char *daemon_url_read(const char *url, struct dbk_error *out_error)
 {
     bool is_plain = begins_with(url, PLAIN);
@@ -75,7 +94,6 @@ char *daemon_url_read(const char *url, struct dbk_error *out_error)
         return refuse(out_error, "http:// is for this machine alone (127.0.0.1, localhost), since "
                                  "others could read it on the way: use https://");
     char *base = memory_need(strdup(url));
-    for (size_t end = strlen(base); end && base[end - 1] == '/';)
-        base[--end] = '\0';
+    daemon_url_trim(base);
     return base;
 }

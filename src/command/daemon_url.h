@@ -18,4 +18,7 @@ bool daemon_url_is(const char *url);
  */
 char *daemon_url_read(const char *url, struct dbk_error *out_error);
 
+/* Cuts off what says nothing of which daemon it is: "/api/v2" at the end, and slashes. */
+void daemon_url_trim(char *url);
+
 #endif

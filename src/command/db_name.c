@@ -107,10 +107,8 @@ char *db_name_file(const char *url)
         return NULL;
     if (!is_plain(absolute)) {
         if (!begins_with(absolute, SQLITE_SCHEME)) {
-            /* A daemon's is the same with a slash at its end. */
-            for (size_t len = strlen(absolute);
-                 daemon_url_is(absolute) && absolute[len - 1] == '/';)
-                absolute[--len] = '\0';
+            if (daemon_url_is(absolute))
+                daemon_url_trim(absolute);
             return absolute;
         }
         char *path = url_path(absolute);

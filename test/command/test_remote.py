@@ -57,6 +57,12 @@ class TestReadsOfAMaster(Reads):
         self.same()
         self.same("-n", "2")
 
+    def test_the_address_of_its_api_names_the_daemon_too(self):
+        here = run(self.folder, "builders", "--db", self.db)
+        for end in ("/", "/api/v2", "/api/v2/", "//api/v2//"):
+            there = run(self.folder, "builders", "--db", self.url + end)
+            self.assertEqual((there.code, there.out), (0, here.out), (end, there.err))
+
     def test_builders_are_the_same(self):
         for words in self.BUILDERS:
             self.same(*words.split())

@@ -196,7 +196,7 @@ class TestKept(RemoteCase):
         self.away()
         self.expect_kept(self.shell("echo ran; exit 5"), "cannot be reached")
         self.serve()
-        self.assertIn(b"recorded", self.daybook("push", "--db", self.url + "//").out)
+        self.assertIn(b"recorded", self.daybook("push", "--db", self.url + "//api/v2/").out)
         self.assertEqual(len(self.builds()), 1)
 
 
