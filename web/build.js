@@ -110,7 +110,7 @@ function stepsPart({build, steps, data}, query, go) {
 function spoken(property) {
     try {
         const value = JSON.parse(property.value);
-        return typeof value === "string" ? value : property.value;
+        return typeof value === "string" && value ? value : property.value; // an empty one keeps its quotes
     } catch {
         return property.value ?? property.raw ?? "";
     }

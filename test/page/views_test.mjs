@@ -162,6 +162,14 @@ test("build__properties_are_found_by_name_and_value_and_stay_text", async () => 
     quiet(page);
 });
 
+test("build__a_property_without_a_text_keeps_its_quotes", async () => {
+    const page = await browser.open(masters, "#/builds/9");
+    await page.getByLabel("Search properties").fill("codebase");
+    await page.waitForFunction(() => document.querySelectorAll(".properties dt").length === 1);
+    assert.equal(await page.locator(".properties dd").textContent(), '"" from Build');
+    quiet(page);
+});
+
 test("build__steps_are_drawn_to_scale_with_waiting_apart", async () => {
     const page = await browser.open(own);
     await page.locator(".card h2 a", {hasText: "locked"}).click();
@@ -192,6 +200,14 @@ test("build__data_are_downloaded_as_they_are", async () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", {name: "size-report"}).click()]);
     const bytes = (await (await download.createReadStream()).toArray()).reduce((sum, piece) => sum + piece.length, 0);
     assert.equal(bytes, 52);
+});
+
+test("build__sources_of_data_stand_below_each_other", async () => {
+    const page = await browser.open(own, "#/builders/1/builds/2");
+    const places = await page.locator(".data small").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().x));
+    assert.ok(places.length > 1);
+    assert.equal(new Set(places).size, 1, places);
+    quiet(page);
 });
 
 test("page__the_policy_stops_inline_script_and_markup", async () => {
