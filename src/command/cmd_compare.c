@@ -61,8 +61,8 @@ static int open_master(struct comparison *comparison)
     char *base = read_master_url(comparison->arguments->operands[0]);
     if (!base)
         return usage_error(comparison->arguments,
-                           "%s is not the URL of a master: http[s]://HOST[:PORT][/PATH]",
-                           message_word(comparison->arguments->operands[0]));
+                           "the URL of a master is http[s]://HOST[:PORT][/PATH], without a user, "
+                           "a password and options");
     comparison->names[MASTER] = base;
     comparison->http[MASTER] = http_new_stranger(base);
     return 0;

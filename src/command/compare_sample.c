@@ -16,6 +16,9 @@
 
 enum { TARGET_MAX = 8000, PAGE = 20 };
 
+/* No master has more builds; what claims to must not make ids overflow. */
+#define NEWEST_MAX (INT64_MAX / 4)
+
 /* Larger values are left to who asks for them by name. */
 #define VALUE_MAX ((int64_t)1 << 20)
 
@@ -236,6 +239,8 @@ int compare_sample(struct http *master, const char *name, int64_t seed, int64_t 
     json_t *answer;
     int exit_code = read_json(master, name, "builds?order=-buildid&limit=1", &answer);
     lot.newest = member(json_array_get(json_object_get(answer, "builds"), 0), "buildid");
+    if (lot.newest > NEWEST_MAX)
+        lot.newest = NEWEST_MAX;
     if (!exit_code && lot.newest < 1) {
         message_print("%s has no builds", message_word(name));
         exit_code = dbk_status_exit_code(DBK_NOT_FOUND);

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "message.h"
+#include "store_open.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,12 +19,14 @@
 
 enum { START_MS = 60000, LINE_SIZE = 4096 };
 
+/* The URL may hold a password, and everybody on the machine sees a command line. */
 static _Noreturn void become_daemon(const char *url, int output)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     dup2(output, STDOUT_FILENO);
-    execl("/proc/self/exe", "daybook", "serve", "--db", url, "--listen", "127.0.0.1:0",
-          "--read-only", (char *)NULL);
+    if (!setenv("DAYBOOK_DB", url, 1))
+        execl("/proc/self/exe", "daybook", "serve", "--listen", "127.0.0.1:0", "--read-only",
+              (char *)NULL);
     _exit(127);
 }
 
@@ -64,7 +67,9 @@ int own_daemon_start(struct own_daemon *daemon, const char *url, char **out_base
         at = strstr(line, " at http://");
     close(ends[0]);
     if (!at) {
-        message_print("no daemon could be started on %s", message_word(url));
+        char *shown = store_hide_password(url);
+        message_print("no daemon could be started on %s", message_word(shown));
+        free(shown);
         return dbk_status_exit_code(DBK_UNREACHABLE);
     }
     char *base = at + strlen(" at ");

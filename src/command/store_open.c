@@ -29,9 +29,9 @@ static const char *find_authority(const char *url)
     return mark ? mark + 3 : NULL;
 }
 
-/* The URL without its password: what stands between the first ":" and the last "@" of the authority, and
- * the values of `password` options. Result: yours, free(). */
-static char *hide_password(const char *url)
+/* What stands between the first ":" and the last "@" of the authority is the password, and so are the values of
+ * `password` options. */
+char *store_hide_password(const char *url)
 {
     static const char option[] = "password=";
     char *shown = memory_need(strdup(url));
@@ -55,7 +55,7 @@ static char *hide_password(const char *url)
 /* Takes the password out of a sentence that may name the URL. */
 static void hide_password_in(struct dbk_error *error, const char *url)
 {
-    char *shown = hide_password(url);
+    char *shown = store_hide_password(url);
     if (strcmp(shown, url) != 0) {
         char *at;
         char rest[sizeof(error->message)];
@@ -204,7 +204,7 @@ int store_try_open_archive(const char *url, enum store_use use, const struct dbk
 
 char *store_shown_url(const struct arguments *arguments)
 {
-    return hide_password(store_url(arguments));
+    return store_hide_password(store_url(arguments));
 }
 
 int store_try_open(const struct arguments *arguments, enum store_use use,
@@ -217,7 +217,7 @@ int store_try_open(const struct arguments *arguments, enum store_use use,
 
 void store_tell_created(const struct arguments *arguments)
 {
-    char *url = hide_password(store_url(arguments));
+    char *url = store_hide_password(store_url(arguments));
     /* A name without a directory is one here. */
     bool is_bare = !strstr(url, "://") && !strchr(url, '/');
     message_print("created %s%s", is_bare ? "./" : "", message_word(url));
@@ -235,7 +235,7 @@ static void tell_missing(const struct arguments *arguments, const struct dbk_err
 
 int store_open_failed(const struct arguments *arguments, const struct dbk_error *error)
 {
-    char *url = hide_password(store_url(arguments));
+    char *url = store_hide_password(store_url(arguments));
     if (strstr(error->message, url))
         message_error(error);
     else

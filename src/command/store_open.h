@@ -19,6 +19,9 @@ const char *store_url(const struct arguments *arguments);
 /* The same without a password, for people. Result: yours, free(). */
 char *store_shown_url(const struct arguments *arguments);
 
+/* Any URL without its password. Result: yours, free(). */
+char *store_hide_password(const char *url);
+
 /* The path of the file that a URL or path names. Result: yours, free(); NULL: it names none. */
 char *store_path(const char *url);
 

@@ -69,6 +69,16 @@ def of_record(answers):
     return answer
 
 
+def command_lines():
+    """Of all processes."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                yield file.read()
+        except OSError:
+            continue
+
+
 class CompareCase(DaemonCase):
     WORDS = ("--read-only",)
 
@@ -195,7 +205,8 @@ class TestUse(CompareCase):
         for url in ("master:8010", "http://", "ftp://master/", "http://me:secret@master", "http://master/?x=1"):
             done = run(self.folder, "compare", url, "--db", self.db)
             self.assertEqual((done.code, done.out), (2, ""), url)
-            self.assertIn("is not the URL of a master", done.err)
+            self.assertIn("the URL of a master is http", done.err)
+            self.assertNotIn("secret", done.err)
         done = run(self.folder, "compare", "http://127.0.0.1:1", "--db", self.db)
         self.assertEqual(done.code, 13, done.err)
         self.assertIn("http://127.0.0.1:1 gave no answer to builds?order=-buildid&limit=1: ", done.err)
@@ -204,6 +215,25 @@ class TestUse(CompareCase):
             self.assertIn("does not answer as Buildbot's REST API does: 200", done.err)
         with Master(lambda path: (200, "application/json", b'{"builds": []}')) as master:
             self.assertIn("has no builds", self.compare(master, "--db", self.db, code=3).err)
+        with Master(lambda path: (200, "application/json", b'{"builds": [{"buildid": 9223372036854775807}]}')) as master:
+            self.compare(master, "--db", self.db, "--sample", "19", code=1)
+
+    def test_a_password_in_the_database_s_url_is_in_no_message_and_no_command_line(self):
+        with Master(self.of_daemon) as master:
+            done = run(self.folder, "compare", master.url, DAYBOOK_DB="postgresql://me:secret@127.0.0.1:1/x?password=secret")
+        self.assertEqual((done.code, done.out), (13, ""))
+        self.assertIn("no daemon could be started on postgresql://me@127.0.0.1:1/x", done.err)
+        self.assertNotIn("secret", done.err)
+        place, seen = os.path.join(self.folder, "secret.sqlite"), []
+        shutil.copyfile(self.db, place)
+
+        def look(path):
+            seen.append([line for line in command_lines() if b"secret.sqlite" in line])
+            return self.of_daemon(path)
+        with Master(look) as master:
+            self.compare(master, "--sample", "1", DAYBOOK_DB=place)
+        self.assertTrue(seen)
+        self.assertEqual([lines for lines in seen if lines], [])
 
     def test_questions_are_paths(self):
         with Master(self.of_daemon) as master:
