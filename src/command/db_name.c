@@ -82,7 +82,7 @@ static char *url_path(const char *url)
 
 char *db_name_absolute(const char *url)
 {
-    if (is_plain(url))
+    if (is_plain(url) && !daemon_url_is(url))
         return *url == '/' || !strcmp(url, IN_MEMORY) ? strdup(url) : join(here_path(), url);
     if (!begins_with(url, SQLITE_SCHEME))
         return strdup(url);
@@ -105,7 +105,7 @@ char *db_name_file(const char *url)
     char *absolute = db_name_absolute(url);
     if (!absolute)
         return NULL;
-    if (!is_plain(absolute)) {
+    if (!is_plain(absolute) || daemon_url_is(absolute)) {
         if (!begins_with(absolute, SQLITE_SCHEME)) {
             if (daemon_url_is(absolute))
                 daemon_url_trim(absolute);

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "credentials.h"
+#include "daemon_url.h"
 #include "message.h"
 
 #include <curl/curl.h>
@@ -35,6 +36,7 @@ struct http {
     CURLM *multi;
     CURL *easy;
     char *base;
+    char *socket;             /* the path of the Unix socket that is asked; NULL: an address is */
     struct curl_slist *token; /* the header with it; NULL: none */
     atomic_bool is_interrupted;
 };
@@ -204,6 +206,7 @@ static void prepare(struct http *http, const struct http_request *request,
     curl_easy_reset(easy);
     set_safety(easy, http->base);
     curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -273,6 +276,11 @@ static bool is_unsent(CURL *easy, CURLcode code)
 static int tell_failure(const struct transfer *transfer, CURLcode code, struct dbk_error *out_error)
 {
     const char *reason = *transfer->reason ? transfer->reason : curl_easy_strerror(code);
+    long os_error = 0;
+    curl_easy_getinfo(transfer->http->easy, CURLINFO_OS_ERRNO, &os_error);
+    /* curl itself speaks of a host and a port. */
+    if (transfer->http->socket && code == CURLE_COULDNT_CONNECT && os_error)
+        reason = strerror((int)os_error);
     enum dbk_outcome outcome = is_unsent(transfer->http->easy, code) ? DBK_NOT_DONE : DBK_UNKNOWN;
     if (transfer->is_file_short)
         return fail(out_error, DBK_INVALID, DBK_NOT_DONE, false, "the file ended too early", "");
@@ -340,12 +348,26 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* Takes apart what is asked: curl wants a socket's path by itself, and a host all the same. */
+static void take_base(struct http *http, const char *base)
+{
+    if (strncmp(base, DAEMON_URL_SOCKET, strlen(DAEMON_URL_SOCKET)) != 0) {
+        http->base = memory_need(strdup(base));
+        return;
+    }
+    const char *path = base + strlen(DAEMON_URL_SOCKET);
+    size_t len = daemon_url_socket_length(base);
+    http->socket = memory_need(strndup(path, len));
+    if (asprintf(&http->base, "http://localhost%s", path + len + (path[len] == ':')) < 0)
+        memory_need(NULL);
+}
+
 struct http *http_new_stranger(const char *base)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_curl);
     struct http *http = memory_need(calloc(1, sizeof(*http)));
-    http->base = memory_need(strdup(base));
+    take_base(http, base);
     http->multi = memory_need(curl_multi_init());
     http->easy = memory_need(curl_easy_init());
     return http;
@@ -376,6 +398,7 @@ void http_free(struct http *http)
     curl_multi_cleanup(http->multi);
     curl_slist_free_all(http->token);
     free(http->base);
+    free(http->socket);
     free(http);
 }
 

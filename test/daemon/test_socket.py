@@ -42,6 +42,24 @@ class TestSocket(DaemonCase):
                              capture_output=True, timeout=DEADLINE_S, check=True).stdout
         self.assertIn(b'"name": "b"', got)
 
+    def test_the_command_asks_it_and_records_there(self):
+        here = run(self.folder, "builders", "--json", "--db", self.db)
+        below = self.start("below", "--base-path", "/ci")
+        for url in ("unix:" + self.path, f"unix:{self.path}:/api/v2/", f"unix:{below.path}:/ci", f"unix:{below.path}:/ci/api/v2"):
+            there = run(self.folder, "builders", "--json", "--db", url)
+            self.assertEqual((there.code, there.out), (0, here.out), (url, there.err))
+        done = run(self.folder, "run", "--db", f"unix:{below.path}:/ci", "--builder", "by socket", "--", "echo", "heard")
+        self.assertEqual(done.code, 0, done.err)
+        self.assertEqual(run(self.folder, "log", "by socket", "--db", self.db).out, "heard\n")
+
+    def test_the_command_says_which_socket_cannot_be_asked_and_why(self):
+        missing = "unix:" + os.path.join(self.folder, "missing")
+        done = run(self.folder, "builders", "--db", missing)
+        self.assertEqual((done.code, done.out), (13, ""))
+        self.assertIn(f"{missing}: the daemon cannot be reached: No such file or directory", done.err)
+        for url in ("unix:", "unix:here", "unix:/" + 120 * "x", f"unix:{self.path}:/ci?x=1"):
+            self.assertEqual(run(self.folder, "builders", "--db", url).code, 2, url)
+
     def test_without_tokens_a_foreign_host_is_refused_here_too(self):
         self.assertEqual(self.daemon.ask("builds", headers={"Host": "example.org"}).status, 403)
         self.assertEqual(self.daemon.ask("builds", headers={"X-Forwarded-For": "192.0.2.1"}).status, 403)
