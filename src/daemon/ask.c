@@ -319,13 +319,15 @@ static enum ask_outcome read_items(struct reading *reading)
     return ASK_OK;
 }
 
-/* The order of a list whose query gives none, or what comes behind the one that it gives. */
+/* The order of a list whose query gives none, or what comes behind the one that it gives. A walk by cursor, which
+ * Buildbot has not, keeps the store's order: so its cursors are the store's, too. */
 static int finish_order(struct ask *ask, const struct resource *resource)
 {
     size_t count = query_count(ask->query, "order");
     if (!count)
         return resource->order ? dbk_spec_order(ask->spec, resource->order) : DBK_OK;
-    return resource->tie && count < ORDERS_MAX ? dbk_spec_order(ask->spec, resource->tie) : DBK_OK;
+    bool has_tie = resource->tie && !ask->has_cursor && count < ORDERS_MAX;
+    return has_tie ? dbk_spec_order(ask->spec, resource->tie) : DBK_OK;
 }
 
 /* Builds with their properties: who chooses one field has to choose the others too. */
