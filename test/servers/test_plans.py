@@ -41,9 +41,9 @@ class Plan:
 
 
 class PlansCases:
-    maxDiff = None
     """What holds on both."""
 
+    maxDiff = None
     kind = None
     may_scan = MAY_SCAN
 
@@ -51,16 +51,29 @@ class PlansCases:
     def setUpClass(cls):
         cls.server = Server(cls.kind)
         cls.addClassCleanup(cls.server.end)
-        cls.url = cls.server.database().url
-        with tempfile.TemporaryDirectory(prefix="daybook-plans-") as folder:
-            subprocess.run([PROGRAM, "bench", "fill", cls.url, "--builds", str(BUILDS)], cwd=folder, env=environment(),
-                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(10):
+            cls.fill()
+            if cls.has_firsts():
+                break
         # Their times are those of the history; the store is older than any of them.
         cls.ask("INSERT INTO daybook_events (position, at, kind, verb, builderid, buildid) "
                 "SELECT 1000000 + row_number() OVER (), 2000000000, 'build', 'updated', 1, 1 FROM"
                 " steps CROSS JOIN (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) three")
         cls.prepare()
         cls.large = {name for name, count in cls.counts().items() if count >= LARGE}
+
+    @classmethod
+    def fill(cls):
+        cls.url = cls.server.database().url
+        with tempfile.TemporaryDirectory(prefix="daybook-plans-") as folder:
+            subprocess.run([PROGRAM, "bench", "fill", cls.url, "--builds", str(BUILDS)], cwd=folder, env=environment(),
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    @classmethod
+    def has_firsts(cls):
+        """Whether there are the records with the id 1, which the calls name: what a server rolled back used ids up."""
+        return all(cls.ask(f"SELECT 1 FROM {table} WHERE id = 1")
+                   for table in ("builders", "workers", "masters", "sourcestamps", "buildsets", "buildrequests", "builds", "steps"))
 
     @classmethod
     def read(cls, before):
