@@ -20,27 +20,17 @@ static int set_version(struct dbki_conn *conn, int version, struct dbk_error *er
     return conn->engine->script(conn, sql, error);
 }
 
-static int has_object(struct dbki_conn *conn, const char *name, bool *out_has,
-                      struct dbk_error *error)
-{
-    struct dbki_value param = dbki_text(name);
-    struct dbki_answer answer;
-    int status = dbki_schema_ask(conn, conn->engine->count_objects, &param, &answer, error);
-    *out_has = !status && answer.number > 0;
-    return status;
-}
-
 int dbki_copying_prepare(struct dbki_conn *conn, struct dbk_error *error)
 {
     bool is_there;
-    int status = has_object(conn, "daybook_copy", &is_there, error);
+    int status = dbki_schema_has(conn, "daybook_copy", &is_there, error);
     return status || is_there ? status : conn->engine->script(conn, TABLE, error);
 }
 
 int dbki_copying_is_begun(struct dbki_conn *conn, bool *out_is_begun, struct dbk_error *error)
 {
     struct dbki_answer answer;
-    int status = has_object(conn, "daybook_copy", out_is_begun, error);
+    int status = dbki_schema_has(conn, "daybook_copy", out_is_begun, error);
     if (status || !*out_is_begun)
         return status;
     status = dbki_schema_ask(conn, "SELECT count(*) FROM daybook_copy WHERE name = ''", NULL,
@@ -80,7 +70,7 @@ int dbki_copying_drop_indexes(struct dbki_conn *conn, const struct dbki_schema *
         snprintf(sql, sizeof sql, "DROP INDEX %s%s%s", name,
                  conn->engine->names_table_of_index ? " ON " : "",
                  conn->engine->names_table_of_index ? table : "");
-        status = has_object(conn, name, &is_there, error);
+        status = dbki_schema_has(conn, name, &is_there, error);
         if (!status && is_there)
             status = conn->engine->script(conn, sql, error);
     }
@@ -93,7 +83,7 @@ int dbki_copying_index(struct dbki_conn *conn, const char *sql, bool *out_is_mad
     char name[DBKI_WORD_SIZE];
     bool is_there;
     dbki_layout_index_name(sql, name);
-    int status = has_object(conn, name, &is_there, error);
+    int status = dbki_schema_has(conn, name, &is_there, error);
     *out_is_made = !status && !is_there;
     return *out_is_made ? conn->engine->script(conn, sql, error) : status;
 }

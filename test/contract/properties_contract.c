@@ -342,18 +342,6 @@ static void get_builds__properties_come_with_the_page_when_wanted(void **state)
         assert_int_equal(a.builds[i]->property_count, 0);
 }
 
-static const char *names_by_position(struct fixture *f, int64_t buildid)
-{
-    struct answer a;
-    const char *names = "";
-    assert_int_equal(ASK(&a, f->store, on_properties, dbk_get_build_properties, buildid,
-                         parse_spec("order=position")),
-                     DBK_OK);
-    for (size_t i = 0; i < a.page.count; i++)
-        names = test_format("%s%s ", names, a.properties[i]->name);
-    return names;
-}
-
 static void order__by_position_is_that_in_which_properties_were_added(void **state)
 {
     struct fixture *f = *state;

@@ -57,18 +57,6 @@ static void make_old(struct fixture *f)
             skip();                                                                                \
     } while (0)
 
-static const char *names_by_position(struct fixture *f, int64_t buildid)
-{
-    struct answer a;
-    const char *names = "";
-    assert_int_equal(ASK(&a, f->store, on_properties, dbk_get_build_properties, buildid,
-                         parse_spec("order=position")),
-                     DBK_OK);
-    for (size_t i = 0; i < a.page.count; i++)
-        names = test_format("%s%s ", names, a.properties[i]->name);
-    return names;
-}
-
 static void expect_brought_up(struct fixture *f)
 {
     struct reports r;

@@ -187,6 +187,18 @@ struct dbk_spec *parse_spec(const char *text)
     return test_keep(spec, free_spec);
 }
 
+const char *names_by_position(struct fixture *f, int64_t buildid)
+{
+    struct answer a;
+    const char *names = "";
+    assert_int_equal(ASK(&a, f->store, on_properties, dbk_get_build_properties, buildid,
+                         parse_spec("order=position")),
+                     DBK_OK);
+    for (size_t i = 0; i < a.page.count; i++)
+        names = test_format("%s%s ", names, a.properties[i]->name);
+    return names;
+}
+
 int64_t fixture_look_int(struct fixture *f, const char *sql)
 {
     const char *text = fixture_look_text(f, sql);

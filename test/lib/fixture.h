@@ -38,6 +38,9 @@ void set_data(struct fixture *f, int64_t buildid, const char *name, const char *
 struct dbk_build *get_build(struct fixture *f, int64_t buildid);
 struct dbk_step *get_step(struct fixture *f, int64_t stepid);
 
+/* The names of a build's properties in the order in which they were added, "a b ". */
+const char *names_by_position(struct fixture *f, int64_t buildid);
+
 /* A spec that is freed when the test ends; one from its text form. */
 struct dbk_spec *new_spec(void);
 struct dbk_spec *parse_spec(const char *text);
