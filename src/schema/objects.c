@@ -94,8 +94,6 @@ const struct dbki_object dbki_objects[] = {
     {"daybook_commits_at", "daybook_commits",
      ON_SERVERS("CREATE INDEX daybook_commits_at"
                 " ON daybook_commits (at)")},
-    {"daybook_events_at", "daybook_events",
-     BOTH("CREATE INDEX daybook_events_at ON daybook_events (at)")},
     /* What a write with an operation key gave, for whoever sends it again. It is the one tree that a key costs a
      * write: old ones are found by their week, and in it keys stand first, since scopes are mostly the same. */
     {"daybook_operations", NULL,

@@ -273,10 +273,10 @@ static void backup__names_what_of_daybooks_is_missing_and_is_made_all_the_same(v
     struct fixture *f = *state;
     struct reports r = {.count = 0};
     BACKED_UP_ONLY(f);
-    raw_run(f->path, "DROP INDEX daybook_events_at");
+    raw_run(f->path, "DROP INDEX daybook_lineage_buildid");
     const char *path = place("copy.sqlite");
     must_backup(&r, f, path);
-    assert_string_equal(r.findings, "missing daybook_events_at\n");
+    assert_string_equal(r.findings, "missing daybook_lineage_buildid\n");
     assert_true(is_there(path));
 }
 

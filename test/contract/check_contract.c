@@ -292,7 +292,6 @@ static void check__a_dropped_table_is_off_until_it_is_made_again(void **state)
                                    "missing daybook_events_unplaced -9223372036854775808\n",
                                    "missing daybook_events_position -9223372036854775808\n");
     expect_found(b, test_format("missing daybook_events -9223372036854775808\n%s"
-                                "missing daybook_events_at -9223372036854775808\n"
                                 "missing daybook_operations -9223372036854775808\n"
                                 "missing daybook_lineage -9223372036854775808\n"
                                 "missing daybook_lineage_buildid -9223372036854775808\n",
