@@ -1,165 +1,25 @@
 /*
- * daybook on MariaDB beside a bare libmariadb program: the same statements with their event rows and names of batches,
- * prepared once, as many connections, each a thread, as many operations a transaction. Both have 64 operations under
+ * daybook on MariaDB beside a bare libmariadb program: the same statements with their event rows, these events' positions and
+ * names of batches, prepared once, as many connections, each a thread, as many operations a transaction. Both have 64 operations under
  * way; both in turns, on one server, in a database each.
  *
  *     bench-mariadb SOCKET [ROUNDS [BUILDS]]     SOCKET: of a server where root may make and drop databases
  *
  * MariaDB's protocol has no pipeline: each statement is a round trip. What the bare program does for a batch of 32
  * add_build: the transaction's beginning and end, the batch's name, a lock for each of 8 builders, and two inserts for each
- * build, whose id the second needs. A change is two statements as well, a get one within a snapshot.
+ * build, whose id the second needs. A change is two statements as well, a get one within a snapshot. Five times a second,
+ * and at the end, one of its connections gives events their positions, as daybook's writers do.
  */
-#include "daybook.h"
+#include "server_ours.h"
 
 #include <mysql.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { OUTSTANDING = 64, CONNECTIONS = 2, BATCH = OUTSTANDING / CONNECTIONS };
-enum { BUILDERS = 16, BUILDS = 2000, OPS = 6400, PAGES = 1600, PAGE = 50, ROUNDS_MAX = 25 };
-enum what { ADD_BUILD, SET_STATE, STEPS, GET_BUILD, GET_PAGE, WHAT_COUNT };
-
-static const char *const NAMES[] = {"add_build", "set_build_state_string",
-                                    "add_step + start + finish", "get_build", "page of 50 builds"};
-
 static const char *socket_path;
-static int run_number; /* names of steps do not come twice */
-
-static _Noreturn void die(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* ---------------------------------------------------------------------------------- daybook ---- */
-
-static struct {
-    struct dbk_store *store;
-    struct dbk_spec *page;
-    enum what what;
-    int left, outstanding;
-} load;
-
-static void next(void);
-
-static void end_one(const struct dbk_error *error)
-{
-    if (error)
-        die("%s", error->message);
-    load.outstanding--;
-    next();
-}
-
-static void on_done(void *user, const struct dbk_error *error)
-{
-    (void)user;
-    end_one(error);
-}
-
-static void on_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
-{
-    (void)user;
-    if (!error && !build)
-        die("a build is missing");
-    end_one(error);
-}
-
-static void on_builds(void *user, const struct dbk_error *error,
-                      const struct dbk_build *const *builds, const struct dbk_page *page)
-{
-    (void)user;
-    (void)builds;
-    if (!error && page->count != PAGE)
-        die("a page has %zu builds", page->count);
-    end_one(error);
-}
-
-static void on_added(void *user, const struct dbk_error *error, int64_t id, int64_t number)
-{
-    (void)user;
-    (void)id;
-    (void)number;
-    end_one(error);
-}
-
-static void on_started(void *user, const struct dbk_error *error)
-{
-    int64_t stepid = (int64_t)(intptr_t)user;
-    if (error || dbk_finish_step(load.store, stepid, 0, false, NULL, on_done, NULL))
-        die("a step was not started");
-}
-
-static void on_step(void *user, const struct dbk_error *error, int64_t id, int64_t number,
-                    const char *name)
-{
-    (void)user;
-    (void)number;
-    (void)name;
-    if (error ||
-        dbk_start_step(load.store, id, DBK_NONE, true, NULL, on_started, (void *)(intptr_t)id))
-        die("a step was not added");
-}
-
-static int submit(int i)
-{
-    char name[32];
-    switch (load.what) {
-    case ADD_BUILD:
-        return dbk_add_build(load.store, 1 + i % BUILDERS, 1, 1, 1, "starting", NULL, on_added,
-                             NULL);
-    case SET_STATE:
-        return dbk_set_build_state_string(load.store, 1 + (i * 7) % BUILDS, "compiling", NULL,
-                                          on_done, NULL);
-    case STEPS:
-        snprintf(name, sizeof name, "step %d-%d", run_number, i);
-        return dbk_add_step(load.store, 1 + i % BUILDS, name, "starting", NULL, on_step, NULL);
-    case GET_BUILD:
-        return dbk_get_build(load.store, 1 + (i * 7) % BUILDS, NULL, on_build, NULL);
-    default:
-        return dbk_get_builds(load.store, 1 + i % BUILDERS, DBK_NONE, DBK_NONE, DBK_NONE, load.page,
-                              NULL, on_builds, NULL);
-    }
-}
-
-static void next(void)
-{
-    if (!load.left)
-        return;
-    load.outstanding++;
-    int status = submit(load.left--);
-    if (status)
-        die("not submitted: %s", dbk_status_text((enum dbk_status)status));
-}
-
-static double run_daybook(enum what what, int count)
-{
-    double began = now_s();
-    load.what = what;
-    load.left = count;
-    run_number++;
-    for (int i = 0; i < OUTSTANDING; i++)
-        next();
-    while (load.outstanding)
-        dbk_wait(load.store, 1000);
-    return count / (now_s() - began);
-}
-
-/* ------------------------------------------------------------------------------------- bare ---- */
 
 #define COLUMNS                                                                                    \
     "t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid, t.started_at, "        \
@@ -179,6 +39,9 @@ enum {
     START,
     FINISH,
     GET_PAGE_ROWS,
+    GIVE_LOCK,
+    GIVE,
+    GIVE_MOVE,
     STATEMENT_COUNT
 };
 
@@ -212,7 +75,16 @@ static const char *const SQL[] = {
     "UPDATE steps SET complete_at = ?, results = ?, hidden = ? WHERE id = ?",
     "SELECT " COLUMNS " FROM builds t WHERE t.builderid = ?"
     " ORDER BY t.number DESC LIMIT ?",
+    "SELECT value FROM daybook_marks WHERE name = 'events given' FOR UPDATE",
+    "UPDATE daybook_marks m STRAIGHT_JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place"
+    " FROM (SELECT id FROM daybook_events WHERE position IS NULL ORDER BY id LIMIT 1000"
+    " FOR UPDATE SKIP LOCKED) unplaced) n STRAIGHT_JOIN daybook_events e FORCE INDEX (PRIMARY)"
+    " ON e.id = n.id SET e.position = m.value + n.place WHERE m.name = 'events given'",
+    "UPDATE daybook_marks SET value = greatest(value,"
+    " (SELECT coalesce(max(position), 0) FROM daybook_events)) WHERE name = 'events given'",
 };
+
+static const double GIVE_EVERY_S = 0.2;
 
 enum { PARAMS_MAX = 10, CELLS_MAX = 11, TEXT_MAX = 256 };
 
@@ -277,6 +149,7 @@ static int64_t run_prepared(struct bare *bare, int which, const struct param *pa
         die("%s: %s", SQL[which], mysql_stmt_error(stmt));
     return mysql_stmt_field_count(stmt) ? take_rows(stmt) : DBK_NONE;
 }
+#define RUN_ALONE(bare, which) run_prepared(bare, which, NULL, 0)
 #define RUN(bare, which, ...)                                                                      \
     run_prepared(bare, which, (const struct param[]){__VA_ARGS__},                                 \
                  (int)(sizeof((const struct param[]){__VA_ARGS__}) / sizeof(struct param)))
@@ -370,6 +243,28 @@ static void run_reads(struct bare *bare, int from)
     run_plain(bare->mysql, "COMMIT");
 }
 
+/* Gives positions to all events that are committed and have none, 1,000 in a transaction. */
+static void give_positions(struct bare *bare)
+{
+    enum { STEP = 1000 };
+    my_ulonglong given = STEP;
+    while (given == STEP) {
+        run_plain(bare->mysql, "START TRANSACTION");
+        RUN_ALONE(bare, GIVE_LOCK);
+        RUN_ALONE(bare, GIVE);
+        given = mysql_stmt_affected_rows(bare->statements[GIVE]);
+        RUN_ALONE(bare, GIVE_MOVE);
+        run_plain(bare->mysql, "COMMIT");
+    }
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void *run_thread(void *argument)
 {
     static void (*const runs[])(struct bare *, int) = {run_adds, run_changes, run_steps, run_reads,
@@ -379,16 +274,22 @@ static void *run_thread(void *argument)
     run_plain(bare->mysql, bare->what == GET_BUILD || bare->what == GET_PAGE
                                ? "SET tx_isolation = 'REPEATABLE-READ'"
                                : "SET tx_isolation = 'READ-COMMITTED'");
-    for (int i = 0; i < bare->count; i += BATCH)
+    double given = now_s();
+    bool gives = bare->index == 0 && bare->what < GET_BUILD;
+    for (int i = 0; i < bare->count; i += BATCH) {
         runs[bare->what](bare, bare->from + i);
+        if (gives && (i + BATCH >= bare->count || now_s() - given >= GIVE_EVERY_S)) {
+            give_positions(bare);
+            given = now_s();
+        }
+    }
     mysql_thread_end();
     return NULL;
 }
 
-static double run_bare(struct bare *all, enum what what, int count)
+static void run_bare(void *user, enum what what, int count)
 {
-    double began = now_s();
-    run_number++;
+    struct bare *all = user;
     for (int i = 0; i < CONNECTIONS; i++) {
         all[i].what = what;
         all[i].index = i;
@@ -399,7 +300,6 @@ static double run_bare(struct bare *all, enum what what, int count)
     }
     for (int i = 0; i < CONNECTIONS; i++)
         pthread_join(all[i].thread, NULL);
-    return count / (now_s() - began);
 }
 
 /* ----------------------------------------------------------------------------------- ground ---- */
@@ -432,7 +332,8 @@ static struct dbk_store *make_database(const char *name, int builds)
         "INSERT INTO workers (name, info) VALUES ('w', '{}')",
         "INSERT INTO builders (name, name_hash) SELECT i.seq, i.seq FROM seq_1_to_16 i",
         "INSERT INTO buildsets (submitted_at) VALUES (0)",
-        "INSERT INTO buildrequests (buildsetid, builderid, submitted_at) VALUES (1, 1, 0)"};
+        "INSERT INTO buildrequests (buildsetid, builderid, submitted_at) VALUES (1, 1, 0)",
+        "INSERT INTO daybook_marks (name, value) VALUES ('events given', 0)"};
     char sql[512], url[512];
     struct dbk_options options = DBK_OPTIONS_INIT;
     struct dbk_store *store;
@@ -460,53 +361,21 @@ static struct dbk_store *make_database(const char *name, int builds)
     return store;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void measure(struct bare *bare, enum what what, int rounds)
-{
-    double ours[ROUNDS_MAX], theirs[ROUNDS_MAX], ratios[ROUNDS_MAX];
-    int count = what == GET_PAGE ? PAGES : OPS;
-    for (int i = 0; i < rounds; i++) {
-        theirs[i] = run_bare(bare, what, count);
-        ours[i] = run_daybook(what, count);
-        ratios[i] = ours[i] / theirs[i];
-    }
-    qsort(ours, (size_t)rounds, sizeof *ours, compare);
-    qsort(theirs, (size_t)rounds, sizeof *theirs, compare);
-    qsort(ratios, (size_t)rounds, sizeof *ratios, compare);
-    printf("%-26s daybook %7.0f/s  bare %7.0f/s  ratio %.2f (%.2f to %.2f)\n", NAMES[what],
-           ours[rounds / 2], theirs[rounds / 2], ratios[rounds / 2], ratios[0], ratios[rounds - 1]);
-    fflush(stdout);
-}
-
 int main(int argc, char **argv)
 {
     struct bare bare[CONNECTIONS];
-    struct dbk_error error;
-    struct dbk_stats stats;
     int rounds = argc > 2 ? atoi(argv[2]) : 7, builds = argc > 3 ? atoi(argv[3]) : 1000000;
-    if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX || builds < BUILDS)
+    if (argc < 2 || builds < BUILDS)
         die("usage: bench-mariadb SOCKET [ROUNDS [BUILDS]]");
     socket_path = argv[1];
-    load.store = make_database("daybook_bench_ours", builds);
+    struct dbk_store *store = make_database("daybook_bench_ours", builds);
     dbk_close_wait(make_database("daybook_bench_bare", builds));
-    if (dbk_spec_parse("order=-number&limit=50", &load.page, &error))
-        die("%s", error.message);
     for (int i = 0; i < CONNECTIONS; i++)
         connect_bare(&bare[i]);
-    for (int what = 0; what < WHAT_COUNT; what++)
-        measure(bare, (enum what)what, rounds);
-    dbk_get_stats(load.store, &stats, sizeof stats);
-    printf("daybook: %.1f writes a transaction, %lld begun again\n",
-           (double)stats.write_count / (double)stats.commit_count, (long long)stats.retry_count);
+    server_measure(store, run_bare, bare, 1, rounds);
     for (int i = 0; i < CONNECTIONS; i++)
         mysql_close(bare[i].mysql);
-    dbk_spec_free(load.page);
-    dbk_close_wait(load.store);
+    dbk_close_wait(store);
     run_plain(bare[0].mysql = log_in(NULL), "DROP DATABASE daybook_bench_ours");
     run_plain(bare[0].mysql, "DROP DATABASE daybook_bench_bare");
     mysql_close(bare[0].mysql);

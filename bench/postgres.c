@@ -1,148 +1,107 @@
 /*
- * daybook on PostgreSQL beside a bare libpq program: the same statements with their event rows and names of
- * batches, prepared once, as many connections, each a thread, the same pipelines. Both have 64 operations under
- * way; both in turns, on one server, in a schema each.
+ * daybook on PostgreSQL beside a bare libpq program: the same statements with their event rows, names of batches
+ * and positions of events, prepared once, as many connections, each a thread, the same pipelines. Both have 64
+ * operations under way; both in turns, on one server, in a schema each.
  *
- *     bench-postgres URL [ROUNDS]      URL: of an empty database that may be filled
+ *     bench-postgres URL [ROUNDS [BUILDS]]      URL: of an empty database that may be filled
  *
  * What the bare program does for a batch of 32 add_build: one round trip with BEGIN, the batch's name, the
  * builders' locks and the inserts, whose ids it needs; one with the events; one with COMMIT, which it may only
  * send once it knows that nothing failed. A change has its event in the first, a get needs one round trip alone.
+ * Steps are three such batches, of callers who start what was added and finish what was started.
+ *
+ * Five times a second, and at the end, one of its connections gives events their positions, as daybook's writers do.
+ * Less would not do: who follows events would miss those of a transaction that has lower ids and commits later.
  */
-#include "daybook.h"
+#include "server_ours.h"
 
 #include <endian.h>
 #include <libpq-fe.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { OUTSTANDING = 64, CONNECTIONS = 2, BATCH = OUTSTANDING / CONNECTIONS };
-enum { BUILDERS = 16, BUILDS = 2000, OPS = 20000, ROUNDS_MAX = 25 };
-enum what { ADD_BUILD, SET_STATE, GET_BUILD, WHAT_COUNT };
-
-static const char *const NAMES[] = {"add_build", "set_build_state_string", "get_build"};
-
-static _Noreturn void die(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* ---------------------------------------------------------------------------------- daybook ---- */
-
-static struct {
-    struct dbk_store *store;
-    enum what what;
-    int left, outstanding;
-    int64_t ids[4];
-} load;
-
-static void next(void);
-
-static void check(const struct dbk_error *error)
-{
-    if (error)
-        die("%s", error->message);
-    load.outstanding--;
-    next();
-}
-
-static void on_done(void *user, const struct dbk_error *error)
-{
-    (void)user;
-    check(error);
-}
-
-static void on_build(void *user, const struct dbk_error *error, const struct dbk_build *build)
-{
-    (void)user;
-    if (!error && !build)
-        die("a build is missing");
-    check(error);
-}
-
-static void on_added(void *user, const struct dbk_error *error, int64_t id, int64_t number)
-{
-    (void)user;
-    (void)id;
-    (void)number;
-    check(error);
-}
-
-static void next(void)
-{
-    int status = DBK_OK;
-    if (!load.left)
-        return;
-    int i = load.left--;
-    load.outstanding++;
-    switch (load.what) {
-    case ADD_BUILD:
-        status =
-            dbk_add_build(load.store, 1 + i % BUILDERS, 1, 1, 1, "starting", NULL, on_added, NULL);
-        break;
-    case SET_STATE:
-        status = dbk_set_build_state_string(load.store, 1 + (i * 7) % BUILDS, "compiling", NULL,
-                                            on_done, NULL);
-        break;
-    default:
-        status = dbk_get_build(load.store, 1 + (i * 7) % BUILDS, NULL, on_build, NULL);
-    }
-    if (status)
-        die("not submitted: %s", dbk_status_text((enum dbk_status)status));
-}
-
-static double run_daybook(enum what what, int count)
-{
-    double began = now_s();
-    load.what = what;
-    load.left = count;
-    for (int i = 0; i < OUTSTANDING; i++)
-        next();
-    while (load.outstanding)
-        dbk_wait(load.store, 1000);
-    return count / (now_s() - began);
-}
-
 /* ------------------------------------------------------------------------------------- bare ---- */
 
-static const char *const SQL[][2] = {
-    {"add", "INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid, started_at,"
-            " locks_duration_s, state_string)"
-            " SELECT coalesce((SELECT max(number) FROM builds WHERE builderid = r.id), 0) + 1,"
-            " r.id, $1, $2, $3, $4, 0, $5 FROM builders r WHERE r.id = $6"
-            " AND EXISTS (SELECT 1 FROM buildrequests WHERE id = $7)"
-            " AND EXISTS (SELECT 1 FROM masters WHERE id = $8)"
-            " AND ($9::bigint IS NULL OR EXISTS (SELECT 1 FROM workers WHERE id = $10))"
-            " RETURNING id, number"},
-    {"lock", "SELECT id FROM builders WHERE id = $1 FOR NO KEY UPDATE"},
-    {"event", "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
-              " VALUES ($1, $2, $3, $4, $5, $6, $7)"},
-    {"name", "INSERT INTO daybook_commits (name, at) VALUES ($1, $2)"},
-    {"state", "UPDATE builds SET state_string = $1 WHERE id = $2"},
-    {"event_of", "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
-                 " SELECT $1, $2, $3, builderid, id, $4, $5 FROM builds WHERE id = $6"},
-    {"get", "SELECT t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid,"
-            " t.started_at, t.complete_at, t.locks_duration_s, t.state_string, t.results"
-            " FROM builds t WHERE t.id = $1"},
-};
+#define COLUMNS                                                                                    \
+    "t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid, t.started_at, "        \
+    "t.complete_at, t.locks_duration_s, t.state_string, t.results"
 
 enum { PARAMS_MAX = 10 };
+
+enum statement {
+    ADD,
+    LOCK_BUILDER,
+    EVENT,
+    NAME,
+    STATE,
+    EVENT_OF_BUILD,
+    GET,
+    ADD_STEP_ROW,
+    LOCK_BUILD,
+    EVENT_OF_STEP,
+    START,
+    FINISH,
+    GET_PAGE_ROWS,
+    GIVE_LOCK,
+    GIVE,
+    GIVE_MOVE,
+    STATEMENT_COUNT
+};
+
+/* The types of the parameters: n: a number, t: a text. */
+static const struct {
+    const char *types, *sql;
+} SQL[] = {
+    {"nnnntnnnnn",
+     "INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid, started_at,"
+     " locks_duration_s, state_string)"
+     " SELECT coalesce((SELECT max(number) FROM builds WHERE builderid = r.id), 0) + 1,"
+     " r.id, $1, $2, $3, $4, 0, $5 FROM builders r WHERE r.id = $6"
+     " AND EXISTS (SELECT 1 FROM buildrequests WHERE id = $7)"
+     " AND EXISTS (SELECT 1 FROM masters WHERE id = $8)"
+     " AND ($9::bigint IS NULL OR EXISTS (SELECT 1 FROM workers WHERE id = $10))"
+     " RETURNING id, number"},
+    {"n", "SELECT id FROM builders WHERE id = $1 FOR NO KEY UPDATE"},
+    {"nttnnnt", "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7)"},
+    {"tn", "INSERT INTO daybook_commits (name, at) VALUES ($1, $2)"},
+    {"tn", "UPDATE builds SET state_string = $1 WHERE id = $2"},
+    {"nttntn", "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
+               " SELECT $1, $2, $3, builderid, id, $4, $5 FROM builds WHERE id = $6"},
+    {"n", "SELECT " COLUMNS " FROM builds t WHERE t.id = $1"},
+    {"ttnnt", "INSERT INTO steps (number, name, buildid, state_string, urls_json, hidden)"
+              " SELECT coalesce((SELECT max(number) FROM steps WHERE buildid = b.id), -1) + 1, $1,"
+              " b.id, $2, '[]', 0 FROM builds b WHERE b.id = $3"
+              " AND NOT EXISTS (SELECT 1 FROM steps WHERE buildid = $4 AND name = $5)"
+              " RETURNING id, number"},
+    {"n", "SELECT id FROM builds WHERE id = $1 FOR NO KEY UPDATE"},
+    {"ntn", "INSERT INTO daybook_events (at, kind, verb, builderid, buildid, stepid, name)"
+            " SELECT $1, 'step', $2, b.builderid, s.buildid, s.id, NULL"
+            " FROM steps s LEFT JOIN builds b ON b.id = s.buildid WHERE s.id = $3"},
+    {"nnn", "UPDATE steps SET started_at = $1, locks_acquired_at = $2 WHERE id = $3"},
+    {"nnnn", "UPDATE steps SET complete_at = $1, results = $2, hidden = $3 WHERE id = $4"},
+    {"nn", "SELECT " COLUMNS " FROM builds t WHERE t.builderid = $1"
+           " ORDER BY t.number DESC LIMIT $2"},
+    {"", "SELECT value FROM daybook_marks WHERE name = 'events given' FOR UPDATE"},
+    {"", "UPDATE daybook_events SET position = m.value + n.place FROM daybook_marks m,"
+         " (SELECT id, row_number() OVER (ORDER BY id) AS place FROM daybook_events"
+         " WHERE position IS NULL ORDER BY id LIMIT 1000) n"
+         " WHERE m.name = 'events given' AND n.id = daybook_events.id"},
+    {"", "UPDATE daybook_marks SET value = greatest(value,"
+         " (SELECT coalesce(max(position), 0) FROM daybook_events)) WHERE name = 'events given'"},
+};
+
+static const double GIVE_EVERY_S = 0.2;
+
+struct bare {
+    PGconn *pg;
+    pthread_t thread;
+    enum what what;
+    int from, count, index;
+};
 
 /* A parameter: a text, or if that is NULL a number. */
 struct param {
@@ -152,11 +111,18 @@ struct param {
 #define TEXT(value) ((struct param){value, 0})
 #define NUMBER(value) ((struct param){NULL, value})
 
-static void send_prepared(PGconn *pg, const char *name, const struct param *params, int count)
+static const char *prepared_name(int which, char name[16])
+{
+    snprintf(name, 16, "bare%d", which);
+    return name;
+}
+
+static void send_prepared(struct bare *bare, enum statement which, const struct param *params)
 {
     const char *values[PARAMS_MAX];
     uint64_t numbers[PARAMS_MAX];
-    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX], count = (int)strlen(SQL[which].types);
+    char name[16];
     for (int i = 0; i < count; i++) {
         bool is_none = !params[i].text && params[i].number == DBK_NONE;
         numbers[i] = htobe64((uint64_t)params[i].number);
@@ -164,27 +130,50 @@ static void send_prepared(PGconn *pg, const char *name, const struct param *para
         lengths[i] = params[i].text ? (int)strlen(params[i].text) : 8;
         formats[i] = 1;
     }
-    if (!PQsendQueryPrepared(pg, name, count, values, lengths, formats, 1))
-        die("%s", PQerrorMessage(pg));
+    if (!PQsendQueryPrepared(bare->pg, prepared_name(which, name), count, values, lengths, formats,
+                             1))
+        die("%s", PQerrorMessage(bare->pg));
 }
-#define SEND(pg, name, ...)                                                                        \
-    send_prepared(pg, name, (const struct param[]){__VA_ARGS__},                                   \
-                  (int)(sizeof((const struct param[]){__VA_ARGS__}) / sizeof(struct param)))
+#define SEND(bare, which, ...) send_prepared(bare, which, (const struct param[]){__VA_ARGS__})
+#define SEND_ALONE(bare, which) send_prepared(bare, which, NULL)
 
-static void send_plain(PGconn *pg, const char *sql)
+static void send_plain(struct bare *bare, const char *sql)
 {
-    if (!PQsendQueryParams(pg, sql, 0, NULL, NULL, NULL, NULL, 1))
-        die("%s", PQerrorMessage(pg));
+    if (!PQsendQueryParams(bare->pg, sql, 0, NULL, NULL, NULL, NULL, 1))
+        die("%s", PQerrorMessage(bare->pg));
 }
 
-/* Takes all answers up to the pipeline's end; the first columns of those with two go to ids. */
-static void take_all(PGconn *pg, int64_t *ids)
+static int64_t number_of(PGresult *result, int row, int column)
 {
-    int count = 0;
-    if (!PQpipelineSync(pg))
-        die("%s", PQerrorMessage(pg));
+    uint64_t number;
+    memcpy(&number, PQgetvalue(result, row, column), sizeof number);
+    return (int64_t)be64toh(number);
+}
+
+/* Reads every cell of an answer; of one with an id and a number, the id goes to ids. Result: how many did. */
+static int take_rows(PGresult *result, int64_t *ids)
+{
+    enum { INT8 = 20 };
+    volatile int64_t sum = 0;
+    for (int row = 0; row < PQntuples(result); row++)
+        for (int i = 0; i < PQnfields(result); i++)
+            if (!PQgetisnull(result, row, i))
+                sum += PQftype(result, i) == INT8 ? number_of(result, row, i)
+                                                  : PQgetlength(result, row, i);
+    if (!ids || PQnfields(result) != 2 || !PQntuples(result))
+        return 0;
+    *ids = number_of(result, 0, 0);
+    return 1;
+}
+
+/* Takes all answers up to the pipeline's end. Result: how many rows the last UPDATE changed. */
+static int take_all(struct bare *bare, int64_t *ids)
+{
+    int changed = 0;
+    if (!PQpipelineSync(bare->pg))
+        die("%s", PQerrorMessage(bare->pg));
     for (bool is_over = false; !is_over;) {
-        PGresult *result = PQgetResult(pg);
+        PGresult *result = PQgetResult(bare->pg);
         if (!result)
             continue;
         switch (PQresultStatus(result)) {
@@ -192,96 +181,160 @@ static void take_all(PGconn *pg, int64_t *ids)
             is_over = true;
             break;
         case PGRES_TUPLES_OK:
-            for (int i = 0; i < PQnfields(result) && PQntuples(result);
-                 i++) /* every column is read */
-                if (PQftype(result, i) == 20 && PQnfields(result) == 2 && i == 0) {
-                    uint64_t id;
-                    memcpy(&id, PQgetvalue(result, 0, i), sizeof id);
-                    ids[count++] = (int64_t)be64toh(id);
-                }
+            ids += take_rows(result, ids);
             break;
         case PGRES_COMMAND_OK:
+            if (!strncmp(PQcmdStatus(result), "UPDATE", 6) && !changed)
+                changed = atoi(PQcmdTuples(result));
             break;
         default:
             die("%s", PQresultErrorMessage(result));
         }
         PQclear(result);
     }
+    return changed;
 }
 
-struct bare {
-    PGconn *pg;
-    pthread_t thread;
-    enum what what;
-    int from, count, index;
-};
+static void commit(struct bare *bare)
+{
+    send_plain(bare, "COMMIT");
+    take_all(bare, NULL);
+}
 
-static void run_adds(struct bare *bare, int from)
+static void begin_named(struct bare *bare)
 {
     static _Atomic int named;
     char name[64];
-    int64_t ids[BATCH];
-    PGconn *pg = bare->pg;
     snprintf(name, sizeof name, "bare%d-%d", (int)time(NULL), named++);
-    send_plain(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
-    SEND(pg, "name", TEXT(name), NUMBER(time(NULL)));
+    send_plain(bare, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    SEND(bare, NAME, TEXT(name), NUMBER(time(NULL)));
+}
+
+/* A connection has its builders and builds, as in daybook. */
+static int64_t own(const struct bare *bare, int i, int count)
+{
+    return 1 + i % (count / CONNECTIONS) * CONNECTIONS + bare->index;
+}
+
+static void run_adds(struct bare *bare, int from)
+{
+    int64_t ids[BATCH];
+    begin_named(bare);
     for (int i = 0; i < BATCH; i++) {
-        /* A connection has its builders, as in daybook. */
-        int64_t builderid = 1 + (from + i) % (BUILDERS / CONNECTIONS) * CONNECTIONS + bare->index;
+        int64_t builderid = own(bare, from + i, BUILDERS);
         if (i < BUILDERS / CONNECTIONS)
-            SEND(pg, "lock", NUMBER(builderid));
-        SEND(pg, "add", NUMBER(1), NUMBER(1), NUMBER(1), NUMBER(time(NULL)), TEXT("starting"),
+            SEND(bare, LOCK_BUILDER, NUMBER(builderid));
+        SEND(bare, ADD, NUMBER(1), NUMBER(1), NUMBER(1), NUMBER(time(NULL)), TEXT("starting"),
              NUMBER(builderid), NUMBER(1), NUMBER(1), NUMBER(1), NUMBER(1));
     }
-    take_all(pg, ids);
+    take_all(bare, ids);
     for (int i = 0; i < BATCH; i++)
-        SEND(pg, "event", NUMBER(time(NULL)), TEXT("build"), TEXT("new"), NUMBER(1), NUMBER(ids[i]),
-             NUMBER(DBK_NONE), NUMBER(DBK_NONE));
-    take_all(pg, ids);
-    send_plain(pg, "COMMIT");
-    take_all(pg, ids);
+        SEND(bare, EVENT, NUMBER(time(NULL)), TEXT("build"), TEXT("new"),
+             NUMBER(own(bare, from + i, BUILDERS)), NUMBER(ids[i]), NUMBER(DBK_NONE),
+             NUMBER(DBK_NONE));
+    take_all(bare, NULL);
+    commit(bare);
 }
 
 static void run_changes(struct bare *bare, int from)
 {
-    static _Atomic int named;
-    char name[64];
-    PGconn *pg = bare->pg;
-    snprintf(name, sizeof name, "barec%d-%d", (int)time(NULL), named++);
-    send_plain(pg, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
-    SEND(pg, "name", TEXT(name), NUMBER(time(NULL)));
+    begin_named(bare);
     for (int i = 0; i < BATCH; i++) {
-        int64_t buildid = 1 + ((from + i) * 7 * CONNECTIONS + bare->index) % BUILDS;
-        SEND(pg, "state", TEXT("compiling"), NUMBER(buildid));
-        SEND(pg, "event_of", NUMBER(time(NULL)), TEXT("build"), TEXT("updated"), NUMBER(DBK_NONE),
-             NUMBER(DBK_NONE), NUMBER(buildid));
+        int64_t buildid = own(bare, (from + i) * 7, BUILDS);
+        SEND(bare, STATE, TEXT("compiling"), NUMBER(buildid));
+        SEND(bare, EVENT_OF_BUILD, NUMBER(time(NULL)), TEXT("build"), TEXT("updated"),
+             NUMBER(DBK_NONE), NUMBER(DBK_NONE), NUMBER(buildid));
     }
-    take_all(pg, NULL);
-    send_plain(pg, "COMMIT");
-    take_all(pg, NULL);
+    take_all(bare, NULL);
+    commit(bare);
 }
 
-static void run_gets(struct bare *bare, int from)
+static void run_steps(struct bare *bare, int from)
 {
-    send_plain(bare->pg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    int64_t ids[BATCH], now = time(NULL);
+    char name[32];
+    begin_named(bare);
+    for (int i = 0; i < BATCH; i++) {
+        int64_t buildid = own(bare, from + i, BUILDS);
+        snprintf(name, sizeof name, "step %d-%d-%d", run_number, bare->index, from + i);
+        SEND(bare, LOCK_BUILD, NUMBER(buildid));
+        SEND(bare, ADD_STEP_ROW, TEXT(name), TEXT("starting"), NUMBER(buildid), NUMBER(buildid),
+             TEXT(name));
+    }
+    take_all(bare, ids);
     for (int i = 0; i < BATCH; i++)
-        SEND(bare->pg, "get", NUMBER(1 + (from + i) * 7 % BUILDS));
-    send_plain(bare->pg, "COMMIT");
-    take_all(bare->pg, NULL);
+        SEND(bare, EVENT_OF_STEP, NUMBER(now), TEXT("new"), NUMBER(ids[i]));
+    take_all(bare, NULL);
+    commit(bare);
+    for (int turn = 0; turn < 2; turn++) {
+        begin_named(bare);
+        for (int i = 0; i < BATCH; i++) {
+            if (turn)
+                SEND(bare, FINISH, NUMBER(now), NUMBER(0), NUMBER(0), NUMBER(ids[i]));
+            else
+                SEND(bare, START, NUMBER(now), NUMBER(now), NUMBER(ids[i]));
+            SEND(bare, EVENT_OF_STEP, NUMBER(now), TEXT(turn ? "finished" : "started"),
+                 NUMBER(ids[i]));
+        }
+        take_all(bare, NULL);
+        commit(bare);
+    }
+}
+
+static void run_reads(struct bare *bare, int from)
+{
+    send_plain(bare, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    for (int i = 0; i < BATCH; i++)
+        if (bare->what == GET_BUILD)
+            SEND(bare, GET, NUMBER(1 + (from + i) * 7 % BUILDS));
+        else
+            SEND(bare, GET_PAGE_ROWS, NUMBER(1 + (from + i) % BUILDERS), NUMBER(PAGE));
+    send_plain(bare, "COMMIT");
+    take_all(bare, NULL);
+}
+
+/* Gives positions to all events that are committed and have none, 1,000 in a transaction. */
+static void give_positions(struct bare *bare)
+{
+    enum { STEP = 1000 };
+    int given = STEP;
+    while (given == STEP) {
+        send_plain(bare, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+        SEND_ALONE(bare, GIVE_LOCK);
+        SEND_ALONE(bare, GIVE);
+        SEND_ALONE(bare, GIVE_MOVE);
+        given = take_all(bare, NULL);
+        commit(bare);
+    }
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void *run_thread(void *argument)
 {
-    static void (*const runs[])(struct bare *, int) = {run_adds, run_changes, run_gets};
+    static void (*const runs[])(struct bare *, int) = {run_adds, run_changes, run_steps, run_reads,
+                                                       run_reads};
     struct bare *bare = argument;
-    for (int i = 0; i < bare->count; i += BATCH)
+    double given = now_s();
+    bool gives = bare->index == 0 && bare->what < GET_BUILD;
+    for (int i = 0; i < bare->count; i += BATCH) {
         runs[bare->what](bare, bare->from + i);
+        if (gives && (i + BATCH >= bare->count || now_s() - given >= GIVE_EVERY_S)) {
+            give_positions(bare);
+            given = now_s();
+        }
+    }
     return NULL;
 }
 
-static double run_bare(struct bare *all, enum what what, int count)
+static void run_bare(void *user, enum what what, int count)
 {
-    double began = now_s();
+    struct bare *all = user;
     for (int i = 0; i < CONNECTIONS; i++) {
         all[i].what = what;
         all[i].index = i;
@@ -292,27 +345,40 @@ static double run_bare(struct bare *all, enum what what, int count)
     }
     for (int i = 0; i < CONNECTIONS; i++)
         pthread_join(all[i].thread, NULL);
-    return count / (now_s() - began);
 }
 
 /* ----------------------------------------------------------------------------------- ground ---- */
 
-static PGconn *connect_bare(const char *url)
+static void must_run(PGconn *pg, const char *sql)
 {
-    static const Oid types[][PARAMS_MAX] = {{20, 20, 20, 20, 25, 20, 20, 20, 20, 20},
-                                            {20},
-                                            {20, 25, 25, 20, 20, 20, 25},
-                                            {25, 20},
-                                            {25, 20},
-                                            {20, 25, 25, 20, 25, 20},
-                                            {20}};
-    static const int counts[] = {10, 1, 7, 2, 2, 6, 1};
+    PGresult *result = PQexec(pg, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        die("%s: %s", sql, PQerrorMessage(pg));
+    PQclear(result);
+}
+
+static PGconn *log_in(const char *url)
+{
     PGconn *pg = PQconnectdb(url);
     if (PQstatus(pg) != CONNECTION_OK)
         die("%s", PQerrorMessage(pg));
-    PQclear(PQexec(pg, "SET search_path = bare"));
-    for (size_t i = 0; i < sizeof SQL / sizeof SQL[0]; i++) {
-        PGresult *result = PQprepare(pg, SQL[i][0], SQL[i][1], counts[i], types[i]);
+    must_run(pg, "SET client_min_messages = error");
+    return pg;
+}
+
+static PGconn *connect_bare(const char *url)
+{
+    enum { INT8 = 20, TEXT_TYPE = 25 };
+    PGconn *pg = log_in(url);
+    must_run(pg, "SET search_path = bare");
+    must_run(pg, "SET jit = off");
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        Oid types[PARAMS_MAX];
+        char name[16];
+        int count = (int)strlen(SQL[i].types);
+        for (int j = 0; j < count; j++)
+            types[j] = SQL[i].types[j] == 'n' ? INT8 : TEXT_TYPE;
+        PGresult *result = PQprepare(pg, prepared_name(i, name), SQL[i].sql, count, types);
         if (PQresultStatus(result) != PGRES_COMMAND_OK)
             die("%s", PQerrorMessage(pg));
         PQclear(result);
@@ -323,18 +389,15 @@ static PGconn *connect_bare(const char *url)
 }
 
 /* A schema with the tables and what builds hang on. */
-static void make_schema(const char *url, const char *schema)
+static struct dbk_store *make_schema(const char *url, const char *schema, int builds)
 {
     char sql[1024], place[1024];
     struct dbk_options options = DBK_OPTIONS_INIT;
     struct dbk_store *store;
     struct dbk_error error;
-    PGconn *pg = PQconnectdb(url);
+    PGconn *pg = log_in(url);
     snprintf(sql, sizeof sql, "DROP SCHEMA IF EXISTS %s CASCADE; CREATE SCHEMA %s", schema, schema);
-    if (PQstatus(pg) != CONNECTION_OK)
-        die("%s", PQerrorMessage(pg));
-    PQclear(PQexec(pg, "SET client_min_messages = error"));
-    PQclear(PQexec(pg, sql));
+    must_run(pg, sql);
     snprintf(place, sizeof place, "%s%coptions=-csearch_path%%3D%s", url,
              strchr(url, '?') ? '&' : '?', schema);
     options.is_created = true;
@@ -347,56 +410,34 @@ static void make_schema(const char *url, const char *schema)
         "INSERT INTO builders (name, name_hash) SELECT 'b' || i, 'b' || i FROM"
         " generate_series(1, %d) i; INSERT INTO buildsets (submitted_at) VALUES (0);"
         "INSERT INTO buildrequests (buildsetid, builderid, submitted_at) VALUES (1, 1, 0);"
+        "INSERT INTO daybook_marks (name, value) VALUES ('events given', 0);"
         "INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid,"
         " started_at, locks_duration_s, state_string) SELECT i / %d + 1, 1 + i %% %d, 1, 1, 1,"
-        " 0, 0, 'x' FROM generate_series(0, %d) i; ANALYZE",
-        schema, BUILDERS, BUILDERS, BUILDERS, BUILDS - 1);
-    PGresult *result = PQexec(pg, sql);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        die("%s", PQerrorMessage(pg));
-    PQclear(result);
+        " 0, 0, 'x' FROM generate_series(0, %d) i",
+        schema, BUILDERS, BUILDERS, BUILDERS, builds - 1);
+    must_run(pg, sql);
+    must_run(pg, "VACUUM ANALYZE");
     PQfinish(pg);
-    if (!strcmp(schema, "ours"))
-        load.store = store;
-    else
-        dbk_close_wait(store);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    return store;
 }
 
 int main(int argc, char **argv)
 {
+    enum { QUICKER = 3 }; /* than a server without a pipeline */
     struct bare bare[CONNECTIONS];
-    int rounds = argc > 2 ? atoi(argv[2]) : 7;
-    if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX)
-        die("usage: bench-postgres URL [ROUNDS]");
-    make_schema(argv[1], "ours");
-    make_schema(argv[1], "bare");
+    int rounds = argc > 2 ? atoi(argv[2]) : 7, builds = argc > 3 ? atoi(argv[3]) : 1000000;
+    if (argc < 2 || builds < BUILDS)
+        die("usage: bench-postgres URL [ROUNDS [BUILDS]]");
+    struct dbk_store *store = make_schema(argv[1], "ours", builds);
+    dbk_close_wait(make_schema(argv[1], "bare", builds));
     for (int i = 0; i < CONNECTIONS; i++)
         bare[i].pg = connect_bare(argv[1]);
-    for (int what = 0; what < WHAT_COUNT; what++) {
-        double ours[ROUNDS_MAX], theirs[ROUNDS_MAX], ratios[ROUNDS_MAX];
-        for (int i = 0; i < rounds; i++) {
-            theirs[i] = run_bare(bare, (enum what)what, OPS);
-            ours[i] = run_daybook((enum what)what, OPS);
-            ratios[i] = ours[i] / theirs[i];
-        }
-        qsort(ours, (size_t)rounds, sizeof *ours, compare);
-        qsort(theirs, (size_t)rounds, sizeof *theirs, compare);
-        qsort(ratios, (size_t)rounds, sizeof *ratios, compare);
-        printf("%-24s daybook %7.0f/s  bare %7.0f/s  ratio %.2f (%.2f to %.2f)\n", NAMES[what],
-               ours[rounds / 2], theirs[rounds / 2], ratios[rounds / 2], ratios[0],
-               ratios[rounds - 1]);
-    }
-    struct dbk_stats stats;
-    dbk_get_stats(load.store, &stats, sizeof stats);
-    printf("daybook: %.1f writes a transaction, %lld begun again\n",
-           (double)stats.write_count / (double)stats.commit_count, (long long)stats.retry_count);
+    server_measure(store, run_bare, bare, QUICKER, rounds);
     for (int i = 0; i < CONNECTIONS; i++)
         PQfinish(bare[i].pg);
-    return dbk_close_wait(load.store);
+    dbk_close_wait(store);
+    PGconn *pg = log_in(argv[1]);
+    must_run(pg, "DROP SCHEMA ours CASCADE; DROP SCHEMA bare CASCADE");
+    PQfinish(pg);
+    return 0;
 }

@@ -1,0 +1,19 @@
+/* daybook's half of the measurements on servers, and their report: what the bare programs are held against. */
+#pragma once
+
+#include "daybook.h"
+
+enum { OUTSTANDING = 64, CONNECTIONS = 2, BATCH = OUTSTANDING / CONNECTIONS };
+/* BUILDS: those that are changed and read, of many more. */
+enum { BUILDERS = 16, BUILDS = 2000, PAGE = 50 };
+enum what { ADD_BUILD, SET_STATE, STEPS, GET_BUILD, GET_PAGE, WHAT_COUNT };
+
+/* Which run it is: names of steps do not come twice. */
+extern int run_number;
+
+_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Runs each case by the bare program and by daybook, in turns, and prints the rates and the ratio.
+ * bare: runs a case so many times over, with CONNECTIONS connections; scale: 1, or more where a server is quicker. */
+void server_measure(struct dbk_store *store, void (*bare)(void *user, enum what what, int count),
+                    void *user, int scale, int rounds);
