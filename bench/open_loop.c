@@ -33,7 +33,7 @@ static struct {
     bool is_over;
     int64_t found; /* what the last id was that was asked for */
     bool is_found;
-    int64_t max_us;
+    int64_t max_us, max_due_ns;
     uint32_t times[BUCKETS + 1];
 } load;
 
@@ -58,7 +58,10 @@ static void take_time(int64_t due_ns)
 {
     int64_t us = (now_ns() - due_ns) / 1000;
     load.times[us / BUCKET_US < BUCKETS ? us / BUCKET_US : BUCKETS]++;
-    load.max_us = us > load.max_us ? us : load.max_us;
+    if (us > load.max_us) {
+        load.max_us = us;
+        load.max_due_ns = due_ns;
+    }
     load.done++;
     if (load.is_closed && now_ns() < load.end_ns)
         submit(now_ns());
@@ -102,7 +105,7 @@ static void submit(int64_t due_ns)
         break;
     case 1:
     case 4:
-        status = dbk_add_step(store, load.buildid, "step", "running", NULL, on_step, user);
+        status = dbk_add_step(store, load.buildid, text, "running", NULL, on_step, user);
         break;
     case 3:
     case 6:
@@ -203,10 +206,11 @@ static void run_open(double rate, double seconds)
         dbk_dispatch(load.store);
     }
     printf("{\"count\": %" PRId64 ", \"seconds\": %.1f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, "
-           "\"p999_ms\": %.2f, \"max_ms\": %.1f, \"refused\": %" PRId64 ", \"failed\": %" PRId64
-           "}\n",
+           "\"p999_ms\": %.2f, \"max_ms\": %.1f, \"max_due_at_s\": %.2f, \"refused\": %" PRId64
+           ", \"failed\": %" PRId64 "}\n",
            load.done, (double)(now_ns() - begun_ns) / 1e9, percentile(0.5), percentile(0.99),
-           percentile(0.999), (double)load.max_us / 1000, load.refused, load.failed);
+           percentile(0.999), (double)load.max_us / 1000,
+           (double)(load.max_due_ns - begun_ns) / 1e9, load.refused, load.failed);
 }
 
 int main(int argc, char **argv)

@@ -258,7 +258,7 @@ static void erase_after(struct dbki_op *op, struct dbki_conn *conn)
     } else if (is_over) {
         prune->next.stage = DBKI_STAGE_SCRUBBED;
     } else if (++erase->scrub_count < SCRUBS_MAX) {
-        dbki_clock_sleep_ns(SCRUB_PAUSE_NS); /* the others' writes wait as long */
+        op->rest_until_ns = dbki_clock_ns() + SCRUB_PAUSE_NS;
     } else {
         say_held(op);
     }

@@ -104,6 +104,10 @@ struct dbki_prune {
     struct dbki_value
         single_name;   /* of the property or the value; unless it is all that is in the build */
     int64_t row_limit; /* of a turn: as many rows as about fit into batch_ns */
+    int64_t version;   /* SQLite's, which another process's commits change */
+    int version_index; /* of the statement that asks for it; -1: none does */
+    int64_t own_turn;  /* the store's count of writes when the last turn was done */
+    bool is_beside_writers; /* they wrote since the last turn; or there is no telling */
     struct dbki_prune_place base, next;
 
     /* Of the turn. */

@@ -34,6 +34,11 @@ bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op)
     }
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
+    if (op->kind->is_long && op->rest_until_ns) {
+        append_locked(&store->resting, op);
+        dbki_timer_at_most_locked(store, op->rest_until_ns);
+        return false;
+    }
     /* What was committed since its look began woke nobody: it was not asleep. */
     if (op->kind->is_long || op->found == DBKI_FOUND_MORE ||
         op->looked_at_turn != store->write_turns) {
@@ -59,6 +64,28 @@ bool dbki_wake_followers_locked(struct dbk_store *store)
     }
     store->look_at_ns = 0;
     return wakes;
+}
+
+int64_t dbki_end_rests_locked(struct dbk_store *store, int64_t now_ns)
+{
+    int64_t next_ns = 0;
+    struct dbki_link *next;
+    for (struct dbki_link *link = store->resting.waiting.ends.next;
+         link != &store->resting.waiting.ends; link = next) {
+        struct dbki_op *op = (struct dbki_op *)link;
+        struct dbki_queue *queue = dbki_queue_of(store, op);
+        next = link->next;
+        if (op->rest_until_ns > now_ns) {
+            next_ns = next_ns && next_ns < op->rest_until_ns ? next_ns : op->rest_until_ns;
+            continue;
+        }
+        dbki_list_remove(link);
+        store->resting.count--;
+        op->rest_until_ns = 0;
+        append_locked(queue, op);
+        pthread_cond_signal(&queue->wake);
+    }
+    return next_ns;
 }
 
 bool dbki_look_locked(struct dbk_store *store, int64_t now_ns)

@@ -149,6 +149,7 @@ struct dbki_op {
     struct dbki_arena arena;
     struct dbki_arena_mark arguments_end;
     int64_t deadline_ns;     /* 0: none */
+    int64_t rest_until_ns;   /* of long work: when its next turn may begin; 0: at once */
     uint64_t looked_at_turn; /* of a follower: the store's write_turns when its look began */
     struct dbk_error error;  /* only its head is touched while all goes well */
     dbki_callback *done;

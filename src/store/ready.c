@@ -104,6 +104,12 @@ static bool check_deadlines_locked(struct dbk_store *store)
     if (asleep_ns)
         dbki_timer_at_most_locked(store, asleep_ns);
     bool wakes = dbki_look_locked(store, now_ns);
+    int64_t resting_ns = end_late(store, &store->resting, now_ns);
+    if (resting_ns)
+        dbki_timer_at_most_locked(store, resting_ns);
+    resting_ns = dbki_end_rests_locked(store, now_ns);
+    if (resting_ns)
+        dbki_timer_at_most_locked(store, resting_ns);
     int64_t paused_ns = end_late(store, &store->paused, now_ns);
     if (paused_ns)
         dbki_timer_at_most_locked(store, paused_ns);
@@ -292,9 +298,9 @@ int dbk_cancel(struct dbk_store *store, struct dbk_op handle)
         return DBK_INVALID;
     if (is_forked(store))
         return DBK_CLOSED;
-    struct dbki_queue *queues[3 + DBKI_WRITERS_MAX] = {&store->reads, &store->asleep,
-                                                       &store->paused};
-    int status = DBK_NOT_FOUND, count = 3;
+    struct dbki_queue *queues[4 + DBKI_WRITERS_MAX] = {&store->reads, &store->asleep,
+                                                       &store->resting, &store->paused};
+    int status = DBK_NOT_FOUND, count = 4;
     for (int i = 0; i < store->writer_count; i++)
         queues[count++] = &store->writes[i];
     pthread_mutex_lock(&store->lock);
@@ -335,6 +341,7 @@ int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user)
         for (int i = 0; i < store->writer_count; i++)
             cancel_all(store, &store->writes[i]);
         cancel_all(store, &store->asleep);
+        cancel_all(store, &store->resting);
         cancel_all(store, &store->paused);
         pthread_cond_broadcast(&store->reads.wake);
         for (int i = 0; i < store->writer_count; i++)

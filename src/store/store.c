@@ -430,6 +430,7 @@ static struct dbk_store *new_store(const struct dbk_options *options)
     dbki_list_init(&store->ready);
     dbki_list_init(&store->reads.waiting);
     dbki_list_init(&store->asleep.waiting);
+    dbki_list_init(&store->resting.waiting);
     dbki_list_init(&store->paused.waiting);
     dbki_list_init(&store->parked);
     dbki_list_init(&store->idle);
@@ -505,7 +506,8 @@ void dbk_get_stats(struct dbk_store *store, struct dbk_stats *out_stats, size_t 
     if (store->fork_generation != dbki_fork_generation())
         return;
     pthread_mutex_lock(&store->lock);
-    stats.waiting_count = store->reads.count + store->asleep.count + store->paused.count;
+    stats.waiting_count =
+        store->reads.count + store->asleep.count + store->resting.count + store->paused.count;
     for (int i = 0; i < store->writer_count; i++)
         stats.waiting_count += store->writes[i].count;
     stats.running_count = store->running_count;

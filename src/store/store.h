@@ -61,6 +61,7 @@ struct dbk_store {
     struct dbki_queue reads, writes[DBKI_WRITERS_MAX];
     int writer_count;
     struct dbki_queue asleep;  /* followers between two looks */
+    struct dbki_queue resting; /* long work that leaves others more than their turns */
     struct dbki_queue paused;  /* reads in pieces whose next one is not wanted yet */
     struct dbki_op *followers; /* all of them, and reads in pieces, wherever they are */
     struct dbki_list parked;   /* snapshots between two pieces, the longest unused first */
@@ -177,6 +178,8 @@ bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op);
 bool dbki_wake_followers_locked(struct dbk_store *store);
 /* The same if it is time. */
 bool dbki_look_locked(struct dbk_store *store, int64_t now_ns);
+/* Lets long work go on whose rest is over, and wakes who does it. Result: when the next one's is; 0: nobody rests. */
+int64_t dbki_end_rests_locked(struct dbk_store *store, int64_t now_ns);
 /* Ends the follower of that id, at once or where it is next looked at. */
 bool dbki_cancel_follower_locked(struct dbk_store *store, uint64_t id);
 /* Forgets a follower that ended, or a read in pieces. */

@@ -328,6 +328,90 @@ static void prune__cancelled_it_can_be_gone_on_with(void **state)
     assert_true(is_there(f, ids[39]));
 }
 
+/* A writer that is never without a write, while a prune is under way. */
+struct busy {
+    struct fixture *f;
+    int64_t buildid;
+    int writes, turns, ended;
+    int status; /* of the pruning */
+    struct dbk_op op;
+};
+
+static void on_busy_write(void *user, const struct dbk_error *error)
+{
+    struct busy *busy = user;
+    if (error || busy->ended)
+        return;
+    busy->writes++;
+    dbk_set_build_state_string(busy->f->store, busy->buildid, "busy", NULL, on_busy_write, busy);
+}
+
+static void on_busy_turn(void *user, const struct dbk_report *report)
+{
+    struct busy *busy = user;
+    if (report->kind != DBK_REPORT_SUM)
+        busy->turns++;
+}
+
+static void on_busy_end(void *user, const struct dbk_error *error)
+{
+    struct busy *busy = user;
+    busy->status = error ? (int)error->status : DBK_OK;
+    busy->ended++;
+}
+
+/* Begins to prune old builds, of which the last number stays, beside the writer. */
+static void begin_busy(struct busy *busy, struct fixture *f, int count)
+{
+    int64_t days[200], ids[200];
+    struct dbk_call call = DBK_CALL_INIT;
+    struct dbk_prune_options options = DBK_PRUNE_OPTIONS_INIT;
+    struct dbk_retention *retention;
+    struct dbk_error error;
+    for (int i = 0; i < count; i++)
+        days[i] = 500 - i;
+    make_builds(f, days, ids, count);
+    *busy = (struct busy){.f = f, .buildid = ids[count - 1]};
+    assert_int_equal(dbk_retention_parse("builds = * older 30d", &retention, &error), DBK_OK);
+    call.out_op = &busy->op;
+    options.batch_ms = 1;
+    on_busy_write(busy, NULL);
+    assert_int_equal(
+        dbk_prune(f->store, retention, &options, &call, on_busy_turn, on_busy_end, busy), DBK_OK);
+    dbk_retention_free(retention);
+}
+
+static void prune__rests_between_its_turns_while_others_write(void **state)
+{
+    struct fixture *f = *state;
+    struct busy busy;
+    begin_busy(&busy, f, 200);
+    while (!busy.ended)
+        dbk_wait(f->store, 1000);
+    assert_int_equal(busy.status, DBK_OK);
+    assert_true(busy.turns > 4);
+    if (busy.writes < 3 * busy.turns)
+        fail_msg("%d writes beside %d turns", busy.writes, busy.turns);
+}
+
+static void prune__cancelled_while_it_rests_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    struct busy busy;
+    begin_busy(&busy, f, 200);
+    while (busy.turns < 3)
+        dbk_wait(f->store, 1000);
+    int before = busy.writes;
+    while (busy.writes < before + 2) /* now it rests, or has its turn */
+        dbk_wait(f->store, 1000);
+    if (!busy.ended)
+        dbk_cancel(f->store, busy.op);
+    while (!busy.ended)
+        dbk_wait(f->store, 1000);
+    assert_int_equal(busy.status, DBK_CANCELLED);
+    assert_int_equal(busy.ended, 1);
+}
+
 static void retention__what_is_no_rule_is_refused_with_its_line(void **state)
 {
     static const struct {
@@ -411,6 +495,8 @@ int main(void)
         cmocka_unit_test(prune__a_build_that_is_larger_than_a_turn_goes_in_several),
         cmocka_unit_test(prune__old_events_and_keys_go_by_their_age),
         cmocka_unit_test(prune__cancelled_it_can_be_gone_on_with),
+        cmocka_unit_test(prune__rests_between_its_turns_while_others_write),
+        cmocka_unit_test(prune__cancelled_while_it_rests_it_ends),
         cmocka_unit_test(prune__a_retention_that_refused_a_rule_deletes_nothing),
         cmocka_unit_test(prune__wrong_options_are_refused),
         cmocka_unit_test(prune__drawn_rules_do_what_a_model_says),
