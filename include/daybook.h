@@ -259,10 +259,11 @@ struct dbk_options {
     bool
         is_copied_into; /* a database that is created is for dbk_copy(): until a copy into it has ended nobody
                             opens it otherwise */
+    bool takes_older; /* open tables of an older version, too: for dbk_backup() alone */
 };
 #define DBK_OPTIONS_INIT                                                                           \
     {                                                                                              \
-        sizeof(struct dbk_options), false, 0, 0, NULL, NULL, false, false, false                   \
+        sizeof(struct dbk_options), false, 0, 0, NULL, NULL, false, false, false, false            \
     }
 
 /*
@@ -290,7 +291,7 @@ struct dbk_options {
  * Result: DBK_OK and *out_store; else a status, and *out_error if that is not NULL.
  * Errors: DBK_INVALID (the URL), DBK_NOT_FOUND (no such file, no such database on the server), DBK_UNREACHABLE
  *   (no server answers), DBK_SCHEMA (not a database of ours or
- *   Buildbot's; of a newer version, or of an older one that dbk_upgrade() brings up), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
+ *   Buildbot's; of a newer version, or of an older one that dbk_upgrade() brings up, unless takes_older), DBK_DAMAGED, DBK_DENIED, DBK_UNSUPPORTED (a network file
  *   system; the server's client library, which is loaded here, is not installed), DBK_FULL, DBK_NO_MEMORY.
  */
 DBK_API int dbk_open(const char *url, const struct dbk_options *options,
@@ -1391,6 +1392,7 @@ struct dbk_copy_options {
  * (DBK_READ_ONLY, DBK_NOT_DONE, and a sentence with this store's URL), what is left is brought over, and this store is
  * whole: a DBK_REPORT_SWITCH says how long that took. What was acknowledged there is here, and an event reader goes on
  * from the position that it had. Cut off before, the source goes on being written, and noted; dbk_unmove() ends that.
+ * A source of an older version comes as a store of this one, and is not followed (DBK_SCHEMA).
  * Args: the store is_exclusive, and new (is_created makes it) or one that a copy of the same source was begun in;
  *   from_url as for dbk_open(), of a database that nobody writes to. It is not written to. options may be NULL.
  * Result: reports of progress: a table or an index, and the rows of all tables that were gone through, those of
@@ -1443,6 +1445,7 @@ struct dbk_backup_options {
  * With a write-ahead log nobody waits for it, but the log grows by what is written meanwhile. Without one (a Buildbot database that
  * was not adopted) others wait up to half a second at a time, and the copy begins anew when somebody wrote: DBK_CONFLICT
  * when that happened 20 times. Memory is bounded; one of the store's readers is busy for as long as the check takes.
+ * Of a store of an older version, opened with takes_older, the copy is of that version, for the daybook that made it.
  * Args: to_path is the file's. options may be NULL.
  * Result: reports of progress: "copying" in bytes, then "checking"; and a finding "missing" for each of daybook's tables and
  *   indexes that are not there, as dbk_check() has them, which keeps no file from appearing.

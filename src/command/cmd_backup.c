@@ -145,15 +145,17 @@ static int cmd_backup(const struct arguments *arguments)
 {
     struct backup backup = {.findings = {.arguments = arguments}, .begun_at_ms = clock_ms()};
     struct dbk_backup_options options = DBK_BACKUP_OPTIONS_INIT;
+    struct dbk_options opening = DBK_OPTIONS_INIT;
     struct waiting *waiting = &backup.findings.waiting;
     struct arguments source = *arguments;
     source.db = arguments->operands[0];
+    opening.takes_older = true; /* the last chance before an upgrade */
     options.is_overwriting = arguments_has(arguments, "force");
     int exit_code = refuse_server(source.db);
     if (exit_code)
         return exit_code;
     backup.signal_fd = signals_begin(false);
-    exit_code = store_open_here(&source, STORE_EXISTING, NULL, &backup.store);
+    exit_code = store_open_here(&source, STORE_EXISTING, &opening, &backup.store);
     if (exit_code)
         return exit_code;
     long_work_init(waiting, backup.store);

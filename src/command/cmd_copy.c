@@ -119,10 +119,12 @@ static void end_output(struct copy *copy, bool is_whole)
 static int try_source(const struct arguments *arguments)
 {
     struct arguments source = *arguments;
+    struct dbk_options options = DBK_OPTIONS_INIT;
     struct dbk_store *store;
     struct dbk_error error;
     source.db = arguments->operands[0];
-    if (store_try_open(&source, STORE_EXISTING, NULL, &store, NULL, &error))
+    options.takes_older = !arguments_has(arguments, "follow");
+    if (store_try_open(&source, STORE_EXISTING, &options, &store, NULL, &error))
         return store_open_failed(&source, &error);
     dbk_close_wait(store);
     return 0;

@@ -155,7 +155,8 @@ static int look_at_copy(struct backup_op *backup)
         return dbki_error_set(&op->error, DBK_CANCELLED, "the operation was cancelled");
     if (!status)
         status = dbki_schema_inspect(copy, &schema, &op->error);
-    return status ? status : dbki_check_missing(op, copy, &schema);
+    /* What an older version has not is its upgrade's to make. */
+    return status || schema.is_older ? status : dbki_check_missing(op, copy, &schema);
 }
 
 /* The file must be nobody's but the reader's to come when it gets its name. */
@@ -196,6 +197,7 @@ static const struct dbki_opkind BACKUP = {
     .is_follower = true,
     .is_long = true,
     .access = DBKI_ACCESS_READ,
+    .reads_older = true,
     .work = backup_work,
     .deliver = dbki_long_deliver,
     .fini = backup_fini,

@@ -21,7 +21,8 @@ struct dbki_copy_source {
 /* Opens what the URL names. Result: 0, and dbki_copy_source_close() is called; or a status. */
 int dbki_copy_source_open(const char *url, struct dbki_copy_source *out, struct dbk_error *error);
 void dbki_copy_source_close(struct dbki_copy_source *source);
-/* The tables that are copied of it, and their columns: of a Buildbot database those of its own that we have, too. */
+/* The tables that are copied of it, and their columns: of a Buildbot database those of its own that we have, too; of a
+ * store of an older version those that it has. */
 int dbki_copy_source_layout(struct dbki_copy_source *source, struct dbki_layout *out_layout,
                             struct dbk_error *error);
 /* Names each table that is left behind, with its rows, as a finding. *out_count: how many there were. */

@@ -22,6 +22,10 @@ static int open_source(struct dbki_copy_op *copy)
 {
     struct dbki_op *op = &copy->work.op;
     int status = dbki_copy_source_open(copy->from_url, &copy->source, &op->error);
+    if (!status && copy->is_followed && copy->source.schema.is_older)
+        status = dbki_error_set(&op->error, DBK_SCHEMA,
+                                "the source's tables are of an older version, and are not "
+                                "followed: `daybook upgrade` brings them up");
     copy->layout = status ? NULL : dbki_malloc(sizeof *copy->layout);
     if (!status && !copy->layout)
         status = dbki_error_set(&op->error, DBK_NO_MEMORY, "out of memory");

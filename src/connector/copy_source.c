@@ -56,10 +56,6 @@ static int check_source(const struct dbki_copy_source *source, struct dbk_error 
     if (schema->is_copying)
         return dbki_error_set(error, DBK_SCHEMA,
                               "the source is itself being copied into, and not whole");
-    if (schema->is_older)
-        return dbki_error_set(error, DBK_SCHEMA,
-                              "the source's tables are of an older version: `daybook upgrade` "
-                              "brings them up");
     return DBK_OK;
 }
 
@@ -147,14 +143,14 @@ int dbki_copy_source_layout(struct dbki_copy_source *source, struct dbki_layout 
 {
     int status = dbki_layout_read(out_layout, error);
     int count = out_layout->count;
-    if (status || source->schema.is_own)
+    if (status || (source->schema.is_own && !source->schema.is_older))
         return status;
     out_layout->count = 0;
     for (int i = 0; i < count && !status; i++) {
         struct dbki_table *table = &out_layout->tables[out_layout->count];
         *table = out_layout->tables[i];
         struct columns columns = {.table = table};
-        if (table->is_ours)
+        if (table->is_ours && !source->schema.is_own)
             continue;
         status =
             source->conn->engine->columns(source->conn, table->name, see_column, &columns, error);

@@ -11,6 +11,10 @@ static int check_access(const struct dbk_store *store, const struct dbki_op *op,
                         const struct dbk_call *call)
 {
     enum dbki_access access = op->kind->access;
+    if (store->schema.is_older && !store->is_exclusive && !op->kind->reads_older)
+        return dbki_refuse(
+            call, DBK_UNSUPPORTED,
+            "daybook's tables are of an older version: `daybook upgrade` brings them up");
     if (access == DBKI_ACCESS_READ)
         return DBK_OK;
     if (store->url.is_read_only)

@@ -93,6 +93,7 @@ struct dbki_opkind {
     const char
         *advice; /* of a read: how to ask for less, for one whose deadline passed; NULL: none */
     enum dbki_access access;
+    bool reads_older; /* it knows nothing of columns: done where daybook's tables are older, too */
     bool frees_space; /* of a write: it is done on a full disk too */
     bool overwrites;  /* of a write: what it deletes is overwritten in the database, too */
     void (*bind)(struct dbki_op *op, struct dbki_binder *binder);

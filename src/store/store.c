@@ -156,7 +156,29 @@ static int connect_writer(struct dbk_store *store, bool is_created, int place,
 static bool may_write(const struct dbk_store *store)
 {
     return !store->url.is_read_only && !store->no_writes[0] && !store->schema.moved_to[0] &&
+           (!store->schema.is_older || store->is_exclusive) &&
            (store->schema.is_own || store->url.writes != DBKI_WRITES_NONE);
+}
+
+/* What only work that is_exclusive may go on with. */
+static int refuse_tables(const struct dbk_store *store, const struct dbk_options *options,
+                         struct dbk_error *error)
+{
+    if (store->schema.is_older && !options->takes_older)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "daybook's tables are of an older version than this daybook (%s) "
+                              "reads: `daybook upgrade` brings them up",
+                              DBK_VERSION);
+    if (store->schema.is_spoilt)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "a copy into this store was given up, since its source was written "
+                              "to meanwhile: it is not whole, and cannot be gone on with; copy "
+                              "into an empty database");
+    if (store->schema.is_copying)
+        return dbki_error_set(error, DBK_SCHEMA,
+                              "records are being copied into this store, and not all are there: "
+                              "`daybook copy` from the same source goes on with it");
+    return DBK_OK;
 }
 
 /*
@@ -178,20 +200,8 @@ static int connect(struct dbk_store *store, const struct dbk_options *options,
     }
     if (!status)
         status = dbki_schema_inspect(store->workers[0].conn, &store->schema, error);
-    if (!status && store->schema.is_older && !options->is_exclusive)
-        return dbki_error_set(error, DBK_SCHEMA,
-                              "daybook's tables are of an older version than this daybook (%s) "
-                              "reads: `daybook upgrade` brings them up",
-                              DBK_VERSION);
-    if (!status && store->schema.is_spoilt && !options->is_exclusive)
-        return dbki_error_set(error, DBK_SCHEMA,
-                              "a copy into this store was given up, since its source was written "
-                              "to meanwhile: it is not whole, and cannot be gone on with; copy "
-                              "into an empty database");
-    if (!status && store->schema.is_copying && !options->is_exclusive)
-        return dbki_error_set(error, DBK_SCHEMA,
-                              "records are being copied into this store, and not all are there: "
-                              "`daybook copy` from the same source goes on with it");
+    if (!status && !options->is_exclusive && refuse_tables(store, options, error))
+        return error->status;
     /* Not there; or its making was cut off, which whoever may write undoes and begins anew. */
     bool is_unmade = status == DBK_NOT_FOUND || status == DBK_DENIED;
     bool may_change = !store->url.is_read_only;
