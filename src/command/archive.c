@@ -258,6 +258,16 @@ int archive_delete_build_data(const struct archive *archive, int64_t buildid, co
     return ASK(archive, delete_build_data, buildid, name, call, done, user);
 }
 
+int archive_erase(const struct archive *archive, int64_t buildid, enum dbk_erased what,
+                  const char *name, bool is_rewritten, const struct dbk_call *call,
+                  dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    return archive->remote
+               ? remote_erase(archive->remote, buildid, what, name, call, report, done, user)
+               : dbk_erase(archive->store, buildid, what, name, is_rewritten, call, report, done,
+                           user);
+}
+
 /* ----------------------------------------------------------------------------------- events ---- */
 
 int archive_get_events(const struct archive *archive, int64_t position,

@@ -106,6 +106,10 @@ int archive_set_build_data_from_fd(const struct archive *archive, int64_t buildi
                                    const struct dbk_call *call, dbk_done_fn *done, void *user);
 int archive_delete_build_data(const struct archive *archive, int64_t buildid, const char *name,
                               const struct dbk_call *call, dbk_done_fn *done, void *user);
+/* Args: is_rewritten: of a store alone. */
+int archive_erase(const struct archive *archive, int64_t buildid, enum dbk_erased what,
+                  const char *name, bool is_rewritten, const struct dbk_call *call,
+                  dbk_report_fn *report, dbk_done_fn *done, void *user);
 
 /* ----------------------------------------------------------------------------------- events ---- */
 

@@ -81,13 +81,14 @@ static void print_report(const struct erasure *erasure, const struct named_build
 /* ----------------------------------------------------------------------------------- erasing ---- */
 
 static int erase(struct erasure *erasure, const struct arguments *arguments,
-                 struct dbk_store *store, const struct named_build *build)
+                 const struct archive *archive, const struct named_build *build)
 {
-    long_work_init(&erasure->waiting, store);
+    waiting_init(&erasure->waiting, archive);
+    erasure->waiting.call.timeout_ms = archive->remote ? WAITING_DEADLINE_MS : 0;
     waiting_add(&erasure->waiting,
-                dbk_erase(store, build->build->id, erasure->what, erasure->name,
-                          arguments_has(arguments, "vacuum"), &erasure->waiting.call, take_report,
-                          waiting_done, erasure));
+                archive_erase(archive, build->build->id, erasure->what, erasure->name,
+                              arguments_has(arguments, "vacuum"), &erasure->waiting.call,
+                              take_report, waiting_done, erasure));
     int exit_code = long_work_finish(&erasure->waiting);
     if (!exit_code && arguments->is_json)
         print_json(erasure, build);
@@ -114,17 +115,19 @@ static int cmd_erase(const struct arguments *arguments)
 {
     static struct erasure erasure;
     struct named_build build = {0};
-    struct dbk_store *store;
+    struct archive archive = {NULL, NULL};
     if (read_what(arguments, &erasure))
         return EXIT_USAGE;
-    int exit_code = store_open_here(arguments, STORE_EXISTING, NULL, &store);
+    int exit_code = arguments_has(arguments, "vacuum")
+                        ? store_open_here(arguments, STORE_EXISTING, NULL, &archive.store)
+                        : store_open_for(arguments, STORE_EXISTING, &archive);
     if (exit_code)
         return exit_code;
-    exit_code = name_find_build(&(struct archive){.store = store}, arguments->operands[0], &build);
+    exit_code = name_find_build(&archive, arguments->operands[0], &build);
     if (!exit_code)
-        exit_code = erase(&erasure, arguments, store, &build);
+        exit_code = erase(&erasure, arguments, &archive, &build);
     named_build_fini(&build);
-    dbk_close_wait(store);
+    archive_close_wait(&archive);
     return exit_code;
 }
 

@@ -91,6 +91,9 @@ int remote_set_build_data_from_fd(struct remote *remote, int64_t buildid, const 
 int remote_delete_build_data(struct remote *remote, int64_t buildid, const char *name,
                              const struct dbk_call *call, dbk_done_fn *done, void *user);
 
+int remote_erase(struct remote *remote, int64_t buildid, enum dbk_erased what, const char *name,
+                 const struct dbk_call *call, dbk_report_fn *report, dbk_done_fn *done, void *user);
+
 int remote_get_events(struct remote *remote, int64_t position, const struct selection *selection,
                       const struct dbk_call *call, dbk_events_fn *done, void *user);
 int remote_follow_events(struct remote *remote, int64_t position, const struct selection *filters,

@@ -332,6 +332,47 @@ int remote_set_build_data_from_fd(struct remote *remote, int64_t buildid, const 
     return send_job(job, "PUT", deliver_done, call, (plain_fn *)done, user);
 }
 
+/* What an answer to an erasure says, as the store reports it. */
+static void deliver_erasure(struct job *job)
+{
+    dbk_report_fn *report = (dbk_report_fn *)job->piece_callback;
+    struct dbk_report sum = {.kind = DBK_REPORT_SUM}, left = {.kind = DBK_REPORT_FINDING};
+    json_t *numbers, *text;
+    const char *table;
+    size_t i;
+    json_object_foreach(json_object_get(job->root, "tables"), table, numbers)
+    {
+        sum.subject = table;
+        sum.rows = json_integer_value(json_object_get(numbers, "rows"));
+        sum.bytes = json_integer_value(json_object_get(numbers, "bytes"));
+        report(job->user, &sum);
+    }
+    json_array_foreach(json_object_get(job->root, "left"), i, text)
+    {
+        left.problem = "left";
+        left.text = json_string_value(text);
+        if (left.text)
+            report(job->user, &left);
+    }
+    deliver_done(job);
+}
+
+/* Not sent again by itself, as a deletion. */
+int remote_erase(struct remote *remote, int64_t buildid, enum dbk_erased what, const char *name,
+                 const struct dbk_call *call, dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    struct body body;
+    struct job *job = job_new(remote, job_target("builds/%" PRId64 "/erase", buildid), call);
+    struct json_writer *json = body_begin(&body);
+    if (what == DBK_ERASE_CONTENTS)
+        json_member_bool(json, "contents", true);
+    else
+        json_member_text(json, what == DBK_ERASE_PROPERTY ? "property" : "data", name);
+    body_end(&body, job);
+    job->piece_callback = (plain_fn *)report;
+    return send_job(job, "POST", deliver_erasure, call, (plain_fn *)done, user);
+}
+
 /* A second one would say that there is none. */
 int remote_delete_build_data(struct remote *remote, int64_t buildid, const char *name,
                              const struct dbk_call *call, dbk_done_fn *done, void *user)

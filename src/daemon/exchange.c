@@ -8,6 +8,7 @@
 
 #include "access.h"
 #include "connection.h"
+#include "erasure.h"
 #include "head.h"
 #include "included.h"
 #include "metrics.h"
@@ -38,6 +39,7 @@ static void end(struct exchange *exchange, int http_status)
     dbk_build_free(exchange->build);
     included_free(exchange->included);
     value_free(exchange->value);
+    erasure_free(exchange->erasure);
     free(exchange->builders);
     free(exchange->bounds);
     standings_free(exchange->standings);
@@ -56,10 +58,10 @@ void exchange_lose(struct exchange *exchange, bool is_request_freed)
         evhttp_request_free(exchange->request);
     exchange->request = NULL;
     exchange->connection = NULL;
-    if (exchange->is_waiting)
-        dbk_cancel(exchange->server->store, exchange->op);
-    else
+    if (!exchange->is_waiting)
         end(exchange, 0);
+    else if (!exchange->erasure)
+        dbk_cancel(exchange->server->store, exchange->op);
 }
 
 const struct dbk_call *exchange_call(struct exchange *exchange)

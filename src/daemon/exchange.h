@@ -12,6 +12,7 @@
 #include "timing.h"
 
 struct bounds;
+struct erasure;
 struct included;
 struct route;
 struct standings;
@@ -73,6 +74,7 @@ struct exchange {
     struct included *included;   /* builds while their steps are read */
     struct standings *standings; /* how builders stand, once that was asked for */
     struct value *value;         /* of build data; NULL: no value is given */
+    struct erasure *erasure;     /* NULL: nothing is erased */
 };
 
 /* evhttp's handler: begins an exchange. user is the server. */

@@ -55,6 +55,9 @@ FORM(sourcestamp, IN_STAMP(branch), IN_STAMP(revision), IN_STAMP(repository), IN
 FORM(data, NEEDED(BODY_TEXT, struct data_form, name), MAY(BODY_TEXT, struct data_form, source),
      MAY(BODY_TEXT, struct data_form, value), MAY(BODY_TEXT, struct data_form, base64));
 
+FORM(erase, MAY(BODY_TEXT, struct erase_form, property), MAY(BODY_TEXT, struct erase_form, data),
+     MAY(BODY_BOOL, struct erase_form, contents));
+
 #define IN_STEP(kind, member) WITHIN(kind, struct whole_step_form, step, member)
 FORM(whole_step, {"name", BODY_TEXT, true, offsetof(struct whole_step_form, step.name), NULL},
      IN_STEP(BODY_TEXT, state_string), IN_STEP(BODY_TIME, started_at),

@@ -66,4 +66,11 @@ struct data_form {
 };
 extern const struct form form_data;
 
+/* One of the three. */
+struct erase_form {
+    const char *property, *data;
+    bool contents;
+};
+extern const struct form form_erase;
+
 #endif

@@ -227,7 +227,7 @@ static void put_operation(const struct exchange *exchange, struct json_writer *j
     json_begin_array(json);
     put_holes(json, path);
     put_query(json, route);
-    if (route->method != EVHTTP_REQ_GET)
+    if (route_takes_key(route))
         put_parameter(json, "header", "Idempotency-Key", "string", false,
                       "a write that is sent again under it happens once");
     json_end_array(json);

@@ -94,6 +94,7 @@ static const struct route routes[] = {
     WRITE(POST, "steps/{id}/urls", write_step_url, ROUTE_JSON, &form_url),
     WRITE_OF_BUILD(PUT, "data/{name}/value", write_data, ROUTE_BYTES, NULL),
     WRITE_OF_BUILD(DELETE, "data/{name}/value", delete_data, ROUTE_NOTHING, NULL),
+    WRITE_OF_BUILD(POST, "erase", write_erasure, ROUTE_JSON, &form_erase),
 };
 
 static bool is_hole(const char *pattern, size_t len, const char *name)
@@ -272,6 +273,11 @@ const char *route_content_type(const struct route *route)
 bool route_is_stream(const struct route *route)
 {
     return route->run == stream_begin;
+}
+
+bool route_takes_key(const struct route *route)
+{
+    return route->method != EVHTTP_REQ_GET && route->run != write_erasure;
 }
 
 bool route_needs_build(const struct route *route)

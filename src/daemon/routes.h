@@ -64,6 +64,9 @@ bool route_is_stream(const struct route *route);
 /* Whether the builder is added by its name, so that it need not be there. */
 bool route_makes_builder(const struct route *route);
 
+/* Whether an operation key may come with it. */
+bool route_takes_key(const struct route *route);
+
 /* Whether the build is named by its builder and number, and its id is needed. */
 bool route_needs_build(const struct route *route);
 
@@ -85,6 +88,7 @@ void write_step_finish(struct exchange *exchange);
 void write_step_url(struct exchange *exchange);
 void write_data(struct exchange *exchange);
 void delete_data(struct exchange *exchange);
+void write_erasure(struct exchange *exchange);
 void write_builder(struct exchange *exchange);
 void write_worker(struct exchange *exchange);
 void write_master(struct exchange *exchange);
