@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #define PLACES_MAX 16
 
@@ -54,15 +56,15 @@ static void print_json(const struct erasure *erasure, const struct named_build *
 }
 
 /* What is erased, in words. */
-static void print_what(const struct erasure *erasure, const struct named_build *build)
+static void print_what(FILE *file, const struct erasure *erasure, const struct named_build *build)
 {
     if (erasure->what == DBK_ERASE_CONTENTS) {
-        printf("what was in %s", named_build_text(build));
+        fprintf(file, "what was in %s", named_build_text(build));
         return;
     }
-    printf("%s \"", erasure->what == DBK_ERASE_PROPERTY ? "property" : "data");
-    text_print(stdout, erasure->name);
-    printf("\" of %s", named_build_text(build));
+    fprintf(file, "%s \"", erasure->what == DBK_ERASE_PROPERTY ? "property" : "data");
+    text_print(file, erasure->name);
+    fprintf(file, "\" of %s", named_build_text(build));
 }
 
 static void print_report(const struct erasure *erasure, const struct named_build *build)
@@ -71,7 +73,7 @@ static void print_report(const struct erasure *erasure, const struct named_build
     if (!erasure->sums.count && erasure->name)
         puts("there was nothing left to delete; an earlier erasure is finished");
     fputs("erased: ", stdout);
-    print_what(erasure, build);
+    print_what(stdout, erasure, build);
     puts("");
     puts("What may still hold it:");
     for (size_t i = 0; i < erasure->place_count; i++)
@@ -111,6 +113,42 @@ static int read_what(const struct arguments *arguments, struct erasure *out_eras
     return 0;
 }
 
+/* Whether somebody at a terminal says yes. Nothing but a "y" or "yes" is one. */
+static bool ask(const struct erasure *erasure, const struct named_build *build)
+{
+    char answer[8] = "";
+    fputs("erase ", stderr);
+    print_what(stderr, erasure, build);
+    fputs("? [y/N] ", stderr);
+    fflush(stderr);
+    if (!fgets(answer, sizeof(answer), stdin))
+        fputc('\n', stderr);
+    answer[strcspn(answer, "\n")] = '\0';
+    return !strcasecmp(answer, "y") || !strcasecmp(answer, "yes");
+}
+
+/* What is erased does not come back: so the build is named itself, or somebody has seen which one it is. Result: 0, or
+ * an exit code after a message. */
+static int confirm(const struct erasure *erasure, const struct arguments *arguments,
+                   const struct named_build *build)
+{
+    if (!build->is_last)
+        return 0;
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        const char *option = erasure->what == DBK_ERASE_CONTENTS   ? "--contents"
+                             : erasure->what == DBK_ERASE_PROPERTY ? "--property ..."
+                                                                   : "--data ...";
+        message_print("nothing is erased: %s does not say which build. If it is the one that it "
+                      "means now: `daybook erase %s %s`",
+                      message_word(arguments->operands[0]), named_build_text(build), option);
+        return EXIT_USAGE;
+    }
+    if (ask(erasure, build))
+        return 0;
+    message_print("nothing is erased");
+    return EXIT_NO;
+}
+
 static int cmd_erase(const struct arguments *arguments)
 {
     static struct erasure erasure;
@@ -124,6 +162,8 @@ static int cmd_erase(const struct arguments *arguments)
     if (exit_code)
         return exit_code;
     exit_code = name_find_build(&archive, arguments->operands[0], &build);
+    if (!exit_code)
+        exit_code = confirm(&erasure, arguments, &build);
     if (!exit_code)
         exit_code = erase(&erasure, arguments, &archive, &build);
     named_build_fini(&build);
@@ -153,6 +193,9 @@ const struct subcommand subcommand_erase = {
         "was, and its write-ahead log is emptied; somebody who reads meanwhile can keep it from\n"
         "that: then it says so with the exit code 8, and the same command finishes it later.\n"
         "Copies that SQLite left where it moved rows go with --vacuum alone.\n"
+        "\n"
+        "BUILD is a number of a builder (nightly/12) or an id. A builder's last build (nightly,\n"
+        "nightly/last, nightly/last-failed) is erased only when a terminal is there to say yes.\n"
         "\n"
         "It names what may still hold it: backups, archives of a server's log, standbys. Change\n"
         "the secret itself first. A Buildbot database is only written with ?writes=existing.",

@@ -277,7 +277,8 @@ static int select_build(struct archive *archive, struct named_builder *builder,
         named_builder_fini(builder);
         return exit_code;
     }
-    *out_build = (struct named_build){build, builder->name};
+    *out_build = (struct named_build){
+        .build = build, .builder = builder->name, .is_last = selector.number == DBK_NONE};
     return 0;
 }
 
@@ -295,7 +296,7 @@ static int add_builder_name(struct archive *archive, struct dbk_build *build,
         char id[TEXT_SHORT_SIZE];
         builder.name = memory_need(strdup(text_number(build->builderid, id)));
     }
-    *out_build = (struct named_build){build, builder.name};
+    *out_build = (struct named_build){.build = build, .builder = builder.name};
     return 0;
 }
 

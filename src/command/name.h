@@ -23,6 +23,8 @@ struct named_builder {
 struct named_build {
     struct dbk_build *build;
     char *builder; /* its builder's name */
+    bool
+        is_last; /* it was not named itself: a builder's last, or the last that failed, is another one later */
 };
 
 /* "BUILDER/NUMBER" for a message. Result: static, until the next call. */

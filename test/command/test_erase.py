@@ -1,9 +1,11 @@
 """`daybook erase`: what is erased is found nowhere in the database's files, or the command says why."""
 
 import os
+import pty
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -144,6 +146,55 @@ class TestWhoIsInTheWay(EraseCase):
         reader.execute("COMMIT")
         self.daybook("erase", "b/1", "--property", "password")
         self.expect_gone()
+
+
+class TestWhichBuild(EraseCase):
+    def setUp(self):
+        super().setUp()
+        self.daybook("properties", "set", "b/1", "password", "1")
+
+    def ask(self, answer, *words):
+        """On a terminal. Result: the exit code, and what it showed."""
+        master, slave = pty.openpty()
+        with subprocess.Popen([harness.PROGRAM, "erase", *words], cwd=self.folder, env=harness.environment(), stdin=slave,
+                              stdout=subprocess.PIPE, stderr=slave, text=True) as child:
+            os.close(slave)
+            shown = b""
+            while b"[y/N] " not in shown:  # an end without it is an OSError
+                shown += os.read(master, 4096)
+            os.write(master, answer)
+            out = child.communicate(timeout=harness.DEADLINE_S)[0]
+        os.close(master)
+        return child.returncode, shown.decode() + out
+
+    def expect_there(self):
+        self.daybook("properties", "get", "b/1", "password")
+        self.assertEqual(self.daybook("log", "b/1", "one").out, "hello\n")
+
+    def test_a_builders_last_one_is_not_erased_without_a_yes(self):
+        for name in ("b", "b/last"):
+            for words in (["--contents"], ["--property", "password"], ["--data", "log/one"]):
+                err = self.daybook("erase", name, *words, code=2, stdin=b"y\n").err
+                self.assertIn(f"`daybook erase b/1 {words[0]}", err)
+        self.expect_there()
+        for answer in (b"n\n", b"\n", b"yellow\n", b"\x04"):
+            code, shown = self.ask(answer, "b", "--contents")
+            self.assertEqual(code, 1)
+            self.assertIn("erase what was in b/1? [y/N] ", shown)
+        self.expect_there()
+
+    def test_a_yes_on_a_terminal_erases_it(self):
+        code, shown = self.ask(b"y\n", "b", "--property", "password")
+        self.assertEqual(code, 0)
+        self.assertIn('erase property "password" of b/1? [y/N] ', shown)
+        self.assertIn("deleted 1 row of build_properties", shown)
+        self.assertEqual(self.ask(b"YES\n", "b/last", "--contents")[0], 0)
+        self.daybook("log", "b/1", "one", code=3)
+
+    def test_a_number_an_id_and_the_build_that_runs_are_not_asked_about(self):
+        self.daybook("erase", "b/1", "--property", "password")
+        self.daybook("erase", "1", "--data", "log/one")
+        self.daybook("erase", ".", "--contents", DAYBOOK_BUILD="1")
 
 
 class TestWords(EraseCase):
