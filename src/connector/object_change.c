@@ -21,7 +21,7 @@ int dbki_change_begin(struct dbki_op *op, struct dbki_conn *conn, struct dbki_pa
     int status = conn->engine->begin(conn, DBKI_WRITE, &patience->wait, &op->error);
     if (status || !conn->engine->lock_tables)
         return status;
-    status = conn->engine->script(conn, conn->engine->lock_tables, &op->error);
+    status = conn->engine->lock_tables(conn, &patience->wait, &op->error);
     if (status)
         conn->engine->rollback(conn);
     return status;

@@ -172,9 +172,11 @@ struct dbki_engine {
     const char *online, *online_end;
     /* Optional. A table that is not kept in transactions, of those that others made: a row for each with its name. */
     const char *untransacted;
-    /* Optional. Statements for an empty database, outside of any transaction; and for the beginning of the one
-     * that makes the tables, where beginning to write does not keep others from doing so too. */
-    const char *before_tables, *lock_tables;
+    /* Optional. Statements for an empty database, outside of any transaction. */
+    const char *before_tables;
+    /* Optional, where beginning to write does not keep others from making or dropping daybook's tables: keeps them from it
+     * until the transaction ends. Waits for who is at it; DBK_TIMEOUT: gave up, and the message says who that is. */
+    int (*lock_tables)(struct dbki_conn *conn, struct dbki_wait *wait, struct dbk_error *error);
     /* Optional. Rows go into a table within a transaction that writes, quicker than by an insert each: begun for some
      * of its columns ("a, b"), then each row with a value for each of them. What began must end; without is_kept, after
      * an error of the caller's, nothing of it is there. After an error of any of them the transaction is undone. */

@@ -13,6 +13,8 @@ enum {
 }; /* between two looks at a lock that somebody else holds */
 enum { CREATE_TRIES = 1000 };
 enum { MASTER_ALIVE_S = 600 }; /* a master says every minute that it runs */
+/* Until somebody else has made all tables: seconds on a server, more in a cluster. */
+static const int64_t TABLES_WAIT_NS = 30LL * 1000 * 1000 * 1000;
 
 /* Of Buildbot 4.0 to 4.3. */
 static const char *const REVISIONS[] = {"066", "067"};
@@ -331,6 +333,11 @@ static bool gives_up_later(struct dbki_wait *wait)
     return wait->waited_ns > (int64_t)CREATE_WAIT_NS * CREATE_TRIES;
 }
 
+static bool gives_up_on_tables(struct dbki_wait *wait)
+{
+    return wait->waited_ns > TABLES_WAIT_NS;
+}
+
 /* Sets what must be set before there are tables. It takes the database alone, and others may be looking at it;
  * without it the store would be made all the same, and for ever without a log. */
 static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
@@ -354,6 +361,7 @@ static int prepare_empty(struct dbki_conn *conn, struct dbk_error *error)
 int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error *error)
 {
     struct dbki_wait wait = {.gives_up = gives_up_later};
+    struct dbki_wait tables_wait = {.gives_up = gives_up_on_tables};
     const struct dbki_engine *engine = conn->engine;
     int status = prepare_empty(conn, error);
     /* Two processes may be here at once: the loser of the lock finds the tables made. */
@@ -363,7 +371,7 @@ int dbki_schema_create(struct dbki_conn *conn, bool is_copying, struct dbk_error
         return status;
     bool is_there = false;
     if (engine->lock_tables)
-        status = engine->script(conn, engine->lock_tables, error);
+        status = engine->lock_tables(conn, &tables_wait, error);
     if (!status)
         status = has_version(conn, &is_there, error);
     if (!status && !is_there) {

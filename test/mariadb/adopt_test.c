@@ -163,6 +163,41 @@ static void adopt__two_at_once_make_each_thing_once(void **state)
     expect_adopted(url);
 }
 
+static int adopt_briefly(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                         dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    struct dbk_call brief = *call;
+    brief.timeout_ms = 300;
+    return dbk_adopt(store, is_dry_run, &brief, report, done, user);
+}
+
+static void adopt__says_who_keeps_it_from_making_tables(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct reports reports = {.count = 0};
+    void *holder = mariadb_log_in(url);
+    const char *id = mariadb_text_on(holder, "SELECT connection_id()");
+    assert_string_equal(
+        mariadb_text_on(holder, "SELECT get_lock(concat('daybook tables of ', database()), 0)"),
+        "1");
+    options.is_exclusive = true;
+    assert_int_equal(dbk_open(url, &options, &store, NULL), DBK_OK);
+    assert_int_equal(long_run(&reports, store, adopt_briefly, false), DBK_TIMEOUT);
+    assert_non_null(strstr(
+        reports.answer.error.message,
+        test_format("another process makes or drops daybook's tables here (connection %s of root"
+                    " from localhost): try again",
+                    id)));
+    assert_int_equal(count_ours(url), 0);
+    mariadb_log_out(holder);
+    assert_int_equal(long_run(&reports, store, dbk_adopt, false), DBK_OK);
+    dbk_close_wait(store);
+    expect_adopted(url);
+}
+
 /* ------------------------------------------------------------------------ a store of our own ---- */
 
 enum { OWN_BUILDS = 3000 };
@@ -269,6 +304,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(adopt__cut_off_before_the_version_was_written_goes_on,
                                   test_end_of),
         cmocka_unit_test_teardown(adopt__two_at_once_make_each_thing_once, test_end_of),
+        cmocka_unit_test_teardown(adopt__says_who_keeps_it_from_making_tables, test_end_of),
         cmocka_unit_test_teardown(
             upgrade__killed_before_the_lineages_are_filled_fills_them_when_done_again, test_end_of),
         cmocka_unit_test_teardown(upgrade__goes_on_wherever_it_was_killed, test_end_of),

@@ -151,12 +151,42 @@ static void adopt__two_at_once_make_each_thing_once(void **state)
     assert_int_equal(postgres_int(url, "SELECT count(*) FROM daybook_schema"), 1);
 }
 
+static int adopt_briefly(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
+                         dbk_report_fn *report, dbk_done_fn *done, void *user)
+{
+    struct dbk_call brief = *call;
+    brief.timeout_ms = 300;
+    return dbk_adopt(store, is_dry_run, &brief, report, done, user);
+}
+
+static void adopt__says_who_keeps_it_from_making_tables(void **state)
+{
+    (void)state;
+    const char *url = buildbot_postgres_place(fixture);
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_store *store;
+    struct reports reports = {.count = 0};
+    PGconn *holder = connect_pg(url);
+    run_on(holder, "DO $$BEGIN PERFORM pg_advisory_lock(1145848434); END$$");
+    options.is_exclusive = true;
+    assert_int_equal(dbk_open(url, &options, &store, NULL), DBK_OK);
+    assert_int_equal(long_run(&reports, store, adopt_briefly, false), DBK_TIMEOUT);
+    assert_non_null(
+        strstr(reports.answer.error.message,
+               test_format("another process makes or drops daybook's tables here (process %d of ",
+                           PQbackendPID(holder))));
+    run_on(holder, "DO $$BEGIN PERFORM pg_advisory_unlock(1145848434); END$$");
+    assert_int_equal(long_run(&reports, store, dbk_adopt, false), DBK_OK);
+    dbk_close_wait(store);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adopt__keeps_no_master_waiting_while_it_makes_an_index),
         cmocka_unit_test(adopt__goes_on_where_it_was_killed_and_makes_a_broken_index_again),
         cmocka_unit_test(adopt__two_at_once_make_each_thing_once),
+        cmocka_unit_test(adopt__says_who_keeps_it_from_making_tables),
     };
     if (argc < 2)
         return 2;

@@ -259,7 +259,25 @@ static bool take_end(struct conn *conn)
     return is_sent;
 }
 
-/* What lock_tables took is the session's, not the transaction's. */
+/* The lock is the session's, not the transaction's: it goes when that ends. */
+static int conn_lock_tables(struct dbki_conn *head, struct dbki_wait *wait, struct dbk_error *error)
+{
+#define LOCK "concat('daybook tables of ', database())"
+    static const struct dbki_statement try = {.sql = "SELECT get_lock(" LOCK ", 0)",
+                                              .is_one_row = true};
+    /* Who may not see others' connections learns the number alone. */
+    static const struct dbki_statement holder = {
+        .sql =
+            "SELECT concat('connection ', l.id, coalesce(concat(' of ', p.user, ' from ', p.host),"
+            " '')) FROM (SELECT is_used_lock(" LOCK ") AS id) l"
+            " LEFT JOIN information_schema.processlist p ON p.id = l.id",
+        .is_one_row = true};
+    struct conn *conn = (struct conn *)head;
+    conn->is_scripted = conn->is_begun;
+    return dbki_ask_for_tables(head, &try, &holder, wait, error);
+#undef LOCK
+}
+
 static void release_tables(struct conn *conn)
 {
     if (conn->is_scripted && !conn->is_lost)
@@ -388,7 +406,7 @@ const struct dbki_engine dbki_mariadb = {
     .table_size = "SELECT data_length FROM information_schema.tables"
                   " WHERE table_schema = database() AND table_name = ?",
     .names_table_of_index = true,
-    .lock_tables = "SELECT get_lock(concat('daybook tables of ', database()), 30)",
+    .lock_tables = conn_lock_tables,
     .spell = dbki_mariadb_ddl_words,
     .spell_trigger = dbki_mariadb_spell_trigger,
     .spell_refusal = dbki_mariadb_spell_refusal,

@@ -194,6 +194,22 @@ static int conn_look(struct dbki_conn *head, int64_t *out_version, bool *out_is_
 
 /* ---------------------------------------------------------------------------------- tables ---- */
 
+static int conn_lock_tables(struct dbki_conn *head, struct dbki_wait *wait, struct dbk_error *error)
+{
+#define LOCK "1145848434"
+    static const struct dbki_statement try = {.sql = "SELECT pg_try_advisory_xact_lock(" LOCK ")",
+                                              .is_one_row = true};
+    static const struct dbki_statement holder = {
+        .sql = "SELECT 'process ' || l.pid || coalesce(' of ' || a.usename, '')"
+               " || coalesce(' from ' || host(a.client_addr), '') FROM pg_locks l"
+               " LEFT JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory'"
+               " AND l.granted AND l.classid = 0 AND l.objid = " LOCK " AND l.objsubid = 1"
+               " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        .is_one_row = true};
+    return dbki_ask_for_tables(head, &try, &holder, wait, error);
+#undef LOCK
+}
+
 /* Several statements in one text go without a pipeline alone. */
 static int conn_script(struct dbki_conn *head, const char *sql, struct dbk_error *error)
 {
@@ -255,7 +271,7 @@ const struct dbki_engine dbki_postgres = {
     .count_usable = "SELECT count(*) FROM pg_class c WHERE c.oid = to_regclass(?) AND NOT EXISTS"
                     " (SELECT 1 FROM pg_index i WHERE i.indexrelid = c.oid AND NOT i.indisvalid)",
     .table_size = "SELECT pg_relation_size(to_regclass(?))",
-    .lock_tables = "SELECT pg_advisory_xact_lock(1145848434)",
+    .lock_tables = conn_lock_tables,
     .spell = dbki_postgres_ddl_words,
     .spell_change = dbki_postgres_words,
     .index_online = dbki_postgres_index_online,
