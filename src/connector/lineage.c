@@ -115,28 +115,20 @@ int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
     return DBK_OK;
 }
 
-void dbki_lineage_bind_put(struct dbki_op *op, struct dbki_binder *binder,
-                           struct dbki_lineage_set *set, int64_t buildid)
+const char *dbki_lineage_hash(struct dbki_op *op, struct dbki_lineage_set *set)
 {
-    size_t count = make_set(set->codebases, set->count);
-    const char *hash = hash_set(op, set->codebases, count);
-    if (!hash)
-        binder->is_out_of_memory = true;
-    DBKI_BIND(binder, &PUT_IN, dbki_text(hash), dbki_int(buildid));
+    return hash_set(op, set->codebases, make_set(set->codebases, set->count));
 }
 
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid)
 {
-    if (dbki_has_lineage(op))
-        dbki_lineage_bind_put(op, binder, set, buildid);
-}
-
-void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
-                               struct dbki_lineage_set *set, int64_t buildid)
-{
-    DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
-    dbki_lineage_bind_put(op, binder, set, buildid);
+    if (!dbki_has_lineage(op))
+        return;
+    const char *hash = dbki_lineage_hash(op, set);
+    if (!hash)
+        binder->is_out_of_memory = true;
+    DBKI_BIND(binder, &PUT_IN, dbki_text(hash), dbki_int(buildid));
 }
 
 /* ----------------------------------------------------------------------------- the question ---- */

@@ -24,11 +24,8 @@ int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
 /* Puts the build, which is successful, into the lineage of that set. */
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid);
-/* The same, whatever the store was opened as, of a build that is in none; of one that may be in another. */
-void dbki_lineage_bind_put(struct dbki_op *op, struct dbki_binder *binder,
-                           struct dbki_lineage_set *set, int64_t buildid);
-void dbki_lineage_bind_replace(struct dbki_op *op, struct dbki_binder *binder,
-                               struct dbki_lineage_set *set, int64_t buildid);
+/* The lineage_hash of a set, as text in the operation's arena. Result: NULL when out of memory. */
+const char *dbki_lineage_hash(struct dbki_op *op, struct dbki_lineage_set *set);
 
 /* How far a run has come: the builders before it are done, and of it what was completed before that time. */
 struct dbki_lineage_place {

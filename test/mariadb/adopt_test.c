@@ -163,6 +163,36 @@ static void adopt__two_at_once_make_each_thing_once(void **state)
     expect_adopted(url);
 }
 
+enum { MANY_BUILDS = 20000 };
+
+/* What the server, which is the test's alone, has counted. */
+static int64_t counted(const char *url, const char *what)
+{
+    return mariadb_int(url, test_format("SELECT sum(variable_value) FROM"
+                                        " information_schema.global_status WHERE variable_name"
+                                        " LIKE '%s'",
+                                        what));
+}
+
+static void adopt__costs_neither_a_statement_for_each_build_nor_a_walk_for_each_page(void **state)
+{
+    (void)state;
+    const char *url = buildbot_mariadb_place(fixture);
+    mariadb_run(url, test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                                 " started_at, complete_at, locks_duration_s, state_string,"
+                                 " results) SELECT 1000000 + seq, 1, 5, 1, 1, seq, 0, '', 0"
+                                 " FROM seq_1_to_%d",
+                                 MANY_BUILDS));
+    int64_t statements = counted(url, "COM\\_STMT\\_EXECUTE");
+    int64_t rows = counted(url, "HANDLER\\_READ\\_%");
+    assert_int_equal(run_long(url, dbk_adopt), DBK_OK);
+    statements = counted(url, "COM\\_STMT\\_EXECUTE") - statements;
+    rows = counted(url, "HANDLER\\_READ\\_%") - rows;
+    expect_adopted(url);
+    assert_true(statements < MANY_BUILDS / 5);
+    assert_true(rows < 40 * MANY_BUILDS);
+}
+
 static int adopt_briefly(struct dbk_store *store, bool is_dry_run, const struct dbk_call *call,
                          dbk_report_fn *report, dbk_done_fn *done, void *user)
 {
@@ -304,6 +334,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(adopt__cut_off_before_the_version_was_written_goes_on,
                                   test_end_of),
         cmocka_unit_test_teardown(adopt__two_at_once_make_each_thing_once, test_end_of),
+        cmocka_unit_test_teardown(
+            adopt__costs_neither_a_statement_for_each_build_nor_a_walk_for_each_page, test_end_of),
         cmocka_unit_test_teardown(adopt__says_who_keeps_it_from_making_tables, test_end_of),
         cmocka_unit_test_teardown(
             upgrade__killed_before_the_lineages_are_filled_fills_them_when_done_again, test_end_of),
