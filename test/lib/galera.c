@@ -38,7 +38,7 @@ static const char HAND_OVER[] =
     "else\n"
     "    rm -f \"$data/../state\"\n"
     "    echo \"ready $data/../state\"\n"
-    "    until [ -f \"$data/../state\" ]; do sleep 0.05; done\n"
+    "    until [ -f \"$data/../state\" ]; do [ -d \"$data\" ] && sleep 0.05 || exit 1; done\n"
     "    cat \"$data/../state\"\n"
     "fi\n";
 
@@ -191,12 +191,13 @@ static bool make_user(void)
     return is_made;
 }
 
-static bool start_all(void)
+/* Result: the one that did not start, or NULL. */
+static const struct node *start_all(void)
 {
     static const char BOOTSTRAP[] = "--wsrep-new-cluster", JOIN[] = "--skip-symbolic-links";
     if (!mariadb_program_install(nodes[0].folder) || !start(&nodes[0], BOOTSTRAP) ||
         !is_joined(&nodes[0], 1) || !make_user())
-        return false;
+        return &nodes[0];
     mariadb_program_stop(nodes[0].folder, SIGTERM);
     for (int i = 1; i < node_count; i++) {
         char command[2 * PATH_SIZE];
@@ -205,8 +206,8 @@ static bool start_all(void)
     }
     for (int i = 0; i < node_count; i++)
         if (!start(&nodes[i], i ? JOIN : BOOTSTRAP) || !is_joined(&nodes[i], i + 1))
-            return false;
-    return true;
+            return &nodes[i];
+    return NULL;
 }
 
 const char *galera_start(int count)
@@ -226,10 +227,9 @@ const char *galera_start(int count)
     make_nodes();
     write_hand_over();
     server_guard_start(folder, kill_all);
-    if (!start_all())
-        for (int i = 0; i < node_count; i++)
-            if (access(nodes[i].folder, F_OK) == 0)
-                server_fail_start(nodes[i].folder, "a node");
+    const struct node *failed = start_all();
+    if (failed)
+        server_fail_start(failed->folder, "a node");
     return folder;
 }
 

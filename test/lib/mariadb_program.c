@@ -40,6 +40,22 @@ const char *mariadb_program_find(void)
     return NULL;
 }
 
+/* A server writes that file itself, but late: who is to end it has to find it before, or it goes on, and writes into a
+ * folder that is being removed. */
+static void note_pid(void)
+{
+    FILE *file = fopen("pid", "we");
+    if (!file || fprintf(file, "%ld\n", (long)getpid()) < 0 || fclose(file) != 0)
+        _exit(126);
+}
+
+static void forget_pid(const char *folder)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/pid", folder);
+    unlink(path);
+}
+
 static pid_t start_program(const char *folder, const char *const *args)
 {
     pid_t pid = fork();
@@ -50,8 +66,9 @@ static pid_t start_program(const char *folder, const char *const *args)
      * at. */
     if (chdir(folder) || setenv("TMPDIR", folder, 1))
         _exit(126);
-    server_leave_all_but("log");
     setsid();
+    note_pid();
+    server_leave_all_but("log");
     execv(args[0], (char *const *)(uintptr_t)args);
     _exit(127);
 }
@@ -63,6 +80,7 @@ bool mariadb_program_run(const char *folder, const char *const *args)
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return false;
+    forget_pid(folder);
     return status == 0;
 }
 
@@ -93,10 +111,13 @@ bool mariadb_program_up(const char *folder, const char *const *args)
             mysql_close(mysql);
             return true;
         }
-        if (waitpid(pid, &status, WNOHANG) == pid)
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            forget_pid(folder);
             return false;
+        }
         usleep(START_PAUSE_US);
     }
+    mariadb_program_stop(folder, SIGKILL);
     return false;
 }
 
@@ -114,17 +135,17 @@ static pid_t server_pid(const char *folder)
 
 void mariadb_program_stop(const char *folder, int signal_number)
 {
-    char path[PATH_SIZE];
     pid_t pid = server_pid(folder);
     if (pid <= 0)
         return;
     kill(pid, signal_number);
+    if (signal_number == SIGKILL)
+        kill(-pid, SIGKILL); /* and what it runs */
     for (int tries = 0; tries < START_TRIES && kill(pid, 0) == 0; tries++) {
         waitpid(pid, NULL, WNOHANG); /* ours, unless the guard is the one who stops it */
         usleep(START_PAUSE_US);
     }
-    snprintf(path, sizeof path, "%s/pid", folder);
-    unlink(path);
+    forget_pid(folder);
 }
 
 MYSQL *mariadb_program_log_in(const char *folder, const char *database)
