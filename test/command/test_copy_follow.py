@@ -76,9 +76,10 @@ class FollowCase(unittest.TestCase):
         self.assertEqual(done.code, code, f"{words}: {done.out}{done.err}")
         return done
 
-    def begin_writers(self, url, names=("one", "two")):
+    def begin_writers(self, url, at=()):
+        """Two: at the URL, or at those two that lead to the same place."""
         self.daybook("init", "--db", url)
-        self.writers += [Writer(url, name) for name in names]
+        self.writers += [Writer(place, name) for place, name in zip(at or (url, url), ("one", "two"))]
         self.wait_for(lambda: all(len(writer.lines) > 20 for writer in self.writers), "writers")
 
     def wait_for(self, condition, what):
@@ -92,31 +93,6 @@ class FollowCase(unittest.TestCase):
         done = self.daybook("events", "--db", url, "--after", str(after), "-n", "all", "--json")
         return [row["id"] for row in done.json]
 
-
-def count_copied(target):
-    """The rows of a copy into a file that is under way; 0: none, or there is none."""
-    try:
-        return int(*sql(target, "SELECT coalesce(sum(copied), 0) FROM daybook_copy"))
-    except sqlite3.OperationalError:
-        return 0
-
-
-def sql(url, statement):
-    """All rows, by the client of the place's kind, as texts."""
-    if url.startswith("postgresql:"):
-        words = ["psql", url, "-qAtX", "-F", " ", "-c", statement]
-    elif url.startswith("mariadb:"):
-        user, database, socket = re.fullmatch(r"mariadb://(\w+)@/(\w+)\?unix_socket=(.*)", url).groups()
-        words = ["mariadb", "-S", socket, "-u", user, "-N", "-B", database, "-e", statement]
-    else:
-        connection = sqlite3.connect(f"file:{url}?mode=ro", uri=True, timeout=DEADLINE_S)
-        with contextlib.closing(connection):
-            return {" ".join(map(str, row)) for row in connection.execute(statement)}
-    done = subprocess.run(words, check=True, capture_output=True, text=True)
-    return {line.replace("\t", " ") for line in done.stdout.splitlines()}
-
-
-class TestFollow(FollowCase):
     def expect_nothing_lost(self, source, target):
         there = {
             "build": sql(target, "SELECT id FROM builds"),
@@ -132,14 +108,13 @@ class TestFollow(FollowCase):
         self.assertEqual(self.daybook("copy", "--verify", source, target).out, "nothing was found\n")
         self.assertEqual(self.daybook("check", "--db", target).out, "nothing was found\n")
 
-    def follow(self, from_kind, to_kind):
-        source, target = self.place(from_kind, "from"), self.place(to_kind, "to")
-        self.begin_writers(source)
+    def follow(self, source, target, at=()):
+        self.begin_writers(source, at)
         read = self.positions(source, 0)
         done = self.daybook("copy", "--follow", "--json", source, target)
         self.assertTrue(done.json["is_whole"])
         self.assertLess(done.json["read_only_ms"], WINDOW_MS)
-        print(f"{from_kind} to {to_kind}: read-only for {done.json['read_only_ms']} ms,"
+        print(f"read-only for {done.json['read_only_ms']} ms,"
               f" {sum(len(writer.lines) for writer in self.writers)} writes")
         for writer in self.writers:
             self.assertRegex(writer.wait(), r"^moved the store was moved to .*, and is read-only here: write there$")
@@ -160,6 +135,35 @@ class TestFollow(FollowCase):
                 sql(source, "INSERT INTO buildsets (submitted_at) VALUES (1)")
         self.assertEqual(self.daybook("copy", "--verify", source, target).out, "nothing was found\n")
 
+
+def count_copied(target):
+    """The rows of a copy into a file that is under way; 0: none, or there is none."""
+    try:
+        return int(*sql(target, "SELECT coalesce(sum(copied), 0) FROM daybook_copy"))
+    except sqlite3.OperationalError:
+        return 0
+
+
+def sql(url, statement):
+    """All rows, by the client of the place's kind, as texts."""
+    if url.startswith("postgresql:"):
+        words = ["psql", url, "-qAtX", "-F", " ", "-c", statement]
+    elif url.startswith("mariadb:") and "unix_socket" not in url:
+        user, password, host, port, database = re.fullmatch(r"mariadb://(\w+):(\w+)@([\d.]+):(\d+).*/(\w+)", url).groups()
+        words = ["mariadb", "-h", host, "-P", port, "-u", user, f"-p{password}", "-N", "-B", database, "-e",
+                 "SET wsrep_sync_wait = 15; " + statement]
+    elif url.startswith("mariadb:"):
+        user, database, socket = re.fullmatch(r"mariadb://(\w+)@/(\w+)\?unix_socket=(.*)", url).groups()
+        words = ["mariadb", "-S", socket, "-u", user, "-N", "-B", database, "-e", statement]
+    else:
+        connection = sqlite3.connect(f"file:{url}?mode=ro", uri=True, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            return {" ".join(map(str, row)) for row in connection.execute(statement)}
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return {line.replace("\t", " ") for line in done.stdout.splitlines()}
+
+
+class TestFollow(FollowCase):
     def test_cut_off_it_leaves_the_source_written_and_goes_on(self):
         source, target = self.place("sqlite", "from"), self.place("sqlite", "to")
         self.begin_writers(source)
@@ -213,13 +217,13 @@ class TestFollow(FollowCase):
         self.daybook("copy", "--unmove", "a", "b", code=2)
 
     def test_a_file_to_postgresql(self):
-        self.follow("sqlite", "postgresql")
+        self.follow(self.place("sqlite", "from"), self.place("postgresql", "to"))
 
     def test_postgresql_to_mariadb(self):
-        self.follow("postgresql", "mariadb")
+        self.follow(self.place("postgresql", "from"), self.place("mariadb", "to"))
 
     def test_mariadb_to_a_file(self):
-        self.follow("mariadb", "sqlite")
+        self.follow(self.place("mariadb", "from"), self.place("sqlite", "to"))
 
 
 if __name__ == "__main__":

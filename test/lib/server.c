@@ -1,15 +1,19 @@
 /*
- * A database server for tests that are not in C, PostgreSQL unless its argument is "mariadb": see postgres.h and
- * mariadb.h. It answers the lines that it reads, each with a line, and the server is gone with it:
+ * A database server for tests that are not in C, PostgreSQL unless its argument is "mariadb", or "galera" for a cluster
+ * of three: see postgres.h, mariadb.h and galera.h. It answers the lines that it reads, each with a line, and the server
+ * is gone with it:
  *
  *   database   the URL of a new, empty database
- *   stop       stops the server, cutting off what runs, as for its upgrade; then "stopped"
+ *   stop       stops the server, cutting off what runs, as for its upgrade; then "stopped"; no cluster
  *   start      starts it again; then "started"
  *
  * Where there is no such server on this machine it ends with 77.
  */
 #include "mariadb.h"
 #include "postgres.h"
+#ifdef DAYBOOK_HAS_MARIADB
+#include "galera.h"
+#endif
 
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +36,24 @@ static void stop_mariadb(void)
 {
     mariadb_stop(false);
 }
+
+static const char *start_galera(void)
+{
+    return galera_start(GALERA_NODES_MAX);
+}
+
+static const char *place_in_galera(const char *options)
+{
+    (void)options;
+    return galera_place();
+}
 #endif
 
 static const struct kind KINDS[] = {
     {"postgresql", postgres_folder, postgres_database, stop_postgres, postgres_start},
 #ifdef DAYBOOK_HAS_MARIADB
     {"mariadb", mariadb_folder, mariadb_database, stop_mariadb, mariadb_start},
+    {"galera", start_galera, place_in_galera, NULL, NULL},
 #endif
 };
 
@@ -53,9 +69,9 @@ static const char *answer(const struct kind *kind, const char *line)
 {
     if (!strcmp(line, "database"))
         return kind->database("");
-    if (!strcmp(line, "stop"))
+    if (!strcmp(line, "stop") && kind->stop)
         return kind->stop(), "stopped";
-    if (!strcmp(line, "start"))
+    if (!strcmp(line, "start") && kind->start)
         return kind->start(), "started";
     return NULL;
 }

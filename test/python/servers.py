@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 import subprocess
 import unittest
@@ -24,7 +25,7 @@ class File:
 
 
 class Server:
-    """A PostgreSQL or MariaDB server, which is there until end() is called or the test program ends.
+    """A PostgreSQL or MariaDB server, or a Galera cluster of three, which is there until end() is called or the test program ends.
 
     Raises SkipTest where it is not installed.
     """
@@ -91,4 +92,13 @@ class MariaDatabase(PostgresDatabase):
         return MySQLdb.connect(user=parts.username, unix_socket=socket, database=parts.path[1:], charset="utf8mb4")
 
 
-DATABASES = {"postgresql": PostgresDatabase, "mariadb": MariaDatabase}
+class GaleraDatabase:
+    """A database of a Galera cluster's: url names all nodes, each of urls one."""
+
+    def __init__(self, url):
+        self.url = url
+        before, hosts, name = re.fullmatch(r"(.*@)(.*)(/\w+)", url).groups()
+        self.urls = [before + host + name for host in hosts.split(",")]
+
+
+DATABASES = {"postgresql": PostgresDatabase, "mariadb": MariaDatabase, "galera": GaleraDatabase}
