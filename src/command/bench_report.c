@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBJECTS_MAX = 6, ROUNDS = 5, ROUNDS_MAX = 100, DEEP_SAMPLES = 5, ROUND_MS = 2000 };
+enum { SUBJECTS_MAX = 9, ROUNDS = 5, ROUNDS_MAX = 100, DEEP_SAMPLES = 5, ROUND_MS = 2000 };
 
 /* How much more a row may take in the largest store than in the smallest. */
 #define GROWTH_MAX 1.5
@@ -38,10 +38,17 @@ struct measured {
     struct cell cells[SUBJECTS_MAX];
 };
 
+/* The stores of one engine, the smallest first: what grows is told of each engine by itself. */
+struct group {
+    const char *engine;
+    int first, count;
+};
+
 struct report {
     const struct arguments *arguments;
     struct subject subjects[SUBJECTS_MAX];
-    int subject_count;
+    struct group groups[SUBJECTS_MAX];
+    int subject_count, group_count;
     int64_t rounds;
     const char *only; /* a part of a row's name; NULL: all */
     struct measured *measured;
@@ -195,25 +202,33 @@ static const char *kind_word(enum call_kind kind)
     return words[kind];
 }
 
-/* How many times as long it takes in the largest store. */
-static double growth(const struct report *report, const struct measured *measured)
+/* How many times as long it takes in the engine's largest store. Result: 0 when there is only one. */
+static double growth(const struct group *group, const struct measured *measured)
 {
-    double least = measured->cells[0].median_us;
-    return least > 0 ? measured->cells[report->subject_count - 1].median_us / least : 0;
+    const struct cell *cells = measured->cells + group->first;
+    double least = cells[0].median_us;
+    return group->count > 1 && least > 0 ? cells[group->count - 1].median_us / least : 0;
 }
 
 /* The same for each tenfold size. */
-static double tenfold(const struct report *report, double ratio)
+static double tenfold(const struct report *report, const struct group *group, double ratio)
 {
-    const struct subject *subjects = report->subjects;
-    double tens =
-        log10((double)subjects[report->subject_count - 1].builds / (double)subjects[0].builds);
+    const struct subject *subjects = report->subjects + group->first;
+    double tens = log10((double)subjects[group->count - 1].builds / (double)subjects[0].builds);
     return tens > 0 && ratio > 0 ? pow(ratio, 1 / tens) : 0;
 }
 
-static bool is_too_much(const struct report *report, const struct measured *measured)
+static bool is_too_much(const struct group *group, const struct measured *measured)
 {
-    return measured->row->kind != CALL_FREE && growth(report, measured) > GROWTH_MAX;
+    return measured->row->kind != CALL_FREE && growth(group, measured) > GROWTH_MAX;
+}
+
+static bool is_too_much_anywhere(const struct report *report, const struct measured *measured)
+{
+    for (int i = 0; i < report->group_count; i++)
+        if (is_too_much(&report->groups[i], measured))
+            return true;
+    return false;
 }
 
 static void cell_us(struct table *table, double us)
@@ -236,42 +251,62 @@ static void cell_ratio(struct table *table, double ratio)
     table_cell(table, ratio > 0 ? text : NULL, NULL);
 }
 
+static void cells_of_group(struct table *table, const struct report *report,
+                           const struct group *group, const struct measured *measured)
+{
+    for (int i = 0; i < group->count; i++)
+        cell_us(table, measured->cells[group->first + i].median_us);
+    cell_ratio(table, tenfold(report, group, growth(group, measured)));
+}
+
 static void print_row(struct table *table, const struct report *report,
                       const struct measured *measured)
 {
-    const struct cell *last = &measured->cells[report->subject_count - 1];
-    double ratio = growth(report, measured), first_total = measured->cells[0].total_us;
+    const struct group *only = report->group_count == 1 ? &report->groups[0] : NULL;
     table_row(table);
     table_cell(table, measured->row->name, NULL);
     table_cell(table, kind_word(measured->row->kind), NULL);
-    for (int i = 0; i < report->subject_count; i++)
-        cell_us(table, measured->cells[i].median_us);
-    cell_ratio(table, tenfold(report, ratio));
-    cell_ratio(table, ratio);
-    table_cell(table,
-               measured->row->kind == CALL_FREE ? NULL
-               : is_too_much(report, measured)  ? "GROWS"
-                                                : "ok",
-               NULL);
-    cell_us(table, last->total_us);
-    cell_ratio(table, first_total > 0 ? tenfold(report, last->total_us / first_total) : 0);
+    for (int i = 0; i < report->group_count; i++)
+        cells_of_group(table, report, &report->groups[i], measured);
+    if (only)
+        cell_ratio(table, growth(only, measured));
+    const char *verdict = is_too_much_anywhere(report, measured) ? "GROWS" : "ok";
+    table_cell(table, measured->row->kind == CALL_FREE ? NULL : verdict, NULL);
+    if (!only)
+        return;
+    double first_us = measured->cells[0].total_us,
+           last_us = measured->cells[only->count - 1].total_us;
+    cell_us(table, last_us);
+    cell_ratio(table, first_us > 0 ? tenfold(report, only, last_us / first_us) : 0);
+}
+
+static void columns_of_group(struct table *table, const struct report *report,
+                             const struct group *group)
+{
+    char title[TEXT_SHORT_SIZE];
+    for (int i = 0; i < group->count; i++) {
+        bool is_named = report->group_count > 1;
+        snprintf(title, sizeof title, "%s%s%lld", is_named ? group->engine : "",
+                 is_named ? " " : "", (long long)report->subjects[group->first + i].builds);
+        table_column(table, title, TABLE_RIGHT);
+    }
+    table_column(table, "PER TENFOLD", TABLE_RIGHT);
 }
 
 static void print_table(const struct report *report)
 {
-    char title[TEXT_SHORT_SIZE];
     struct table *table = table_new(report->arguments->is_coloured);
     table_column(table, "READ", TABLE_LEFT);
     table_column(table, "KIND", TABLE_LEFT);
-    for (int i = 0; i < report->subject_count; i++) {
-        snprintf(title, sizeof title, "%lld", (long long)report->subjects[i].builds);
-        table_column(table, title, TABLE_RIGHT);
-    }
-    table_column(table, "PER TENFOLD", TABLE_RIGHT);
-    table_column(table, "IN ALL", TABLE_RIGHT);
+    for (int i = 0; i < report->group_count; i++)
+        columns_of_group(table, report, &report->groups[i]);
+    if (report->group_count == 1)
+        table_column(table, "IN ALL", TABLE_RIGHT);
     table_column(table, "", TABLE_LEFT);
-    table_column(table, "WITH TOTAL", TABLE_RIGHT);
-    table_column(table, "PER TENFOLD", TABLE_RIGHT);
+    if (report->group_count == 1) { /* side by side there is no room for them */
+        table_column(table, "WITH TOTAL", TABLE_RIGHT);
+        table_column(table, "PER TENFOLD", TABLE_RIGHT);
+    }
     for (size_t i = 0; i < report->measured_count; i++)
         print_row(table, report, &report->measured[i]);
     table_print(table);
@@ -293,10 +328,46 @@ static void write_cells(struct json_writer *json, const struct report *report,
     json_begin_array(json);
     for (int i = 0; i < report->subject_count; i++) {
         json_begin_object(json);
+        json_member_text(json, "engine", dbk_get_info(report->subjects[i].store)->engine);
         json_member_number(json, "builds", report->subjects[i].builds);
         write_fraction(json, "median_us", measured->cells[i].median_us);
         if (measured->row->counts)
             write_fraction(json, "median_with_total_us", measured->cells[i].total_us);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void write_engines(struct json_writer *json, const struct report *report)
+{
+    json_name(json, "engines");
+    json_begin_array(json);
+    for (int i = 0; i < report->group_count; i++) {
+        const struct group *group = &report->groups[i];
+        json_begin_object(json);
+        json_member_text(json, "engine", group->engine);
+        json_member_text(json, "version",
+                         dbk_get_info(report->subjects[group->first].store)->engine_version);
+        json_end_object(json);
+    }
+    json_end_array(json);
+}
+
+static void write_growth(struct json_writer *json, const struct report *report,
+                         const struct measured *measured)
+{
+    json_name(json, "growths");
+    json_begin_array(json);
+    for (int i = 0; i < report->group_count; i++) {
+        const struct group *group = &report->groups[i];
+        double ratio = growth(group, measured);
+        if (group->count < 2)
+            continue;
+        json_begin_object(json);
+        json_member_text(json, "engine", group->engine);
+        write_fraction(json, "growth", ratio);
+        write_fraction(json, "growth_per_tenfold", tenfold(report, group, ratio));
+        json_member_bool(json, "grows", is_too_much(group, measured));
         json_end_object(json);
     }
     json_end_array(json);
@@ -310,20 +381,22 @@ static void print_json(const struct report *report)
     json_begin_object(&json);
     json_member_text(&json, "engine", info->engine);
     json_member_text(&json, "engine_version", info->engine_version);
+    write_engines(&json, report);
     json_member_number(&json, "rounds", report->rounds);
     write_fraction(&json, "growth_max", GROWTH_MAX);
     json_name(&json, "reads");
     json_begin_lines(&json);
     for (size_t i = 0; i < report->measured_count; i++) {
         const struct measured *measured = &report->measured[i];
-        double ratio = growth(report, measured);
+        double ratio = growth(&report->groups[0], measured);
         json_begin_object(&json);
         json_member_text(&json, "read", measured->row->name);
         json_member_text(&json, "kind", kind_word(measured->row->kind));
         write_cells(&json, report, measured);
         write_fraction(&json, "growth", ratio);
-        write_fraction(&json, "growth_per_tenfold", tenfold(report, ratio));
-        json_member_bool(&json, "grows", is_too_much(report, measured));
+        write_fraction(&json, "growth_per_tenfold", tenfold(report, &report->groups[0], ratio));
+        write_growth(&json, report, measured);
+        json_member_bool(&json, "grows", is_too_much_anywhere(report, measured));
         json_end_object(&json);
     }
     json_end_array(&json);
@@ -335,7 +408,7 @@ static int tell(const struct report *report)
 {
     int grown = 0;
     for (size_t i = 0; i < report->measured_count; i++)
-        grown += is_too_much(report, &report->measured[i]);
+        grown += is_too_much_anywhere(report, &report->measured[i]);
     if (report->arguments->is_json)
         print_json(report);
     else
@@ -360,6 +433,24 @@ static void run_on_one_processor(void)
     sched_setaffinity(0, sizeof one, &one);
 }
 
+/* Result: 0, or an exit code after a message. */
+static int add_to_group(struct report *report, int index)
+{
+    const char *engine = dbk_get_info(report->subjects[index].store)->engine;
+    struct group *last = report->group_count ? &report->groups[report->group_count - 1] : NULL;
+    if (last && !strcmp(last->engine, engine)) {
+        if (report->subjects[index].builds <= report->subjects[index - 1].builds)
+            return usage_error(report->arguments, "the stores come in order of their size");
+        last->count++;
+        return 0;
+    }
+    for (int i = 0; i < report->group_count; i++)
+        if (!strcmp(report->groups[i].engine, engine))
+            return usage_error(report->arguments, "the stores of an engine come one after another");
+    report->groups[report->group_count++] = (struct group){engine, index, 1};
+    return 0;
+}
+
 /* Opens all. Daemons are started before there are threads. Result: 0, or an exit code after a message. */
 static int open_all(struct report *report)
 {
@@ -368,9 +459,8 @@ static int open_all(struct report *report)
         exit_code = subject_start_daemon(&report->subjects[i]);
     for (int i = 0; i < report->subject_count && !exit_code; i++)
         exit_code = subject_open(&report->subjects[i]);
-    for (int i = 1; i < report->subject_count && !exit_code; i++)
-        if (report->subjects[i].builds <= report->subjects[i - 1].builds)
-            exit_code = usage_error(report->arguments, "the stores come in order of their size");
+    for (int i = 0; i < report->subject_count && !exit_code; i++)
+        exit_code = add_to_group(report, i);
     return exit_code;
 }
 
