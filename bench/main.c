@@ -51,7 +51,7 @@ enum { CASE_COUNT = sizeof cases / sizeof cases[0] };
 struct options {
     const char *only, *json, *folder, *side;
     int rounds;
-    bool is_quick;
+    bool is_quick, is_machine;
 };
 
 /* The files of a case. */
@@ -68,17 +68,22 @@ static void print_help(void)
          "  --rounds N     how often both sides have their turn (default 7)\n"
          "  --json FILE    where the figures go (default: bench.json beside the program)\n"
          "  --folder DIR   where the files are made (default: data beside the program)\n"
+         "  --machine      describe the machine and its disk as JSON, and measure nothing else\n"
          "  --side SIDE    run one side alone, bare or daybook, for a profiler; no figures\n"
          "  --help         this text");
 }
 
 static struct options read_options(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"quick", no_argument, NULL, 'q'},        {"only", required_argument, NULL, 'o'},
-        {"rounds", required_argument, NULL, 'r'}, {"json", required_argument, NULL, 'j'},
-        {"folder", required_argument, NULL, 'f'}, {"side", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"quick", no_argument, NULL, 'q'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"rounds", required_argument, NULL, 'r'},
+                                          {"json", required_argument, NULL, 'j'},
+                                          {"folder", required_argument, NULL, 'f'},
+                                          {"side", required_argument, NULL, 's'},
+                                          {"machine", no_argument, NULL, 'm'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct options options = {.rounds = 0};
     int letter;
     while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1)
@@ -99,6 +104,9 @@ static struct options read_options(int argc, char **argv)
             break;
         case 'f':
             options.folder = optarg;
+            break;
+        case 'm':
+            options.is_machine = true;
             break;
         case 's':
             options.side = optarg;
@@ -256,6 +264,15 @@ static void run_case(struct bench_case *one, struct files *files, const struct o
     seed_remove(files->ours);
 }
 
+static int print_machine(const char *folder)
+{
+    json_t *machine = machine_describe(folder);
+    int failed = json_dumpf(machine, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(machine);
+    return failed != 0;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = read_options(argc, argv);
@@ -264,6 +281,8 @@ int main(int argc, char **argv)
     const char *json = options.json ? options.json : path_beside("bench.json");
     if (mkdir(folder, 0777) && errno != EEXIST)
         bench_fail("%s: %s", folder, strerror(errno));
+    if (options.is_machine)
+        return print_machine(folder);
     snprintf(files.seed, sizeof files.seed, "%s/seed.sqlite", folder);
     snprintf(files.big_seed, sizeof files.big_seed, "%s/seed-big.sqlite", folder);
     snprintf(files.bare, sizeof files.bare, "%s/bare.sqlite", folder);

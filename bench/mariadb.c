@@ -3,7 +3,7 @@
  * names of batches, prepared once, as many connections, each a thread, as many operations a transaction. Both have 64 operations under
  * way; both in turns, on one server, in a database each.
  *
- *     bench-mariadb SOCKET [ROUNDS [BUILDS]]     SOCKET: of a server where root may make and drop databases
+ *     bench-mariadb SOCKET [ROUNDS [BUILDS]] [--json]     SOCKET: of a server where root may make and drop databases
  *
  * MariaDB's protocol has no pipeline: each statement is a round trip. What the bare program does for a batch of 32
  * add_build: the transaction's beginning and end, the batch's name, a lock for each of 8 builders, and two inserts for each
@@ -364,9 +364,10 @@ static struct dbk_store *make_database(const char *name, int builds)
 int main(int argc, char **argv)
 {
     struct bare bare[CONNECTIONS];
+    server_take_json(&argc, argv);
     int rounds = argc > 2 ? atoi(argv[2]) : 7, builds = argc > 3 ? atoi(argv[3]) : 1000000;
     if (argc < 2 || builds < BUILDS)
-        die("usage: bench-mariadb SOCKET [ROUNDS [BUILDS]]");
+        die("usage: bench-mariadb SOCKET [ROUNDS [BUILDS]] [--json]");
     socket_path = argv[1];
     struct dbk_store *store = make_database("daybook_bench_ours", builds);
     dbk_close_wait(make_database("daybook_bench_bare", builds));

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static int missed;
+static json_t *figures; /* NULL: nobody wants them in a file */
 
 static const struct {
     const char *name;
@@ -49,6 +51,17 @@ static const char *judge(double value, double mark, bool is_most)
     return is_met ? "ok" : is_most ? "ABOVE" : "BELOW";
 }
 
+/* Keeps an object for the file; it is taken. Without a mark it is a figure alone. */
+static void keep(json_t *object, double value, double mark, bool is_most)
+{
+    if (mark > 0) {
+        json_object_set_new(object, "mark", json_real(mark));
+        json_object_set_new(object, "mark_is", json_string(is_most ? "at most" : "at least"));
+        json_object_set_new(object, "met", json_boolean(is_most ? value <= mark : value >= mark));
+    }
+    json_array_append_new(figures, object);
+}
+
 void more_print(const struct more_line *line)
 {
     double ratio = median(line->ratio, line->rounds), least = ratio, most = ratio;
@@ -64,10 +77,19 @@ void more_print(const struct more_line *line)
                judge(ratio, line->mark, line->is_most));
     putchar('\n');
     fflush(stdout);
+    if (figures)
+        keep(json_pack("{s:s, s:f, s:f, s:f, s:s, s:f, s:s, s:f}", "name", line->name, "ratio",
+                       ratio, "min", least, "max", most, "other_is", line->other_words, "other",
+                       median(line->other, line->rounds), "daybook_is", line->ours_words, "daybook",
+                       median(line->ours, line->rounds)),
+             ratio, line->mark, line->is_most);
 }
 
 void more_print_limit(const char *name, double value, double limit, const char *unit)
 {
+    if (figures)
+        keep(json_pack("{s:s, s:f, s:s}", "name", name, "value", value, "unit", unit), value, limit,
+             true);
     printf("%-34s %10.4g %-50s <= %.4g %s\n", name, value, unit, limit, judge(value, limit, true));
     fflush(stdout);
 }
@@ -107,18 +129,22 @@ static void print_help(void)
          "  --quick        less of everything\n"
          "  --only NAME    lineage, record, keys or large\n"
          "  --rounds N     how often both sides have their turn (default 5)\n"
+         "  --json FILE    where the figures go as well (default: nowhere)\n"
          "  --folder DIR   where the files are made (default: the current one)\n"
          "  --help         this text");
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"quick", no_argument, NULL, 'q'},        {"only", required_argument, NULL, 'o'},
-        {"rounds", required_argument, NULL, 'r'}, {"folder", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"quick", no_argument, NULL, 'q'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"rounds", required_argument, NULL, 'r'},
+                                          {"folder", required_argument, NULL, 'f'},
+                                          {"json", required_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct more_options options = {.folder = ".", .rounds = 5};
-    const char *only = NULL;
+    const char *only = NULL, *json = NULL;
     int letter;
     while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1)
         switch (letter) {
@@ -134,6 +160,9 @@ int main(int argc, char **argv)
         case 'f':
             options.folder = optarg;
             break;
+        case 'j':
+            json = optarg;
+            break;
         case 'h':
             print_help();
             return 0;
@@ -144,11 +173,16 @@ int main(int argc, char **argv)
         bench_fail("--rounds must be 1 to %d", MORE_ROUNDS_MAX);
     if (mkdir(options.folder, 0777) && errno != EEXIST)
         bench_fail("%s: %s", options.folder, strerror(errno));
+    if (json)
+        figures = json_array();
     printf("%-34s %25s %25s %6s %12s  %s\n", "", "compared with", "daybook", "ratio", "min - max",
            "mark");
     for (int i = 0; i < MEASUREMENT_COUNT; i++)
         if (!only || !strcmp(only, MEASUREMENTS[i].name))
             MEASUREMENTS[i].measure(&options);
     puts(missed ? "some marks were missed" : "all marks were met");
+    if (json && json_dump_file(figures, json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)))
+        bench_fail("%s could not be written", json);
+    json_decref(figures);
     return 0;
 }

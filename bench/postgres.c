@@ -3,7 +3,7 @@
  * and positions of events, prepared once, as many connections, each a thread, the same pipelines. Both have 64
  * operations under way; both in turns, on one server, in a schema each.
  *
- *     bench-postgres URL [ROUNDS [BUILDS]]      URL: of an empty database that may be filled
+ *     bench-postgres URL [ROUNDS [BUILDS]] [--json]      URL: of an empty database that may be filled
  *
  * What the bare program does for a batch of 32 add_build: one round trip with BEGIN, the batch's name, the
  * builders' locks and the inserts, whose ids it needs; one with the events; one with COMMIT, which it may only
@@ -425,9 +425,10 @@ int main(int argc, char **argv)
 {
     enum { QUICKER = 3 }; /* than a server without a pipeline */
     struct bare bare[CONNECTIONS];
+    server_take_json(&argc, argv);
     int rounds = argc > 2 ? atoi(argv[2]) : 7, builds = argc > 3 ? atoi(argv[3]) : 1000000;
     if (argc < 2 || builds < BUILDS)
-        die("usage: bench-postgres URL [ROUNDS [BUILDS]]");
+        die("usage: bench-postgres URL [ROUNDS [BUILDS]] [--json]");
     struct dbk_store *store = make_schema(argv[1], "ours", builds);
     dbk_close_wait(make_schema(argv[1], "bare", builds));
     for (int i = 0; i < CONNECTIONS; i++)

@@ -158,6 +158,14 @@ static void run_ours(enum what what, int count)
         give_positions();
 }
 
+static bool is_json;
+
+void server_take_json(int *argc, char **argv)
+{
+    is_json = *argc > 1 && !strcmp(argv[*argc - 1], "--json");
+    *argc -= is_json;
+}
+
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -191,13 +199,17 @@ void server_measure(struct dbk_store *store, void (*bare)(void *user, enum what 
         qsort(ours, (size_t)rounds, sizeof *ours, compare);
         qsort(theirs, (size_t)rounds, sizeof *theirs, compare);
         qsort(ratios, (size_t)rounds, sizeof *ratios, compare);
-        printf("%-26s daybook %7.0f/s  bare %7.0f/s  ratio %.2f (%.2f to %.2f)\n", NAMES[what],
-               ours[rounds / 2], theirs[rounds / 2], ratios[rounds / 2], ratios[0],
+        printf(is_json ? "{\"name\": \"%s\", \"daybook\": %.0f, \"bare\": %.0f, \"ratio\": %.3f,"
+                         " \"min\": %.3f, \"max\": %.3f}\n"
+                       : "%-26s daybook %7.0f/s  bare %7.0f/s  ratio %.2f (%.2f to %.2f)\n",
+               NAMES[what], ours[rounds / 2], theirs[rounds / 2], ratios[rounds / 2], ratios[0],
                ratios[rounds - 1]);
         fflush(stdout);
     }
     dbk_get_stats(store, &stats, sizeof stats);
-    printf("daybook: %.1f writes a transaction, %lld begun again\n",
-           (double)stats.write_count / (double)stats.commit_count, (long long)stats.retry_count);
+    if (!is_json)
+        printf("daybook: %.1f writes a transaction, %lld begun again\n",
+               (double)stats.write_count / (double)stats.commit_count,
+               (long long)stats.retry_count);
     dbk_spec_free(load.page);
 }

@@ -13,6 +13,9 @@ extern int run_number;
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Takes --json off, where it is the last word: the report is then a line of JSON for each case, and nothing else. */
+void server_take_json(int *argc, char **argv);
+
 /* Runs each case by the bare program and by daybook, in turns, and prints the rates and the ratio.
  * bare: runs a case so many times over, with CONNECTIONS connections; scale: 1, or more where a server is quicker. */
 void server_measure(struct dbk_store *store, void (*bare)(void *user, enum what what, int count),

@@ -7,6 +7,7 @@ asked of a new connector on the same file. The figures of one run belong togethe
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -136,6 +137,20 @@ def show(theirs: Rates, ours: Rates, alone: float, wanted: Dict[str, int]) -> No
     print(f"{'the reactor alone, 64':28} {'':10} {alone:10.1f}")
 
 
+def as_json(theirs: Rates, ours: Rates, alone: float, wanted: Dict[str, int]) -> str:
+    lines = [
+        {
+            "name": name,
+            "buildbot": theirs[name],
+            "daybook": ours[name],
+            "times": ours[name] / theirs[name],
+            "wanted": wanted.get(name),
+        }
+        for name in WANTED
+    ]
+    return json.dumps({"rates": lines, "reactor_alone": alone})
+
+
 def options(words: List[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m daybook.buildbot bench", description=__doc__)
     parser.add_argument("--builds", type=int, default=100_000, help="builds in the database")
@@ -148,6 +163,7 @@ def options(words: List[str]) -> argparse.Namespace:
     place.add_argument("--db", metavar="URL", help="measure on a server, in this empty database")
     parser.add_argument("--daybook", default="daybook", help="the command, which adopts the database")
     parser.add_argument("--no-adopt", dest="adopt", action="store_false", help="leave it as it is")
+    parser.add_argument("--json", action="store_true", help="the figures as JSON in place of a table")
     return parser.parse_args(words)
 
 
@@ -162,6 +178,10 @@ def main(words: List[str]) -> None:
             if args.copy_of:
                 copy_database(args.copy_of, path)
             wanted = WANTED_OF_SERVER if args.db else WANTED
-            show(*await compare(args.db or f"sqlite:///{path}", basedir, args), wanted)
+            found = (*await compare(args.db or f"sqlite:///{path}", basedir, args), wanted)
+            if args.json:
+                print(as_json(*found))
+            else:
+                show(*found)
 
     task.react(lambda _: defer.ensureDeferred(run()))
