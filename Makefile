@@ -3,7 +3,7 @@
 #   CONFIGURE   further options of `meson setup`, for example CONFIGURE=-Dtests=false
 #   PREFIX      where `make install` puts things (default /usr/local)
 #   DESTDIR     a directory before PREFIX, for packagers
-#   BENCH       options of `make bench`, for example BENCH='--only get_build'
+#   BENCH       options of `make bench` and its parts, for example BENCH=--quick or BENCH='--only growth'
 #   ASK=no      do not look for missing packages (tools/setup)
 
 CONFIGURE ?=
@@ -21,7 +21,7 @@ testlog = meson-logs/testlog.json
 # The report decides on success: it also counts what meson does not.
 run_tests = rm -f $(1)/$(testlog); $(3) meson test -C $(1) --no-rebuild $(2) || true
 
-.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-more bench-http format lint deb install clean help
+.PHONY: all run test test-sanitized build-clang test-clang soak bench bench-calls bench-more bench-http figures format lint deb install clean help
 
 all: ## build the library and the command into build/
 	@$(call setup,build)
@@ -65,7 +65,15 @@ soak: ## the tests that take hours
 	@$(call run_tests,build,--suite soak --timeout-multiplier 0)
 	@tools/test-report build/$(testlog)
 
-bench: ## measure daybook beside a bare SQLite program (BENCH=--quick for less); build/bench/bench.json
+bench: ## make every measurement there is (BENCH=--quick for less, BENCH=--list); build/bench/figures.json
+	@$(call setup,run)
+	@$(call configure,build)
+	@bench/all build $(BENCH)
+
+figures: ## put what `make bench` measured into docs/figures/ and README.md
+	@bench/page build/bench/figures.json
+
+bench-calls: ## measure daybook beside a bare SQLite program (BENCH=--quick for less); build/bench/bench.json
 	@$(call setup,run)
 	@$(call configure,build)
 	@ninja -C build bench/bench
