@@ -80,7 +80,7 @@ static const char *const TEXTS[STATEMENT_COUNT] = {
     [GET_STEP] = "SELECT " STEP_COLUMNS " FROM steps t WHERE t.id = ?",
     [GET_BUILDS] =
         "SELECT " BUILD_COLUMNS " FROM builds t WHERE t.builderid = ? AND (t.results = ?)"
-        " ORDER BY t.number DESC, t.id DESC LIMIT ?",
+        " ORDER BY t.number DESC LIMIT ?",
 };
 
 enum { CELLS_MAX = 11, COPIES_SIZE = 1 << 20, CHECKPOINT_PAGES = 1000 };
