@@ -39,8 +39,24 @@ static void note_newest(void *user, const struct dbk_error *error,
                         const struct dbk_build *const *builds, const struct dbk_page *page)
 {
     struct learning *learning = user;
-    if (!error)
-        learning->subject->builds = page->count ? builds[0]->id : 0;
+    if (!error && page->count) {
+        learning->subject->builds = page->total;
+        learning->subject->last_buildid = builds[0]->id;
+    }
+    waiting_note(&learning->waiting, error);
+}
+
+static void note_near(void *user, const struct dbk_error *error,
+                      const struct dbk_build *const *builds, const struct dbk_page *page)
+{
+    struct learning *learning = user;
+    struct sample *sample = learning->sample;
+    int64_t last = learning->subject->last_buildid;
+    size_t count = error ? 0 : page->count;
+    if (count)
+        sample->buildid = builds[0]->id;
+    for (size_t i = 0; i < SUBJECT_MANY; i++)
+        sample->many[i] = i < count ? builds[i]->id : 1 + (sample->buildid + (int64_t)i) % last;
     waiting_note(&learning->waiting, error);
 }
 
@@ -115,13 +131,31 @@ static void note_worker(void *user, const struct dbk_error *error, const struct 
     waiting_note(&learning->waiting, error);
 }
 
-/* Learns what hangs on the sample's build. Result: whether all could be read. */
-static bool learn(struct learning *learning, struct sample *sample)
+/* Takes the first build with that id or a higher one, and those behind it. */
+static int choose_near(struct learning *learning, int64_t buildid)
+{
+    char text[64];
+    struct dbk_spec *spec;
+    snprintf(text, sizeof text, "id__ge=%lld&order=id&limit=%d", (long long)buildid, SUBJECT_MANY);
+    if (dbk_spec_parse(text, &spec, NULL))
+        spec = memory_need(NULL);
+    learning->sample->buildid = buildid;
+    waiting_add(&learning->waiting,
+                dbk_get_builds(learning->subject->store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE,
+                               spec, &learning->waiting.call, note_near, learning));
+    dbk_spec_free(spec);
+    return waiting_wait(&learning->waiting);
+}
+
+/* Learns what hangs on the build at that place. Result: whether all could be read. */
+static bool learn(struct learning *learning, struct sample *sample, int64_t buildid)
 {
     struct dbk_store *store = learning->subject->store;
     struct waiting *waiting = &learning->waiting;
     const struct dbk_call *call = &waiting->call;
     learning->sample = sample;
+    if (choose_near(learning, buildid))
+        return false;
     waiting_add(waiting, dbk_get_build(store, sample->buildid, call, note_build, learning));
     if (waiting_wait(waiting) || !learning->is_found)
         return false;
@@ -148,9 +182,9 @@ static int open_store(struct subject *subject)
  * the newest in a store of any size. */
 static int64_t place_of(const struct subject *subject, int index)
 {
-    if (index == SUBJECT_SAMPLES - 1 && subject->builds > NEWEST)
-        return subject->builds - NEWEST;
-    return 1 + (subject->builds - 1) * (2 * index + 1) / (2 * SUBJECT_SAMPLES);
+    if (index == SUBJECT_SAMPLES - 1 && subject->last_buildid > NEWEST)
+        return subject->last_buildid - NEWEST;
+    return 1 + (subject->last_buildid - 1) * (2 * index + 1) / (2 * SUBJECT_SAMPLES);
 }
 
 static int choose(struct learning *learning)
@@ -158,10 +192,7 @@ static int choose(struct learning *learning)
     struct subject *subject = learning->subject;
     for (int i = 0; i < SUBJECT_SAMPLES; i++) {
         struct sample *sample = &subject->samples[i];
-        sample->buildid = place_of(subject, i);
-        for (int j = 0; j < SUBJECT_MANY; j++)
-            sample->many[j] = 1 + (sample->buildid + j) % subject->builds;
-        if (learn(learning, sample))
+        if (learn(learning, sample, place_of(subject, i)))
             continue;
         if (learning->waiting.error.status)
             return message_error(&learning->waiting.error);
@@ -180,7 +211,7 @@ int subject_open(struct subject *subject)
     if (exit_code)
         return exit_code;
     waiting_init(&learning.waiting, &(struct archive){.store = subject->store});
-    if (dbk_spec_parse("order=-id&limit=1", &newest, NULL))
+    if (dbk_spec_parse("order=-id&limit=1&total=exact", &newest, NULL))
         newest = memory_need(NULL);
     waiting_add(&learning.waiting,
                 dbk_get_builds(subject->store, DBK_NONE, DBK_NONE, DBK_NONE, DBK_NONE, newest,

@@ -22,7 +22,7 @@ struct sample {
 struct subject {
     const char *url;
     struct dbk_store *store;
-    int64_t builds; /* the highest id: what is measured should have no gaps */
+    int64_t builds, last_buildid; /* their number, and the highest id: a server leaves gaps */
     int64_t newest_event;
     struct sample samples[SUBJECT_SAMPLES];
     struct own_daemon daemon;

@@ -100,6 +100,19 @@ class TestReport(StoreCase):
         self.assertEqual(done.code, 1 if any(read["grows"] for read in reads) else 0)
         self.assertTrue(any(read["read"].startswith("GET builds/") for read in reads))
 
+    def test_a_store_with_gaps_between_its_builds_is_measured_by_those_that_are_there(self):
+        run(self.folder, "bench", "fill", "gaps.sqlite", "--builds", "100", "--until", UNTIL)
+        connection = sqlite3.connect(os.path.join(self.folder, "gaps.sqlite"))
+        for table, column in (("builds", "id"), ("steps", "buildid"), ("build_properties", "buildid"), ("build_data", "buildid"),
+                              ("daybook_lineage", "buildid")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} % 7 < 3 AND {column} < 90")
+        count, = connection.execute("SELECT count(*) FROM builds").fetchone()
+        connection.commit()
+        connection.close()
+        done = run(self.folder, "bench", "report", "--rounds", "1", "--json", "--only", "get_build", "gaps.sqlite", "large.sqlite")
+        self.assertIn(done.code, (0, 1), done.err)
+        self.assertEqual([store["builds"] for store in done.json["reads"][0]["stores"]], [count, 600])
+
     def test_what_grows_with_the_store_is_seen_to_grow(self):
         done = self.daybook("bench", "report", "--rounds", "3", "--json", "--only", "a text that none has",
                             "small.sqlite", "large.sqlite")
