@@ -210,13 +210,25 @@ class TestAll(unittest.TestCase):
 
     def test_help_has_every_option(self):
         done = run("all", "--help")
-        for option in ("--list", "--quick", "--only", "--sizes", "--server-sizes", "--json", "--folder", "--no-build"):
+        for option in ("--list", "--quick", "--only", "--sizes", "--server-sizes", "--json", "--folder", "--add", "--no-build"):
             self.assertIn(option, done.stdout)
 
     def test_a_measurement_that_there_is_not_is_refused(self):
         done = run("all", "--only", "growth,speed")
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no measurement speed", done.stderr)
+
+    def test_figures_of_another_commit_are_not_added_to(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "figures.json")
+            shutil.copy(SAMPLE, path)
+            with open(os.path.join(folder, "build.ninja"), "w", encoding="utf-8"):
+                pass
+            done = run("all", folder, "--only", "http", "--add", "--json", path)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("is of another commit", done.stderr)
+            with open(path, encoding="utf-8") as file, open(SAMPLE, encoding="utf-8") as sample:
+                self.assertEqual(file.read(), sample.read())
 
     def test_a_folder_where_nothing_is_configured_is_said(self):
         with tempfile.TemporaryDirectory() as folder:
