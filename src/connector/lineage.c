@@ -217,20 +217,22 @@ static void make_walk(struct dbki_buf *sql, size_t count)
  * In an adopted database: the best of the table, where each candidate is held against builds; of what another
  * writer may have finished since the watermark (lineage_gather.c), unless the table's best ended later; and of
  * what was finished without a time, which is never in the table. "+" keeps the number from being what the
- * builds are searched by. The builds that are in the table are counted out: of NOT EXISTS PostgreSQL makes a join,
- * which comes after the sets of all the builds since the watermark.
+ * builds are searched by. What is looked at for one row is counted, > 0 or = 0: of a join or (NOT) EXISTS PostgreSQL
+ * makes a join of all rows, which has the sets of all candidates before it takes the first, or those of all the builds
+ * since the watermark.
  */
 static void make_shared(struct dbki_buf *sql, size_t count)
 {
     add_wanted(sql, count);
     dbki_buf_addf(
         sql,
-        ", best (id, at) AS (SELECT t.id, t.complete_at FROM daybook_lineage l"
-        " CROSS JOIN builds t ON t.id = l.buildid" JOIN_REQUEST
+        ", best (id, at) AS (SELECT l.buildid, l.complete_at FROM daybook_lineage l"
         " WHERE l.builderid = ? AND l.lineage_hash = ? AND l.number < ?"
+        " AND (SELECT count(*) FROM builds t" JOIN_REQUEST " WHERE t.id = l.buildid"
         " AND t.complete_at = l.complete_at AND t.builderid = l.builderid"
-        " AND t.number = l.number" HAS_SET " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1)"
-        " SELECT %s FROM builds t WHERE t.id IN (SELECT id FROM best"
+        " AND t.number = l.number" HAS_SET ") > 0"
+        " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1)"
+        " SELECT %s FROM (SELECT id FROM best"
         " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
         " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at >="
         " max(coalesce((SELECT value - %d FROM daybook_marks WHERE name = ?), %lld),"
@@ -238,7 +240,8 @@ static void make_shared(struct dbki_buf *sql, size_t count)
         " AND (SELECT count(*) FROM daybook_lineage l WHERE l.buildid = t.id"
         " AND l.complete_at = t.complete_at AND l.builderid = t.builderid"
         " AND l.number = t.number) = 0" HAS_SET " UNION ALL SELECT t.id FROM builds t" JOIN_REQUEST
-        " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at IS NULL" HAS_SET ")" LAST_FIRST,
+        " WHERE t.builderid = ? AND +t.number < ? AND t.complete_at IS NULL" HAS_SET ") found"
+        " CROSS JOIN builds t ON t.id = found.id" LAST_FIRST,
         dbki_build_record.columns, DBKI_LINEAGE_SLACK_S, LONG_AGO, LONG_AGO);
 }
 

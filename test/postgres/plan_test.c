@@ -91,24 +91,52 @@ static void get_properties_of__goes_through_no_whole_table(void **state)
                          0);
 }
 
+/* Asks for the builds of a lineage, all of whose are in the table. Result: the number found, or 0. */
+static int64_t ask_previous(const char *url, const char *repository)
+{
+    const struct dbk_codebase codebase = {repository, NULL, ""};
+    struct dbk_store *store = open_to_count(url);
+    struct answer a;
+    assert_int_equal(
+        ASK(&a, store, on_build, dbk_get_prev_successful_build, 1000, BUILDS, &codebase, 1),
+        DBK_OK);
+    dbk_close_wait(store);
+    wait_for_counts(url);
+    return a.build ? a.build->number : 0;
+}
+
+static int64_t rows_read(const char *url, const char *table)
+{
+    return postgres_int(url, test_format("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM"
+                                         " pg_stat_user_tables WHERE relname = '%s'",
+                                         table));
+}
+
 static void get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table(void **state)
 {
-    const struct dbk_codebase other = {"other", NULL, ""};
     int64_t first;
     const char *url = make_place(&first);
-    struct answer a;
     (void)state;
     adopt(url);
     postgres_run(url, "ANALYZE");
-    struct dbk_store *store = open_to_count(url);
-    assert_int_equal(
-        ASK(&a, store, on_build, dbk_get_prev_successful_build, 1000, BUILDS, &other, 1), DBK_OK);
-    assert_null(a.build);
-    dbk_close_wait(store);
-    wait_for_counts(url);
-    assert_in_range(postgres_int(url, "SELECT seq_tup_read + idx_tup_fetch FROM"
-                                      " pg_stat_user_tables WHERE relname = 'sourcestamps'"),
-                    0, FEW);
+    assert_int_equal(ask_previous(url, "other"), 0);
+    assert_in_range(rows_read(url, "sourcestamps"), 0, FEW);
+}
+
+/* Whether its tables were analysed or not: what was adopted a moment ago is not. */
+static void get_prev_successful_build__reads_the_first_candidate_of_its_table(void **state)
+{
+    static const char *const tables[] = {"builds", "sourcestamps", "daybook_lineage"};
+    int64_t first;
+    const char *url = make_place(&first);
+    (void)state;
+    adopt(url);
+    for (int is_analysed = 0; is_analysed < 2; is_analysed++) {
+        assert_int_equal(ask_previous(url, "r"), BUILDS - 1);
+        for (size_t i = 0; i < COUNT_OF(tables); i++)
+            assert_in_range(rows_read(url, tables[i]), 0, FEW);
+        postgres_run(url, "ANALYZE");
+    }
 }
 
 int main(int argc, char **argv)
@@ -116,6 +144,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_properties_of__goes_through_no_whole_table),
         cmocka_unit_test(get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table),
+        cmocka_unit_test(get_prev_successful_build__reads_the_first_candidate_of_its_table),
     };
     fixture = argc > 1 ? argv[1] : NULL;
     if (!postgres_folder())
