@@ -151,7 +151,6 @@ class BesideCases:
                   f" longest {max(all_of):.2f} s")
             self.assertLess(max(all_of), SEEN_WITHIN_S, what)
 
-
     def test_a_browser_shows_starts_and_ends_within_three_seconds(self):
         database = self.database("page")
         master = Master(self.path("page"), False, database, BUILDS)
@@ -188,9 +187,11 @@ class TestBesideOnFile(BesideCases, FolderCase):
 
 
 class TestBesideOnPostgres(BesideCases, FolderCase):
+    kind = "postgresql"
+
     def setUp(self):
         super().setUp()
-        self.server = Server()
+        self.server = Server(self.kind)
         self.addCleanup(self.server.end)
 
     def database(self, name):
@@ -198,6 +199,10 @@ class TestBesideOnPostgres(BesideCases, FolderCase):
 
     def url_to_read(self, database):
         return database.url
+
+
+class TestBesideOnMariaDB(TestBesideOnPostgres):
+    kind = "mariadb"
 
 
 if __name__ == "__main__":
