@@ -34,10 +34,9 @@ class Operation(defer.Deferred):
     true result; both come later, never within cancel().
     """
 
-    def __init__(self, store: Store) -> None:
-        super().__init__()
-        self._store = store
-        self._op = 0
+    # Whoever makes one sets its store: every call would pay for an __init__ that does.
+    _store: Store
+    _op = 0
 
     def cancel(self) -> None:
         if not self.called:
@@ -122,12 +121,13 @@ class Store(Calls):
     def close(self) -> defer.Deferred[None]:
         """Refuses new calls, cancels what was not begun, finishes what was. Fires when all have ended."""
         if self._closed is None:
-            self._closed = Operation(self)
+            self._closed = operation = Operation()
+            operation._store = self
             self._closed.addBoth(self._forget)
             waiting, self._waiting = self._waiting, deque()
             self._submit(self._closed, "close", (None, None))
-            for operation, name, args in waiting:
-                self._submit(operation, name, args)  # refused: the store is closed
+            for each, name, args in waiting:
+                self._submit(each, name, args)  # refused: the store is closed
         answer: defer.Deferred[None] = defer.Deferred()
         self._closed.addBoth(lambda result: (answer.callback(None), result)[1])
         return answer
@@ -139,7 +139,8 @@ class Store(Calls):
     # ---- Submitting
 
     def ask(self, name: str, make: Any, call: Optional[Call], *args: Any) -> Operation:
-        operation = Operation(self)
+        operation = Operation()
+        operation._store = self
         options = None if call is None else (call.timeout_ms, call.scope, call.key)
         head = (make, options, *args)
         if self._waiting:

@@ -92,7 +92,7 @@ PyMODINIT_FUNC PyInit__native(void)
 {
     PyObject *module = PyModule_Create(&definition), *statuses = make_statuses();
     store_type = make_type();
-    if (!module || !statuses || !store_type || !init_answers() ||
+    if (!module || !statuses || !store_type || !init_answers() || !init_submit() ||
         PyModule_AddObject(module, "STATUSES", statuses)) {
         Py_XDECREF(module);
         return NULL;

@@ -115,6 +115,7 @@ void answer_added_build(void *user, const struct dbk_error *error, int64_t build
 void answer_added_step(void *user, const struct dbk_error *error, int64_t stepid, int64_t number,
                        const char *name);
 bool init_answers(void);
+bool init_submit(void);
 
 /* watch.c: the module's functions. */
 PyObject *watch_new(PyObject *module, PyObject *args);

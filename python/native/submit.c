@@ -149,10 +149,21 @@ static PyObject *current_exception(void)
     return value;
 }
 
-/* Fires the Deferred, and frees what waited. Takes over `value`; NULL when even that could not be made. */
-static void fire(struct pending *pending, const char *method, PyObject *value)
+/* The names of a Deferred's methods, made once: of a C string every call would make a new one. */
+static PyObject *callback_name, *errback_name;
+
+bool init_submit(void)
 {
-    PyObject *fired = value ? PyObject_CallMethod(pending->operation, method, "(O)", value) : NULL;
+    callback_name = PyUnicode_InternFromString("callback");
+    errback_name = PyUnicode_InternFromString("errback");
+    return callback_name && errback_name;
+}
+
+/* Fires the Deferred, and frees what waited. Takes over `value`; NULL when even that could not be made. */
+static void fire(struct pending *pending, PyObject *method, PyObject *value)
+{
+    PyObject *fired =
+        value ? PyObject_CallMethodObjArgs(pending->operation, method, value, NULL) : NULL;
     if (!fired)
         PyErr_WriteUnraisable(pending->operation);
     Py_XDECREF(fired);
@@ -167,9 +178,9 @@ void complete(struct pending *pending, PyObject *result)
         PyErr_Clear();
         free_pending(pending);
     } else if (result) {
-        fire(pending, "callback", result);
+        fire(pending, callback_name, result);
     } else {
-        fire(pending, "errback", current_exception());
+        fire(pending, errback_name, current_exception());
     }
 }
 
@@ -178,7 +189,7 @@ void fail(struct pending *pending, const struct dbk_error *error)
     hold_lock(pending->store);
     PyObject *exception = pending->store->is_abandoned ? NULL : exception_of(pending->store, error);
     if (exception) {
-        fire(pending, "errback", exception);
+        fire(pending, errback_name, exception);
     } else {
         complete(pending, NULL);
     }

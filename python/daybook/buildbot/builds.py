@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Dict, List
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ from daybook.spec import native_spec
 
 _Own = builds.BuildsConnectorComponent
 _BUILDS_AT_ONCE = 1000
+_UTC = epoch2datetime(0).tzinfo  # Buildbot's own
+_at = datetime.fromtimestamp  # what epoch2datetime() calls in the end
 
 
 def silent(failure: Failure) -> None:
@@ -46,8 +49,8 @@ def _model(
         buildrequestid,
         workerid,
         masterid,
-        epoch2datetime(started_at),
-        None if complete_at is None else epoch2datetime(complete_at),
+        None if started_at is None else _at(started_at, _UTC),
+        None if complete_at is None else _at(complete_at, _UTC),
         locks_duration_s,
         state_string,
         results,
