@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`daybook copy --follow` into a Galera cluster of three and out of one whose nodes are written: nothing is lost."""
+"""`daybook copy --follow` into a Galera cluster of three and out of one that is written at one node: nothing is lost."""
 
 import sys
 import unittest
@@ -22,9 +22,9 @@ class TestGalera(FollowCase):
             builds = [self.daybook("builds", "--db", url, "-n", "all", "--json").json for url in (target.url, node)]
             self.assertEqual(builds[0], builds[1])
 
-    def test_a_cluster_that_is_written_at_two_nodes_to_a_file(self):
-        source = self.cluster()
-        self.follow(source.url, self.place("sqlite", "to"), at=source.urls[1:])
+    def test_a_cluster_that_is_written_at_one_node_to_a_file(self):
+        node = self.cluster().urls[0]
+        self.follow(node, self.place("sqlite", "to"))
 
 
 if __name__ == "__main__":
