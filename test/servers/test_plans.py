@@ -46,6 +46,7 @@ class PlansCases:
     maxDiff = None
     kind = None
     may_scan = MAY_SCAN
+    now_and_then = {}  # of these, what does not always: the sample of the table decides
 
     @classmethod
     def setUpClass(cls):
@@ -95,7 +96,8 @@ class PlansCases:
         self.assertGreaterEqual(len({plan.statement for plan in plans}), STATEMENTS_MIN)
         bad = {f"{plan.scanned}: {plan.statement}" for plan in plans if plan.scanned and not plan.is_allowed(self.may_scan, used)}
         self.assertEqual("\n".join(sorted(bad)), "")
-        self.assertEqual(used, set(self.may_scan), "no statement needs the exception")
+        self.assertEqual(used - set(self.now_and_then), set(self.may_scan) - set(self.now_and_then),
+                         "no statement needs the exception")
 
     def test_a_scan_is_seen_where_there_is_one(self):
         for statement, table in (("SELECT id FROM builds t WHERE t.started_at = 5", "builds"),
@@ -114,7 +116,9 @@ class PlansCases:
 
 class TestPostgres(PlansCases, unittest.TestCase):
     kind = "postgresql"
-    may_scan = {**MAY_SCAN, "FROM builds t ORDER BY t.complete_at DESC NULLS LAST, t.id DESC LIMIT":
+    now_and_then = {"FROM builds t WHERE t.workerid = $1 ORDER BY t.id DESC LIMIT":
+                    "a worker's builds backwards from the newest: where it has many of them, that pays"}
+    may_scan = {**MAY_SCAN, **now_and_then, "FROM builds t ORDER BY t.complete_at DESC NULLS LAST, t.id DESC LIMIT":
                 "builds by their end, of all builders: the index on that serves, and pays with more builds than here"}
     SETTINGS = {"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0",
                 "auto_explain.log_format": "json", "log_statement": "none"}
