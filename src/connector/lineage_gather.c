@@ -20,11 +20,13 @@ static const struct dbki_statement NEXT_BUILDER = {
 static const struct dbki_statement NEWEST = {
     .sql = "SELECT max(complete_at) FROM builds WHERE builderid = ? AND complete_at <= ?",
     .is_one_row = true};
-/* A row for each member of each build's set; at least one a build. The builds that are in the table are counted out: for NOT
+/* A row for each member of each build's set; at least one a build; and whether the build is in the table, but in another
+ * place: it was finished anew. The builds that are in the table are counted out: for NOT
  * EXISTS MariaDB reads the whole table of lineages into one of its own, a page after another. */
 static const struct dbki_statement PAGE = {
-    .sql = "SELECT p.id, p.builderid, p.number, p.complete_at, s.id, s.repository, s.branch,"
-           " s.codebase FROM"
+    .sql = "SELECT p.id, p.builderid, p.number, p.complete_at,"
+           " (SELECT count(*) FROM daybook_lineage o WHERE o.buildid = p.id),"
+           " s.id, s.repository, s.branch, s.codebase FROM"
            " (SELECT b.id, b.builderid, b.number, b.complete_at, b.buildrequestid FROM builds b"
            " WHERE b.builderid = ? AND b.complete_at >= ? AND b.results = 0 AND"
            " (SELECT count(*) FROM daybook_lineage l WHERE l.buildid = b.id"
@@ -37,8 +39,8 @@ static const struct dbki_statement PAGE = {
 
 /* The same of all builders, by id; nothing is in its lineage yet. */
 static const struct dbki_statement FILL_PAGE = {
-    .sql = "SELECT p.id, p.builderid, p.number, p.complete_at, s.id, s.repository, s.branch,"
-           " s.codebase FROM"
+    .sql = "SELECT p.id, p.builderid, p.number, p.complete_at, 0,"
+           " s.id, s.repository, s.branch, s.codebase FROM"
            " (SELECT b.id, b.builderid, b.number, b.complete_at, b.buildrequestid FROM builds b"
            " WHERE b.id > ? AND b.results = 0 AND b.complete_at IS NOT NULL"
            " ORDER BY b.id LIMIT 200) p"
@@ -56,10 +58,6 @@ static const struct dbki_statement EMPTY = {.sql = "DELETE FROM daybook_lineage"
 #define TEN(text) FIVE(text) ", " FIVE(text)
 #define FIVE(text) text ", " text ", " text ", " text ", " text
 #define HUNDRED(text) TEN(TEN(text))
-#define TAKE_OUT(places)                                                                           \
-    {                                                                                              \
-        .sql = "DELETE FROM daybook_lineage WHERE buildid IN (" places ")"                         \
-    }
 #define PUT_IN(rows)                                                                               \
     {                                                                                              \
         .sql =                                                                                     \
@@ -71,12 +69,14 @@ static const struct dbki_statement EMPTY = {.sql = "DELETE FROM daybook_lineage"
 enum { ROW_CELLS = 5, CHUNK_MAX = 100 };
 static const struct chunk {
     int count;
-    struct dbki_statement take_out, put_in;
+    struct dbki_statement put_in;
 } CHUNKS[] = {
-    {CHUNK_MAX, TAKE_OUT(HUNDRED("?")), PUT_IN(HUNDRED(ROW))},
-    {10, TAKE_OUT(TEN("?")), PUT_IN(TEN(ROW))},
-    {1, TAKE_OUT("?"), PUT_IN(ROW)},
+    {CHUNK_MAX, PUT_IN(HUNDRED(ROW))},
+    {10, PUT_IN(TEN(ROW))},
+    {1, PUT_IN(ROW)},
 };
+static const struct dbki_statement TAKE_OUT = {.sql =
+                                                   "DELETE FROM daybook_lineage WHERE buildid = ?"};
 
 void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE])
 {
@@ -90,6 +90,7 @@ struct page {
     int64_t last_at;
     struct build {
         int64_t id, builderid, number, complete_at;
+        bool is_elsewhere;
         struct dbki_lineage_set set;
     } builds[PAGE_BUILDS];
 };
@@ -104,11 +105,12 @@ static int take_build(void *owner, int index, const struct dbki_value *cells, in
         page->builds[page->count++] = (struct build){.id = id,
                                                      .builderid = dbki_value_int(&cells[1]),
                                                      .number = dbki_value_int(&cells[2]),
-                                                     .complete_at = dbki_value_int(&cells[3])};
+                                                     .complete_at = dbki_value_int(&cells[3]),
+                                                     .is_elsewhere = dbki_value_int(&cells[4]) > 0};
     page->last_at = dbki_value_int(&cells[3]);
-    if (dbki_value_int(&cells[4]) == DBK_NONE)
+    if (dbki_value_int(&cells[5]) == DBK_NONE)
         return DBK_OK;
-    return dbki_lineage_row(page->op, &page->builds[page->count - 1].set, cells + 5);
+    return dbki_lineage_row(page->op, &page->builds[page->count - 1].set, cells + 6);
 }
 
 /* Runs what was bound, and clears the binder. */
@@ -130,34 +132,32 @@ static int run(struct dbki_op *op, struct dbki_conn *conn, struct dbki_binder *b
 }
 
 static void bind_chunk(struct dbki_op *op, struct dbki_binder *binder, struct build *builds,
-                       const struct chunk *chunk, bool is_replaced)
+                       const struct chunk *chunk)
 {
-    struct dbki_value ids[CHUNK_MAX], rows[CHUNK_MAX * ROW_CELLS];
+    struct dbki_value rows[CHUNK_MAX * ROW_CELLS];
     for (int i = 0; i < chunk->count; i++) {
         const char *hash = dbki_lineage_hash(op, &builds[i].set);
         if (!hash)
             binder->is_out_of_memory = true;
-        ids[i] = dbki_int(builds[i].id);
+        if (builds[i].is_elsewhere)
+            DBKI_BIND(binder, &TAKE_OUT, dbki_int(builds[i].id));
         memcpy(&rows[i * ROW_CELLS],
-               (const struct dbki_value[ROW_CELLS]){dbki_int(builds[i].builderid), dbki_text(hash),
-                                                    dbki_int(builds[i].complete_at),
-                                                    dbki_int(builds[i].number), ids[i]},
+               (const struct dbki_value[ROW_CELLS]){
+                   dbki_int(builds[i].builderid), dbki_text(hash), dbki_int(builds[i].complete_at),
+                   dbki_int(builds[i].number), dbki_int(builds[i].id)},
                ROW_CELLS * sizeof *rows);
     }
-    if (is_replaced)
-        dbki_bind(binder, &chunk->take_out, ids, chunk->count);
     dbki_bind(binder, &chunk->put_in, rows, chunk->count * ROW_CELLS);
 }
 
-/* Puts the page's builds into their lineages; is_replaced: some may be in one. */
-static int put_page(struct page *page, struct dbki_conn *conn, struct dbki_binder *binder,
-                    bool is_replaced)
+/* Puts the page's builds into their lineages. */
+static int put_page(struct page *page, struct dbki_conn *conn, struct dbki_binder *binder)
 {
     const struct chunk *chunk = CHUNKS;
     for (int done = 0; done < page->count; done += chunk->count) {
         while (chunk->count > page->count - done)
             chunk++;
-        bind_chunk(page->op, binder, page->builds + done, chunk, is_replaced);
+        bind_chunk(page->op, binder, page->builds + done, chunk);
     }
     return run(page->op, conn, binder, NULL, NULL);
 }
@@ -198,7 +198,7 @@ static int gather_builder(struct dbki_op *op, struct dbki_conn *conn, struct dbk
     status = run(op, conn, binder, page, take_build);
     if (status)
         return status;
-    status = put_page(page, conn, binder, true);
+    status = put_page(page, conn, binder);
     if (!status)
         status = move_watermark(op, conn, binder, name, builderid, page);
     return status;
@@ -253,7 +253,7 @@ static int fill_page(struct dbki_op *op, struct dbki_conn *conn, struct dbki_bin
     DBKI_BIND(binder, &FILL_PAGE, dbki_int(*last_id));
     int status = run(op, conn, binder, page, take_build);
     if (!status)
-        status = put_page(page, conn, binder, false);
+        status = put_page(page, conn, binder);
     *out_is_last = page->count < PAGE_BUILDS;
     if (page->count)
         *last_id = page->builds[page->count - 1].id;
