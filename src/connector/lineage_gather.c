@@ -20,9 +20,10 @@ static const struct dbki_statement NEXT_BUILDER = {
 static const struct dbki_statement NEWEST = {
     .sql = "SELECT max(complete_at) FROM builds WHERE builderid = ? AND complete_at <= ?",
     .is_one_row = true};
-/* A row for each member of each build's set; at least one a build; and whether the build is in the table, but in another
- * place: it was finished anew. The builds that are in the table are counted out: for NOT
- * EXISTS MariaDB reads the whole table of lineages into one of its own, a page after another. */
+/* A row for each member of each build's set, at least one a build; and whether the build is in the table, but in another
+ * place: it was finished anew. The builds that are in the table are counted out: for NOT EXISTS MariaDB reads the whole table
+ * of lineages into one of its own, a page after another; and "< 1" since PostgreSQL takes "= 0" to be true of so few that it
+ * reads and sorts all of a builder's. */
 static const struct dbki_statement PAGE = {
     .sql = "SELECT p.id, p.builderid, p.number, p.complete_at,"
            " (SELECT count(*) FROM daybook_lineage o WHERE o.buildid = p.id),"
@@ -31,7 +32,7 @@ static const struct dbki_statement PAGE = {
            " WHERE b.builderid = ? AND b.complete_at >= ? AND b.results = 0 AND"
            " (SELECT count(*) FROM daybook_lineage l WHERE l.buildid = b.id"
            " AND l.complete_at = b.complete_at AND l.builderid = b.builderid"
-           " AND l.number = b.number) = 0"
+           " AND l.number = b.number) < 1"
            " ORDER BY b.complete_at LIMIT 200) p"
            " LEFT JOIN buildrequests q ON q.id = p.buildrequestid"
            " LEFT JOIN buildset_sourcestamps x ON x.buildsetid = q.buildsetid"

@@ -262,6 +262,32 @@ int64_t postgres_int(const char *url, const char *sql)
     return text ? strtoll(text, NULL, 10) : DBK_NONE;
 }
 
+void postgres_settle_counts(const char *url)
+{
+    enum { TRIES = 3000, TRY_US = 20 * 1000 };
+    for (int i = 0; postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE datname ="
+                                      " current_database() AND backend_type = 'client backend'"
+                                      " AND pid <> pg_backend_pid()");
+         i++) {
+        assert_true(i < TRIES);
+        usleep(TRY_US);
+    }
+}
+
+void postgres_forget_counts(const char *url)
+{
+    postgres_settle_counts(url);
+    postgres_run(url, "SELECT pg_stat_reset()");
+}
+
+int64_t postgres_rows_read(const char *url, const char *table)
+{
+    postgres_settle_counts(url);
+    return postgres_int(url, test_format("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM"
+                                         " pg_stat_user_tables WHERE relname = '%s'",
+                                         table));
+}
+
 void *postgres_connect(const char *url)
 {
     PGconn *pg = PQconnectdb(url);

@@ -43,6 +43,12 @@ struct dbk_store *postgres_open(const char *url, bool is_created);
 /* Runs SQL at a URL, past the library; the first column of the first row. NULL is DBK_NONE, and NULL. */
 void postgres_run(const char *url, const char *sql);
 int64_t postgres_int(const char *url, const char *sql);
+
+/* What sessions read is counted when they end. These wait until all of the database have: to begin to count anew, for what was
+ * counted then, and for the rows of a table that were. */
+void postgres_forget_counts(const char *url);
+void postgres_settle_counts(const char *url);
+int64_t postgres_rows_read(const char *url, const char *table);
 const char *postgres_text(const char *url, const char *sql);
 
 /* A connection that is kept, and what comes of a statement on it: the first column of the first row. */

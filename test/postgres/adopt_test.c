@@ -180,6 +180,23 @@ static void adopt__says_who_keeps_it_from_making_tables(void **state)
     dbk_close_wait(store);
 }
 
+static void adopt__reads_a_builder_once_and_not_for_each_page(void **state)
+{
+    enum { MANY = 20000 };
+    (void)state;
+    const char *url = buildbot_postgres_place(fixture);
+    postgres_run(url, test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid,"
+                                  " started_at, complete_at, locks_duration_s, state_string,"
+                                  " results) SELECT 1000000 + i, 1, 5, 1, 1, i, 0, '', 0"
+                                  " FROM generate_series(1, %d) i",
+                                  MANY));
+    postgres_run(url, "ANALYZE");
+    postgres_forget_counts(url);
+    assert_int_equal(adopt(url), DBK_OK);
+    expect_adopted(url);
+    assert_in_range(postgres_rows_read(url, "builds"), MANY, 10 * MANY);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +204,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(adopt__goes_on_where_it_was_killed_and_makes_a_broken_index_again),
         cmocka_unit_test(adopt__two_at_once_make_each_thing_once),
         cmocka_unit_test(adopt__says_who_keeps_it_from_making_tables),
+        cmocka_unit_test_teardown(adopt__reads_a_builder_once_and_not_for_each_page, test_end_of),
     };
     if (argc < 2)
         return 2;

@@ -49,23 +49,10 @@ static void adopt(const char *url)
 }
 
 /* A connection's counts are there when it has ended. */
-static void wait_for_counts(const char *url)
-{
-    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    time_t end = time(NULL) + DEADLINE_S;
-    while (postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE datname ="
-                             " current_database() AND backend_type = 'client backend'"
-                             " AND pid <> pg_backend_pid()")) {
-        assert_true(time(NULL) < end);
-        nanosleep(&pause, NULL);
-    }
-}
-
 static struct dbk_store *open_to_count(const char *url)
 {
     struct dbk_store *store;
-    wait_for_counts(url);
-    postgres_run(url, "SELECT pg_stat_reset()");
+    postgres_forget_counts(url);
     assert_int_equal(dbk_open(url, NULL, &store, NULL), DBK_OK);
     return store;
 }
@@ -82,7 +69,7 @@ static void get_properties_of__goes_through_no_whole_table(void **state)
     assert_int_equal(ASK(&a, store, on_properties, dbk_get_properties_of, ids, PAGE), DBK_OK);
     assert_int_equal(a.page.count, PAGE * PROPERTIES);
     dbk_close_wait(store);
-    wait_for_counts(url);
+    postgres_settle_counts(url);
     assert_int_equal(postgres_int(url, "SELECT seq_tup_read FROM pg_stat_user_tables"
                                        " WHERE relname = 'build_properties'"),
                      0);
@@ -101,15 +88,8 @@ static int64_t ask_previous(const char *url, const char *repository)
         ASK(&a, store, on_build, dbk_get_prev_successful_build, 1000, BUILDS, &codebase, 1),
         DBK_OK);
     dbk_close_wait(store);
-    wait_for_counts(url);
+    postgres_settle_counts(url);
     return a.build ? a.build->number : 0;
-}
-
-static int64_t rows_read(const char *url, const char *table)
-{
-    return postgres_int(url, test_format("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM"
-                                         " pg_stat_user_tables WHERE relname = '%s'",
-                                         table));
 }
 
 static void get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table(void **state)
@@ -120,7 +100,7 @@ static void get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_tabl
     adopt(url);
     postgres_run(url, "ANALYZE");
     assert_int_equal(ask_previous(url, "other"), 0);
-    assert_in_range(rows_read(url, "sourcestamps"), 0, FEW);
+    assert_in_range(postgres_rows_read(url, "sourcestamps"), 0, FEW);
 }
 
 /* Whether its tables were analysed or not: what was adopted a moment ago is not. */
@@ -134,7 +114,7 @@ static void get_prev_successful_build__reads_the_first_candidate_of_its_table(vo
     for (int is_analysed = 0; is_analysed < 2; is_analysed++) {
         assert_int_equal(ask_previous(url, "r"), BUILDS - 1);
         for (size_t i = 0; i < COUNT_OF(tables); i++)
-            assert_in_range(rows_read(url, tables[i]), 0, FEW);
+            assert_in_range(postgres_rows_read(url, tables[i]), 0, FEW);
         postgres_run(url, "ANALYZE");
     }
 }
