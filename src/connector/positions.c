@@ -85,5 +85,8 @@ const struct dbki_opkind dbki_place_events = {
     .work = place_work,
 };
 
-const struct dbki_statement dbki_name_batch = {
-    .sql = "INSERT INTO daybook_commits (name, at) VALUES (?, ?)"};
+const struct dbki_batch_names dbki_batch_names = {
+    .keep = {.sql = "INSERT INTO daybook_commits (name, at) VALUES (?, ?)"},
+    .refuse = {.sql = "INSERT INTO daybook_commits (name, at) VALUES (?, ?), (?, ?)"},
+    .is_refused = {.sql = "SELECT 1 FROM daybook_commits WHERE name = ?", .is_one_row = true},
+};

@@ -217,8 +217,8 @@ int dbki_submit(struct dbk_store *store, struct dbki_op *op, const struct dbk_ca
                               store->schema.is_own ? OWN_CHORES : ADOPTED_CHORES,
                               memory_order_relaxed);
     if (op->kind->access != DBKI_ACCESS_READ && store->engine->is_server) {
-        atomic_store_explicit(&store->name_batch,
-                              store->schema.has_batches ? &dbki_name_batch : NULL,
+        atomic_store_explicit(&store->batch_words,
+                              store->schema.has_batches ? &dbki_batch_names : NULL,
                               memory_order_relaxed);
         atomic_store_explicit(&store->after_writes,
                               store->schema.has_events ? &dbki_place_events : NULL,

@@ -14,9 +14,9 @@ int64_t dbki_key_week(int64_t now);
 extern const struct dbki_statement dbki_lock_builder, dbki_lock_builder_name, dbki_lock_build,
     dbki_lock_step;
 
-/* positions.c: gives positions to events that have none; keeps the name of a batch. */
+/* positions.c: gives positions to events that have none; keeps the names of batches. */
 extern const struct dbki_opkind dbki_place_events;
-extern const struct dbki_statement dbki_name_batch;
+extern const struct dbki_batch_names dbki_batch_names;
 
 /* trim.c: what the writer does now and then by itself. */
 extern const struct dbki_opkind dbki_trim;

@@ -1,13 +1,15 @@
 /*
  * A batch of writes on a server: one transaction, which is run again as a whole when the server asks for that (a
  * deadlock, a serialisation failure) or the connection was lost. Each has a name, kept in the transaction: after a
- * connection that was lost at COMMIT, the store keeps the name itself on a new one. Refused as a conflict, the
- * batch was committed; kept, it never will be, and is run again. So nothing happens twice and nothing is lost.
+ * connection that was lost at COMMIT, the store keeps the name itself on a new one, with a mark. Refused as a conflict,
+ * the batch was committed, unless the mark is there: of a try before, whose answer was lost as well. Kept, the batch never
+ * will be committed, and is run again. So nothing happens twice and nothing is lost.
  *
  * A batch in which a statement fails for a reason of its own is undone, and its operations run again, a
  * transaction each.
  */
 #include "base/clock.h"
+#include "engine/ask.h"
 #include "store/worker.h"
 
 #include <stdio.h>
@@ -131,11 +133,16 @@ bool dbki_reconnect(struct dbki_worker *worker, int64_t until_ns)
 
 /* --------------------------------------------------------------------------------------- names ---- */
 
+static const struct dbki_batch_names *batch_words(const struct batch *batch)
+{
+    return atomic_load_explicit(&batch->worker->store->batch_words, memory_order_relaxed);
+}
+
 static void make_name(struct batch *batch)
 {
     struct dbk_store *store = batch->worker->store;
     batch->name[0] = '\0';
-    if (!atomic_load_explicit(&store->name_batch, memory_order_relaxed))
+    if (!batch_words(batch))
         return;
     snprintf(batch->name, sizeof batch->name, "%016llx%016llx-%llu",
              (unsigned long long)store->batch_names[0], (unsigned long long)store->batch_names[1],
@@ -149,30 +156,53 @@ struct naming {
     struct dbki_group group;
 };
 
+static struct dbki_value time_of(const struct batch *batch)
+{
+    return dbki_int(batch->count ? batch->ops[batch->count - 1]->now : batch->worker->now);
+}
+
 /* Binds it; one without a name has no statement. */
 static void bind_name(const struct batch *batch, struct naming *naming, struct dbk_error *error)
 {
-    const struct dbki_worker *worker = batch->worker;
     naming->params[0] = dbki_text(batch->name);
-    naming->params[1] = dbki_int(batch->count ? batch->ops[batch->count - 1]->now : worker->now);
-    naming->bound[1] = (struct dbki_bound){.statement = worker->store->engine->notify};
-    naming->bound[0] = (struct dbki_bound){
-        .statement = atomic_load_explicit(&worker->store->name_batch, memory_order_relaxed),
-        .params = naming->params,
-        .param_count = 2};
+    naming->params[1] = time_of(batch);
+    naming->bound[1] = (struct dbki_bound){.statement = batch->worker->store->engine->notify};
+    naming->bound[0] =
+        (struct dbki_bound){.statement = batch->name[0] ? &batch_words(batch)->keep : NULL,
+                            .params = naming->params,
+                            .param_count = 2};
     naming->group = (struct dbki_group){
         .bound = naming->bound, .bound_count = batch->name[0] ? 1 : 0, .error = error};
 }
 
-/* Keeps the name by itself. Result: the statement's status. */
-static int keep_name(const struct batch *batch, struct dbk_error *error)
+static int take_mark(void *owner, int index, const struct dbki_value *cells, int cell_count)
 {
-    struct naming naming;
-    struct dbki_group *groups[] = {&naming.group};
+    (void)index;
+    (void)cells;
+    (void)cell_count;
+    *(bool *)owner = true;
+    return DBK_OK;
+}
+
+/* Keeps the name by itself, with the mark. Result: 0: it is known whether the batch was committed. */
+static int refuse(const struct batch *batch, enum dbk_outcome *out_outcome, struct dbk_error *error)
+{
     struct dbki_conn *conn = batch->worker->conn;
-    int failed;
-    bind_name(batch, &naming, error);
-    return conn->engine->run(conn, groups, 1, &failed);
+    char text[NAME_SIZE + 8];
+    snprintf(text, sizeof text, "%s-never", batch->name);
+    struct dbki_value mark = dbki_text(text);
+    struct dbki_value params[] = {dbki_text(batch->name), time_of(batch), mark, time_of(batch)};
+    struct dbki_bound bound = {
+        .statement = &batch_words(batch)->refuse, .params = params, .param_count = 4};
+    bool is_marked = false;
+    *out_outcome = DBK_NOT_DONE;
+    int status = dbki_ask_bound(conn, &bound, 1, NULL, NULL, error);
+    if (status != DBK_CONFLICT)
+        return status;
+    dbki_error_clear(error);
+    status = dbki_ask(conn, &batch_words(batch)->is_refused, &mark, &is_marked, take_mark, error);
+    *out_outcome = is_marked ? DBK_NOT_DONE : DBK_DONE;
+    return status;
 }
 
 /* Whether a batch whose COMMIT was not answered was committed. */
@@ -184,11 +214,10 @@ static enum dbk_outcome find_outcome(struct batch *batch)
         dbki_error_clear(&error);
         worker->late_at_ns = first_deadline(batch);
         bool is_open = dbki_reconnect(worker, worker->late_at_ns);
-        int status = is_open ? keep_name(batch, &error) : DBK_UNREACHABLE;
+        enum dbk_outcome outcome;
+        int status = is_open ? refuse(batch, &outcome, &error) : DBK_UNREACHABLE;
         if (!status)
-            return DBK_NOT_DONE;
-        if (status == DBK_CONFLICT)
-            return DBK_DONE;
+            return outcome;
         drop_late(batch, DBK_UNKNOWN);
         if (!is_open && is_closing(worker->store))
             return DBK_UNKNOWN;

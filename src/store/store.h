@@ -56,6 +56,14 @@ struct dbki_listener {
     int stop_fd; /* readable: it is to stop listening */
 };
 
+/* Names of batches (batch.c), each with a time. What is there already is refused as a conflict. */
+struct dbki_batch_names {
+    struct dbki_statement keep; /* a name, in the batch's transaction */
+    struct dbki_statement
+        refuse; /* a name for good, and a mark that it was not the batch who kept it */
+    struct dbki_statement is_refused; /* a row if the mark is there */
+};
+
 struct dbk_store {
     pthread_mutex_t lock;
     struct dbki_queue reads, writes[DBKI_WRITERS_MAX];
@@ -110,9 +118,8 @@ struct dbk_store {
     struct dbki_worker *_Atomic housekeeper; /* who is at it; NULL: nobody. The rest is his: */
     int64_t kept_house_at;                   /* 0: not yet */
     int chore;                               /* which is next */
-    /* By the same layer, on servers that have the table for it: keeps the name of a batch (a text, and a time) in
-     * its transaction, refused as a conflict when it is there; NULL: batches have no names. */
-    const struct dbki_statement *_Atomic name_batch;
+    /* By the same layer, on servers that have the table for it; NULL: batches have no names. */
+    const struct dbki_batch_names *_Atomic batch_words;
     /* Of the same kind: what is done some time after writes, at the latest when the store is closed. */
     const struct dbki_opkind *_Atomic after_writes;
     int64_t

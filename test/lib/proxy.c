@@ -74,10 +74,29 @@ static bool has_commit(const char *bytes, size_t len)
     return word && (word + 6 == bytes + len || word[6] == '\0');
 }
 
+/* Whether it executes the statement that keeps a batch's name for good: PostgreSQL's may be prepared in the same message,
+ * MariaDB's in the one before. */
+static bool has_refusal(const char *bytes, size_t len, bool *is_prepared)
+{
+    static const char into[] = "INTO daybook_commits", two_rows[] = "), (";
+    static const char execute[] = {'E', 0, 0, 0, 9, 0};
+    if (*is_prepared)
+        return true;
+    *is_prepared = memmem(bytes, len, into, sizeof into - 1) &&
+                   memmem(bytes, len, two_rows, sizeof two_rows - 1);
+    return *is_prepared && memmem(bytes, len, execute, sizeof execute);
+}
+
 /* Which cut is to be made now. */
 static enum proxy_cut take_cut(unsigned *dice)
 {
     int wanted = atomic_load(&cut);
+    if (wanted == PROXY_CUT_AFTER_REFUSAL)
+        return PROXY_CUT_NOTHING;
+    if (wanted == PROXY_CUT_COMMIT_AND_REFUSAL)
+        return atomic_compare_exchange_strong(&cut, &wanted, PROXY_CUT_AFTER_REFUSAL)
+                   ? PROXY_CUT_BEFORE_COMMIT
+                   : PROXY_CUT_NOTHING;
     if (wanted == PROXY_CUT_EITHER_AT_TIMES) {
         *dice = *dice * 1103515245 + 12345;
         unsigned number = *dice >> 16;
@@ -90,6 +109,13 @@ static enum proxy_cut take_cut(unsigned *dice)
     return (enum proxy_cut)wanted;
 }
 
+static bool takes_refusal(const char *bytes, size_t len, bool *is_prepared)
+{
+    int wanted = PROXY_CUT_AFTER_REFUSAL;
+    return atomic_load(&cut) == wanted && has_refusal(bytes, len, is_prepared) &&
+           atomic_compare_exchange_strong(&cut, &wanted, PROXY_CUT_NOTHING);
+}
+
 static void *serve(void *argument)
 {
     static _Atomic unsigned seed = 1;
@@ -99,6 +125,7 @@ static void *serve(void *argument)
     struct sockaddr_un address = address_of(is_other ? other_path : server_path);
     unsigned dice = atomic_fetch_add(&seed, 7919);
     char *buffer = malloc(BUFFER_SIZE);
+    bool is_prepared = false; /* what refuses a name */
     bool is_open = buffer && connect(server, (struct sockaddr *)&address, sizeof address) == 0;
     while (is_open) {
         struct pollfd fds[] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}};
@@ -113,10 +140,12 @@ static void *serve(void *argument)
             message_count += i == 0 && len > 0;
             bool is_commit = i == 0 && len > 0 && has_commit(buffer, (size_t)len);
             enum proxy_cut now = is_commit ? take_cut(&dice) : PROXY_CUT_NOTHING;
+            if (i == 0 && len > 0 && takes_refusal(buffer, (size_t)len, &is_prepared))
+                now = PROXY_CUT_AFTER_REFUSAL;
             is_open = len > 0 && now != PROXY_CUT_BEFORE_COMMIT &&
                       (atomic_load(&is_rough) ? pass_roughly(fds[1 - i].fd, buffer, len, &dice)
                                               : pass(fds[1 - i].fd, buffer, len));
-            if (now == PROXY_CUT_AFTER_COMMIT) {
+            if (now == PROXY_CUT_AFTER_COMMIT || now == PROXY_CUT_AFTER_REFUSAL) {
                 is_open = false;
                 if (recv(server, buffer, BUFFER_SIZE, 0) < 0) /* the answer, for nobody */
                     continue;

@@ -9,16 +9,18 @@
 
 enum proxy_cut {
     PROXY_CUT_NOTHING,
-    PROXY_CUT_BEFORE_COMMIT,  /* the server never gets it */
-    PROXY_CUT_AFTER_COMMIT,   /* it does, and the answer is lost */
-    PROXY_CUT_EITHER_AT_TIMES /* by chance, one COMMIT in four */
+    PROXY_CUT_BEFORE_COMMIT, /* the server never gets it */
+    PROXY_CUT_AFTER_COMMIT,  /* it does, and the answer is lost */
+    PROXY_CUT_AFTER_REFUSAL, /* of a statement that keeps a batch's name for good, the answer is lost */
+    PROXY_CUT_COMMIT_AND_REFUSAL, /* before a COMMIT, and then after a refusal */
+    PROXY_CUT_EITHER_AT_TIMES     /* by chance, one COMMIT in four */
 };
 
 /* Starts it. Result: the folder of its socket, which has the same name as the server's; until the test program ends. */
 const char *proxy_start(const char *server_socket);
 /* From now on every second new connection goes to that server instead. */
 void proxy_spread(const char *other_socket);
-/* From now on. The first two kinds cut once. */
+/* From now on. All but the last cut once. */
 void proxy_set_cut(enum proxy_cut cut);
 /* How often it has cut. */
 int proxy_cut_count(void);

@@ -139,6 +139,26 @@ static void add_build__commits_without_an_answer_lose_and_double_nothing(void **
     expect_builds(url, count);
 }
 
+/* The batch's name is there then, but it was not the batch who kept it. */
+static void add_build__is_done_though_the_answer_to_its_refusal_is_lost_as_well(void **state)
+{
+    const char *url = mariadb_place();
+    struct server_load load;
+    (void)state;
+    load_make_ground(url, &load);
+    load.store = load_open(through_proxy(url), false);
+    int cuts = proxy_cut_count();
+    proxy_set_cut(PROXY_CUT_COMMIT_AND_REFUSAL);
+    load_run(&load, 1);
+    proxy_set_cut(PROXY_CUT_NOTHING);
+    dbk_close_wait(load.store);
+    assert_int_equal(proxy_cut_count() - cuts, 2);
+    assert_int_equal(
+        mariadb_int(url, "SELECT count(*) FROM daybook_commits WHERE name LIKE '%-never'"), 1);
+    assert_int_equal(load.failed, 0);
+    expect_builds(url, 1);
+}
+
 static void add_build__without_names_of_batches_a_lost_commit_is_unknown(void **state)
 {
     const char *url = mariadb_place();
@@ -329,6 +349,7 @@ int main(void)
         cmocka_unit_test(add_build__of_8_processes_gives_every_number_once),
         cmocka_unit_test(add_build__connections_that_are_cut_lose_and_double_nothing),
         cmocka_unit_test(add_build__commits_without_an_answer_lose_and_double_nothing),
+        cmocka_unit_test(add_build__is_done_though_the_answer_to_its_refusal_is_lost_as_well),
         cmocka_unit_test(add_build__without_names_of_batches_a_lost_commit_is_unknown),
         cmocka_unit_test(add_build__goes_on_after_the_server_restarted),
         cmocka_unit_test(operations__end_at_their_deadline_when_the_server_says_nothing),
