@@ -333,14 +333,16 @@ struct busy {
     struct fixture *f;
     int64_t buildid;
     int writes, turns, ended;
-    int status; /* of the pruning */
+    bool has_stopped; /* no write is under way any more */
+    int status;       /* of the pruning */
     struct dbk_op op;
 };
 
 static void on_busy_write(void *user, const struct dbk_error *error)
 {
     struct busy *busy = user;
-    if (error || busy->ended)
+    busy->has_stopped = error || busy->ended;
+    if (busy->has_stopped)
         return;
     busy->writes++;
     dbk_set_build_state_string(busy->f->store, busy->buildid, "busy", NULL, on_busy_write, busy);
@@ -381,13 +383,18 @@ static void begin_busy(struct busy *busy, struct fixture *f, int count)
     dbk_retention_free(retention);
 }
 
+static void end_busy(struct busy *busy)
+{
+    while (!busy->ended || !busy->has_stopped)
+        dbk_wait(busy->f->store, 1000);
+}
+
 static void prune__rests_between_its_turns_while_others_write(void **state)
 {
     struct fixture *f = *state;
     struct busy busy;
     begin_busy(&busy, f, 200);
-    while (!busy.ended)
-        dbk_wait(f->store, 1000);
+    end_busy(&busy);
     assert_int_equal(busy.status, DBK_OK);
     assert_true(busy.turns > 4);
     if (busy.writes < 3 * busy.turns)
@@ -406,8 +413,7 @@ static void prune__cancelled_while_it_rests_it_ends(void **state)
         dbk_wait(f->store, 1000);
     if (!busy.ended)
         dbk_cancel(f->store, busy.op);
-    while (!busy.ended)
-        dbk_wait(f->store, 1000);
+    end_busy(&busy);
     assert_int_equal(busy.status, DBK_CANCELLED);
     assert_int_equal(busy.ended, 1);
 }
