@@ -5,6 +5,7 @@ DAYBOOK_BUILDS says how many builds it runs (default 30), DAYBOOK_AWAY_S how lon
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -169,6 +170,10 @@ class Master:
             time.sleep(0.3)
         raise AssertionError("the builds did not end: " + self.text()[-4000:])
 
+    def complaints(self):
+        """Its log without the deadlocks among Buildbot's own statements (on MariaDB: of logs), which its pool runs again."""
+        return re.sub(r"(?m)^\S+ \[[^]\n]*\] retrying [^\n]*\(1213,[^\n]*\n(?:\t[^\n]*\n)*", "", self.text())
+
     def text(self):
         """Its log, the parts that were put aside (.1 the newest) first."""
         names = [name for name in os.listdir(self.folder) if name.startswith("twistd.log")]
@@ -230,7 +235,7 @@ class MasterCases:
         theirs = self.run_master("without", False)
         ours = self.run_master("with", True)
         self.assertIn("go through daybook", ours.text())
-        self.assertNotIn("Traceback", ours.text())
+        self.assertNotIn("Traceback", ours.complaints())
         self.assertEqual(len(ours.records()), 2 * BUILDS)
         self.assertEqual(ours.records(), theirs.records())
 
@@ -281,7 +286,7 @@ class TestMasterOnPostgres(MasterCases, FolderCase):
         undisturbed.wait(2 * builds)
         undisturbed.end()
         self.assertEqual(master.records(), undisturbed.records())
-        self.assertNotIn("Traceback", master.text())
+        self.assertNotIn("Traceback", master.complaints())
 
 
 class TestMasterOnMariaDB(TestMasterOnPostgres):
