@@ -21,30 +21,6 @@
 
 static const char *socket_path;
 
-#define COLUMNS                                                                                    \
-    "t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid, t.started_at, "        \
-    "t.complete_at, t.locks_duration_s, t.state_string, t.results"
-
-enum {
-    ADD,
-    LOCK_BUILDER,
-    EVENT,
-    NAME,
-    STATE,
-    EVENT_OF_BUILD,
-    GET,
-    ADD_STEP_ROW,
-    LOCK_BUILD,
-    EVENT_OF_STEP,
-    START,
-    FINISH,
-    GET_PAGE_ROWS,
-    GIVE_LOCK,
-    GIVE,
-    GIVE_MOVE,
-    STATEMENT_COUNT
-};
-
 static const char *const SQL[] = {
     "INSERT INTO builds (number, builderid, buildrequestid, workerid, masterid, started_at,"
     " locks_duration_s, state_string)"
@@ -256,13 +232,6 @@ static void give_positions(struct bare *bare)
         RUN_ALONE(bare, GIVE_MOVE);
         run_plain(bare->mysql, "COMMIT");
     }
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void *run_thread(void *argument)

@@ -25,31 +25,7 @@
 
 /* ------------------------------------------------------------------------------------- bare ---- */
 
-#define COLUMNS                                                                                    \
-    "t.id, t.number, t.builderid, t.buildrequestid, t.workerid, t.masterid, t.started_at, "        \
-    "t.complete_at, t.locks_duration_s, t.state_string, t.results"
-
 enum { PARAMS_MAX = 10 };
-
-enum statement {
-    ADD,
-    LOCK_BUILDER,
-    EVENT,
-    NAME,
-    STATE,
-    EVENT_OF_BUILD,
-    GET,
-    ADD_STEP_ROW,
-    LOCK_BUILD,
-    EVENT_OF_STEP,
-    START,
-    FINISH,
-    GET_PAGE_ROWS,
-    GIVE_LOCK,
-    GIVE,
-    GIVE_MOVE,
-    STATEMENT_COUNT
-};
 
 /* The types of the parameters: n: a number, t: a text. */
 static const struct {
@@ -307,13 +283,6 @@ static void give_positions(struct bare *bare)
         given = take_all(bare, NULL);
         commit(bare);
     }
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void *run_thread(void *argument)

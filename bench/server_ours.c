@@ -30,7 +30,7 @@ void die(const char *format, ...)
     exit(1);
 }
 
-static double now_s(void)
+double now_s(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

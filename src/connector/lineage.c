@@ -81,11 +81,16 @@ bool dbki_has_lineage(const struct dbki_op *op)
     return op->store->schema.has_lineage;
 }
 
+void dbki_lineage_bind_take_out(struct dbki_binder *binder, int64_t buildid)
+{
+    DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
+}
+
 void dbki_lineage_bind(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid)
 {
     if (!dbki_has_lineage(op))
         return;
-    DBKI_BIND(binder, &TAKE_OUT, dbki_int(buildid));
+    dbki_lineage_bind_take_out(binder, buildid);
     DBKI_BIND(binder, &GET_SET, dbki_int(buildid));
 }
 

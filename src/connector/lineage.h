@@ -24,6 +24,8 @@ int dbki_lineage_row(struct dbki_op *op, struct dbki_lineage_set *set,
 /* Puts the build, which is successful, into the lineage of that set. */
 void dbki_lineage_bind_insert(struct dbki_op *op, struct dbki_binder *binder,
                               struct dbki_lineage_set *set, int64_t buildid);
+/* Takes the build out of the lineage that it is in. */
+void dbki_lineage_bind_take_out(struct dbki_binder *binder, int64_t buildid);
 /* The lineage_hash of a set, as text in the operation's arena. Result: NULL when out of memory. */
 const char *dbki_lineage_hash(struct dbki_op *op, struct dbki_lineage_set *set);
 

@@ -76,8 +76,6 @@ static const struct chunk {
     {10, PUT_IN(TEN(ROW))},
     {1, PUT_IN(ROW)},
 };
-static const struct dbki_statement TAKE_OUT = {.sql =
-                                                   "DELETE FROM daybook_lineage WHERE buildid = ?"};
 
 void dbki_lineage_watermark(int64_t builderid, char name[DBKI_WATERMARK_SIZE])
 {
@@ -141,7 +139,7 @@ static void bind_chunk(struct dbki_op *op, struct dbki_binder *binder, struct bu
         if (!hash)
             binder->is_out_of_memory = true;
         if (builds[i].is_elsewhere)
-            DBKI_BIND(binder, &TAKE_OUT, dbki_int(builds[i].id));
+            dbki_lineage_bind_take_out(binder, builds[i].id);
         memcpy(&rows[i * ROW_CELLS],
                (const struct dbki_value[ROW_CELLS]){
                    dbki_int(builds[i].builderid), dbki_text(hash), dbki_int(builds[i].complete_at),
