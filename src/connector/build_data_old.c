@@ -1,24 +1,22 @@
 /*
- * Old build data goes in turns of some 5 ms, between any two of which other writers have theirs: each looks at the
+ * Old build data goes in turns of some 5 ms, between any two of which other writers have theirs (turns.h): each looks at the
  * next rows by id, as many as were found to fit, and deletes those of builds that were complete before the time.
  * Nothing is counted first, and what was deleted before is not looked at again. A value is never divided: a very
  * large one makes a turn longer. progress: the last id that was looked at, and how many were deleted.
  */
-#include "base/clock.h"
 #include "connector/event.h"
-#include "connector/submit.h"
+#include "connector/turns.h"
 #include "store/store.h"
 
 enum { ROWS_MIN = 4, ROWS_FIRST = 64, ROWS_MAX = 2000 };
 enum { ROW_SIZE = 16000 }; /* bytes of values that a row of the limit stands for */
-static const int64_t BATCH_NS = 5 * 1000 * 1000;
+static const int64_t TURN_NS = 5 * 1000 * 1000;
 
 struct delete_old_op {
     struct dbki_op op;
     int64_t older_than;
-    int64_t last_id;   /* of this turn's rows; DBK_NONE: there are none left */
-    int64_t row_limit; /* of a turn: as many as about fit into BATCH_NS */
-    int64_t begun_ns;
+    int64_t last_id; /* of this turn's rows; DBK_NONE: there are none left */
+    struct dbki_turns turns;
 };
 
 enum { LAST_ID, DELETED };
@@ -40,9 +38,11 @@ static void delete_old_bind(struct dbki_op *op, struct dbki_binder *binder)
 {
     struct delete_old_op *old = (struct delete_old_op *)op;
     old->last_id = DBK_NONE;
-    old->begun_ns = dbki_clock_ns();
-    DBKI_BIND(binder, &NEXT_ROWS, dbki_int(op->progress[LAST_ID]), dbki_int(old->row_limit),
-              dbki_int(old->row_limit * ROW_SIZE));
+    int before = binder->count;
+    dbki_turns_begin(&old->turns, op);
+    DBKI_BIND(binder, &NEXT_ROWS, dbki_int(op->progress[LAST_ID]), dbki_int(old->turns.row_limit),
+              dbki_int(old->turns.row_limit * ROW_SIZE));
+    dbki_turns_ask(&old->turns, op, binder, before);
 }
 
 static void delete_old_bind_arguments(struct dbki_op *op, struct dbki_binder *binder)
@@ -53,23 +53,11 @@ static void delete_old_bind_arguments(struct dbki_op *op, struct dbki_binder *bi
 static int delete_old_row(struct dbki_op *op, int index, const struct dbki_value *cells,
                           int cell_count)
 {
-    (void)index;
+    struct delete_old_op *old = (struct delete_old_op *)op;
     (void)cell_count;
-    ((struct delete_old_op *)op)->last_id = dbki_value_int(&cells[0]);
+    if (!dbki_turns_take(&old->turns, index, cells))
+        old->last_id = dbki_value_int(&cells[0]);
     return DBK_OK;
-}
-
-/* As pruning does (prune.c): half as much the next time if it took too long, more if it was quick. */
-static void adapt(struct delete_old_op *old)
-{
-    int64_t took_ns = dbki_clock_ns() - old->begun_ns;
-    if (took_ns > BATCH_NS)
-        old->row_limit /= 2;
-    else if (took_ns < BATCH_NS / 2)
-        old->row_limit += old->row_limit / 2;
-    old->row_limit = old->row_limit < ROWS_MIN   ? ROWS_MIN
-                     : old->row_limit > ROWS_MAX ? ROWS_MAX
-                                                 : old->row_limit;
 }
 
 static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
@@ -81,7 +69,7 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
         op->progress[DELETED] += bound[has_events ? 1 : 0].changed;
         op->progress[LAST_ID] = old->last_id;
         op->is_turn_over = true;
-        adapt(old);
+        dbki_turns_adapt(&old->turns, true);
         return;
     }
     op->result[0] = op->progress[DELETED];
@@ -92,6 +80,12 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
     if (has_events)
         DBKI_BIND(more, &OLD_EVENTS, dbki_int(op->now), after, to, than);
     DBKI_BIND(more, &DELETE_OLD, after, to, than);
+}
+
+static void delete_old_rest(struct dbki_op *op, struct dbki_conn *conn)
+{
+    (void)conn;
+    dbki_turns_rest(&((struct delete_old_op *)op)->turns, op);
 }
 
 static void delete_old_deliver(struct dbki_op *op, const struct dbk_error *error)
@@ -108,6 +102,7 @@ static const struct dbki_opkind DELETE_OLD_KIND = {
     .row = delete_old_row,
     .read = delete_old_read,
     .deliver = delete_old_deliver,
+    .after = delete_old_rest,
     .bind_arguments = delete_old_bind_arguments,
 };
 
@@ -124,6 +119,10 @@ int dbk_delete_old_build_data(struct dbk_store *store, int64_t older_than,
     if (!op)
         return dbki_refuse(call, DBK_NO_MEMORY, "out of memory");
     op->older_than = older_than;
-    op->row_limit = ROWS_FIRST;
+    op->turns = (struct dbki_turns){.turn_ns = TURN_NS,
+                                    .row_limit = ROWS_FIRST,
+                                    .row_min = ROWS_MIN,
+                                    .row_max = ROWS_MAX,
+                                    .version_index = -1};
     return dbki_submit(store, &op->op, call);
 }

@@ -79,72 +79,19 @@ bool dbki_prune_is_own(const struct dbki_prune *prune)
 
 int64_t dbki_prune_rows_of_one(const struct dbki_prune *prune)
 {
-    int64_t count = prune->row_limit / 8;
+    int64_t count = prune->turns.row_limit / 8;
     return count > ROWS_OF_ONE_MIN ? count : ROWS_OF_ONE_MIN;
 }
 
 int dbki_prune_builds_max(const struct dbki_prune *prune)
 {
-    int64_t count = prune->row_limit / ROWS_OF_A_BUILD;
+    int64_t count = prune->turns.row_limit / ROWS_OF_A_BUILD;
     return count < 1 ? 1 : count > BUILDS_MAX ? BUILDS_MAX : (int)count;
-}
-
-static int64_t elapsed_ns(const struct dbki_prune *prune)
-{
-    return dbki_clock_ns() - prune->begun_ns;
 }
 
 bool dbki_prune_has_time(const struct dbki_prune *prune)
 {
-    return elapsed_ns(prune) < prune->batch_ns / 2;
-}
-
-/* -------------------------------------------------------------------------------------- rests ---- */
-
-/*
- * While others write, pruning has a small part of the time: on SQLite a turn keeps them from writing for as long as it takes,
- * and costs another process all that it had read. Alone it goes on at once. On servers, where others are not seen, a turn
- * takes of them what the machine does for it.
- */
-enum { REST_TIMES = 24, REST_TIMES_ON_SERVER = 3 };
-static const int64_t REST_MAX_NS = 250 * 1000 * 1000;
-static const struct dbki_statement GET_VERSION = {.sql = "PRAGMA data_version", .is_one_row = true};
-
-static bool is_on_server(const struct dbki_prune *prune)
-{
-    return prune->work.op.store->engine->is_server;
-}
-
-/* Asks, beside the first pass of a turn that began at binder->bound[first], whether others wrote since the last one. */
-static void bind_version(struct dbki_prune *prune, struct dbki_binder *binder, int first)
-{
-    int64_t turn = (int64_t)prune->work.op.looked_at_turn;
-    /* The last turn of ours is one of those that are counted. */
-    prune->is_beside_writers = is_on_server(prune) || turn > prune->own_turn + 1;
-    prune->own_turn = turn;
-    prune->version_index = -1;
-    if (is_on_server(prune))
-        return;
-    prune->version_index = binder->count - first;
-    dbki_bind(binder, &GET_VERSION, NULL, 0);
-}
-
-static void take_version(struct dbki_prune *prune, int64_t version)
-{
-    prune->is_beside_writers |= version != prune->version;
-    prune->version = version;
-}
-
-/* After a turn was committed. */
-static void rest(struct dbki_op *op, struct dbki_conn *conn)
-{
-    const struct dbki_prune *prune = (struct dbki_prune *)op;
-    int64_t now_ns = dbki_clock_ns(),
-            times = is_on_server(prune) ? REST_TIMES_ON_SERVER : REST_TIMES;
-    int64_t rest_ns = times * (now_ns - prune->begun_ns);
-    (void)conn;
-    if (op->is_turn_over && prune->is_beside_writers)
-        op->rest_until_ns = now_ns + (rest_ns < REST_MAX_NS ? rest_ns : REST_MAX_NS);
+    return dbki_turns_elapsed_ns(&prune->turns) < prune->turns.turn_ns / 2;
 }
 
 /* -------------------------------------------------------------------------------------- turns ---- */
@@ -158,7 +105,7 @@ static void begin_turn(struct dbki_prune *prune)
         prune->base = prune->next;
     prune->next = prune->base;
     prune->next.turn++;
-    prune->begun_ns = dbki_clock_ns();
+    dbki_turns_begin(&prune->turns, op);
     prune->asked = NULL;
     prune->doomed = NULL;
     prune->asked_count = prune->asked_max = prune->doomed_count = prune->doomed_max = 0;
@@ -192,7 +139,7 @@ void dbki_prune_op_bind(struct dbki_op *op, struct dbki_binder *binder)
     prune->pass = first_pass(prune);
     PASSES[prune->pass]->bind(prune, binder);
     if (!prune->work.is_dry_run)
-        bind_version(prune, binder, before);
+        dbki_turns_ask(&prune->turns, op, binder, before);
 }
 
 int dbki_prune_op_row(struct dbki_op *op, int index, const struct dbki_value *cells, int cell_count)
@@ -200,27 +147,10 @@ int dbki_prune_op_row(struct dbki_op *op, int index, const struct dbki_value *ce
     struct dbki_prune *prune = (struct dbki_prune *)op;
     const struct dbki_prune_pass *pass = PASSES[prune->pass];
     (void)cell_count;
-    if (index == prune->version_index) {
-        take_version(prune, dbki_value_int(&cells[0]));
+    if (dbki_turns_take(&prune->turns, index, cells))
         return DBK_OK;
-    }
     return pass->row && index < prune->asked_count ? pass->row(prune, &prune->asked[index], cells)
                                                    : DBK_OK;
-}
-
-/* Half as much the next time if it took too long; more if it was as much as may be, and quick. What others wait for is
- * the commit, too, and then their own writes, which came meanwhile: beside them it is half as long. */
-static void adapt(struct dbki_prune *prune)
-{
-    int64_t took_ns = elapsed_ns(prune);
-    int64_t most_ns = prune->is_beside_writers ? prune->batch_ns / 2 : prune->batch_ns;
-    if (took_ns > most_ns)
-        prune->row_limit /= 2;
-    else if (took_ns < most_ns / 2 && prune->doomed_count)
-        prune->row_limit += prune->row_limit / (prune->is_beside_writers ? 8 : 2);
-    prune->row_limit = prune->row_limit < ROWS_MIN   ? ROWS_MIN
-                       : prune->row_limit > ROWS_MAX ? ROWS_MAX
-                                                     : prune->row_limit;
 }
 
 static bool is_needed(const struct dbki_prune *prune, int stage)
@@ -281,7 +211,7 @@ static void end_turn(struct dbki_prune *prune)
     while (!is_needed(prune, prune->next.stage))
         prune->next.stage++;
     bool is_last = prune->next.stage == DBKI_STAGE_END;
-    adapt(prune);
+    dbki_turns_adapt(&prune->turns, prune->doomed_count > 0);
     int status = report_progress(prune);
     if (!status && is_last)
         status = report_sums(prune);
@@ -300,7 +230,6 @@ void dbki_prune_op_read(struct dbki_op *op, const struct dbki_bound *bound,
     while (pass != DBKI_PASS_END && op->error.status == DBK_OK) {
         prune->pass = pass;
         prune->asked_count = 0;
-        prune->version_index = -1;
         PASSES[pass]->bind(prune, more);
         if (more->count || more->is_out_of_memory)
             return;
@@ -308,6 +237,12 @@ void dbki_prune_op_read(struct dbki_op *op, const struct dbki_bound *bound,
     }
     if (op->error.status == DBK_OK)
         end_turn(prune);
+}
+
+static void rest(struct dbki_op *op, struct dbki_conn *conn)
+{
+    (void)conn;
+    dbki_turns_rest(&((struct dbki_prune *)op)->turns, op);
 }
 
 void dbki_prune_op_fini(struct dbki_op *op)
@@ -345,9 +280,11 @@ static const struct dbki_opkind PRUNE_PLAN = {
 
 void dbki_prune_init(struct dbki_prune *prune, int64_t batch_ms)
 {
-    prune->batch_ns = (batch_ms ? batch_ms : BATCH_MS) * MS_NS;
-    prune->row_limit = ROWS_FIRST;
-    prune->version_index = -1;
+    prune->turns = (struct dbki_turns){.turn_ns = (batch_ms ? batch_ms : BATCH_MS) * MS_NS,
+                                       .row_limit = ROWS_FIRST,
+                                       .row_min = ROWS_MIN,
+                                       .row_max = ROWS_MAX,
+                                       .version_index = -1};
 }
 
 static int check(struct dbk_store *store, const struct dbk_retention *retention,

@@ -16,6 +16,7 @@
 
 #include "connector/long_work.h"
 #include "connector/retention.h"
+#include "connector/turns.h"
 
 /* Which values of a build. */
 enum dbki_values { DBKI_VALUES_NONE, DBKI_VALUES_OUTPUTS, DBKI_VALUES_OTHERS, DBKI_VALUES_ALL };
@@ -95,23 +96,17 @@ struct dbki_asked {
 struct dbki_prune {
     struct dbki_long_op work; /* first */
     struct dbk_retention *retention;
-    int64_t now; /* by which ages are told, of a dry run too */
-    int64_t batch_ns;
+    int64_t now;     /* by which ages are told, of a dry run too */
     bool is_checked; /* that the database has what is needed */
     int64_t
         single; /* the build of which something is erased (erase.c); DBK_NONE: it goes by the rules */
     enum dbk_erased erased;
     struct dbki_value
-        single_name;   /* of the property or the value; unless it is all that is in the build */
-    int64_t row_limit; /* of a turn: as many rows as about fit into batch_ns */
-    int64_t version;   /* SQLite's, which another process's commits change */
-    int version_index; /* of the statement that asks for it; -1: none does */
-    int64_t own_turn;  /* the store's count of writes when the last turn was done */
-    bool is_beside_writers; /* they wrote since the last turn; or there is no telling */
+        single_name; /* of the property or the value; unless it is all that is in the build */
+    struct dbki_turns turns;
     struct dbki_prune_place base, next;
 
     /* Of the turn. */
-    int64_t begun_ns;
     int pass;
     struct dbki_asked *asked;
     int asked_count, asked_max;

@@ -22,6 +22,14 @@ static void append_locked(struct dbki_queue *queue, struct dbki_op *op)
     queue->count++;
 }
 
+static void rest_locked(struct dbk_store *store, struct dbki_op *op)
+{
+    append_locked(&store->resting, op);
+    dbki_timer_at_most_locked(store, op->rest_until_ns);
+    if (op->deadline_ns)
+        dbki_timer_at_most_locked(store, op->deadline_ns);
+}
+
 bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op)
 {
     struct dbki_queue *queue = dbki_queue_of(store, op);
@@ -35,8 +43,7 @@ bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op)
     if (op->deadline_ns)
         dbki_timer_at_most_locked(store, op->deadline_ns);
     if (op->kind->is_long && op->rest_until_ns) {
-        append_locked(&store->resting, op);
-        dbki_timer_at_most_locked(store, op->rest_until_ns);
+        rest_locked(store, op);
         return false;
     }
     /* What was committed since its look began woke nobody: it was not asleep. */
@@ -64,6 +71,21 @@ bool dbki_wake_followers_locked(struct dbk_store *store)
     }
     store->look_at_ns = 0;
     return wakes;
+}
+
+bool dbki_wait_for_turn_locked(struct dbk_store *store, struct dbki_op *op)
+{
+    struct dbki_queue *queue = dbki_queue_of(store, op);
+    if (store->is_closing || !op->rest_until_ns) {
+        append_locked(queue, op);
+        if (store->is_closing)
+            dbki_end_waiting_locked(store, queue, op, DBK_CANCELLED,
+                                    "the store was closed before the operation had ended");
+    } else {
+        rest_locked(store, op);
+    }
+    store->write_turns++;
+    return dbki_wake_followers_locked(store);
 }
 
 int64_t dbki_end_rests_locked(struct dbk_store *store, int64_t now_ns)

@@ -185,6 +185,8 @@ bool dbki_follow_locked(struct dbk_store *store, struct dbki_op *op);
 bool dbki_wake_followers_locked(struct dbk_store *store);
 /* The same if it is time. */
 bool dbki_look_locked(struct dbk_store *store, int64_t now_ns);
+/* Of a write a turn was committed, and another one is to come: it waits for that, or its rest. Result: the same. */
+bool dbki_wait_for_turn_locked(struct dbk_store *store, struct dbki_op *op);
 /* Lets long work go on whose rest is over, and wakes who does it. Result: when the next one's is; 0: nobody rests. */
 int64_t dbki_end_rests_locked(struct dbk_store *store, int64_t now_ns);
 /* Ends the follower of that id, at once or where it is next looked at. */

@@ -115,14 +115,11 @@ void dbki_complete_committed(struct dbki_worker *worker, struct dbki_op **ops, i
         }
         op->is_partly_done = true;
         pthread_mutex_lock(&store->lock);
-        op->state = DBKI_OP_WAITING;
-        dbki_list_append(&worker->queue->waiting, &op->link);
-        worker->queue->count++;
         store->running_count--;
-        if (store->is_closing)
-            dbki_end_waiting_locked(store, worker->queue, op, DBK_CANCELLED,
-                                    "the store was closed before the operation had ended");
+        bool wakes = dbki_wait_for_turn_locked(store, op);
         pthread_mutex_unlock(&store->lock);
+        if (wakes)
+            pthread_cond_signal(&store->reads.wake);
     }
     dbki_complete(worker, ops, finished_count);
 }

@@ -437,6 +437,8 @@ static void delete_build_data__deletes_that_value_alone(void **state)
     expect_no_event(f);
 }
 
+enum { OLD_VALUES = 3000 };
+
 static int64_t delete_old(struct fixture *f, int64_t older_than)
 {
     struct answer a;
@@ -535,17 +537,14 @@ static void on_deleted(void *user, const struct dbk_error *error, int64_t count)
     on_count(user, error, count);
 }
 
-static void delete_old_build_data__lets_writers_in_between_its_turns(void **state)
+/* 3,000 values of builds that are complete. */
+static void make_old_data(struct fixture *f)
 {
-    struct fixture *f = *state;
-    enum { VALUES = 3000, EACH = 500 };
-    int next = 0;
-    struct race deleting = {.next = &next}, writing = {.next = &next};
-    int64_t open = add_build(f);
+    enum { EACH = OLD_VALUES / 6 };
     struct dbk_new_data *data = test_take(EACH * sizeof *data);
     for (int i = 0; i < EACH; i++)
         data[i] = (struct dbk_new_data){test_format("%d", i), "v", 1, "s"};
-    for (int i = 0; i < VALUES / EACH; i++) {
+    for (int i = 0; i < OLD_VALUES / EACH; i++) {
         struct dbk_new_build build = DBK_NEW_BUILD_INIT;
         struct answer a;
         build.builder = "old";
@@ -554,6 +553,15 @@ static void delete_old_build_data__lets_writers_in_between_its_turns(void **stat
         build.data_count = EACH;
         assert_int_equal(ASK(&a, f->store, on_added_build, dbk_record_build, &build), DBK_OK);
     }
+}
+
+static void delete_old_build_data__lets_writers_in_between_its_turns(void **state)
+{
+    struct fixture *f = *state;
+    int next = 0;
+    struct race deleting = {.next = &next}, writing = {.next = &next};
+    int64_t open = add_build(f);
+    make_old_data(f);
     answer_begin(&deleting.answer);
     answer_begin(&writing.answer);
     assert_int_equal(dbk_delete_old_build_data(f->store, f->now + 1, NULL, on_deleted, &deleting),
@@ -562,9 +570,42 @@ static void delete_old_build_data__lets_writers_in_between_its_turns(void **stat
         dbk_set_build_property(f->store, open, "a", "1", "s", NULL, on_written, &writing), DBK_OK);
     answer_wait(&deleting.answer, f->store);
     answer_wait(&writing.answer, f->store);
-    assert_int_equal(deleting.answer.count, VALUES);
+    assert_int_equal(deleting.answer.count, OLD_VALUES);
     assert_int_equal(writing.place, 1);
     assert_int_equal(deleting.place, 2);
+}
+
+/* A writer that is never without a write until it is told to stop. */
+struct busy {
+    struct fixture *f;
+    int64_t buildid;
+    int writes;
+    bool stops, has_stopped;
+};
+
+static void on_busy_write(void *user, const struct dbk_error *error)
+{
+    struct busy *busy = user;
+    busy->has_stopped = error || busy->stops;
+    if (busy->has_stopped)
+        return;
+    busy->writes++;
+    dbk_set_build_state_string(busy->f->store, busy->buildid, "busy", NULL, on_busy_write, busy);
+}
+
+static void delete_old_build_data__rests_between_its_turns_while_others_write(void **state)
+{
+    struct fixture *f = *state;
+    enum { WRITES_MIN = 60 }; /* two or so beside each of some 20 turns would be no rest */
+    struct busy busy = {.f = f, .buildid = add_build(f)};
+    make_old_data(f);
+    on_busy_write(&busy, NULL);
+    assert_int_equal(delete_old(f, f->now + 1), OLD_VALUES);
+    busy.stops = true;
+    while (!busy.has_stopped)
+        dbk_wait(f->store, 1000);
+    if (busy.writes < WRITES_MIN)
+        fail_msg("%d writes", busy.writes);
 }
 
 static void delete_old_build_data__none_is_invalid(void **state)
@@ -616,6 +657,7 @@ int main(void)
         cmocka_unit_test(delete_old_build_data__goes_by_complete_at_and_spares_open_builds),
         cmocka_unit_test(delete_old_build_data__takes_more_than_one_batch),
         cmocka_unit_test(delete_old_build_data__lets_writers_in_between_its_turns),
+        cmocka_unit_test(delete_old_build_data__rests_between_its_turns_while_others_write),
         cmocka_unit_test(delete_old_build_data__none_is_invalid),
         cmocka_unit_test(build_data_dup__keeps_everything_and_free_takes_null),
     };
