@@ -100,17 +100,24 @@ void dbki_get_bind(struct dbki_op *op, struct dbki_binder *binder)
     dbki_bind(binder, &kind->statement, get->args, get->arg_count);
 }
 
+/* NULL has a type on a server. */
+static struct dbki_value none_like(const struct dbki_value *value)
+{
+    return dbki_value_type(value) == DBKI_TEXT ? dbki_text(NULL) : dbki_int(DBK_NONE);
+}
+
 void dbki_get_bind_joined(struct dbki_op *const *ops, int count, struct dbki_binder *binder)
 {
     const struct dbki_get_kind *kind = (const struct dbki_get_kind *)ops[0]->kind;
-    int arg_count = ((struct dbki_get_op *)ops[0])->arg_count;
+    const struct dbki_get_op *first = (const struct dbki_get_op *)ops[0];
+    int arg_count = first->arg_count;
     struct dbki_value args[DBKI_JOINED_MAX * DBKI_GET_ARGS_MAX];
     for (int i = 0; i < DBKI_JOINED_MAX; i++) {
         struct dbki_get_op *get = i < count ? (struct dbki_get_op *)ops[i] : NULL;
         if (get)
             get->found = NULL;
         for (int j = 0; j < arg_count; j++)
-            args[i * arg_count + j] = get ? get->args[j] : dbki_text(NULL);
+            args[i * arg_count + j] = get ? get->args[j] : none_like(&first->args[j]);
     }
     dbki_bind(binder, &kind->joined, args, DBKI_JOINED_MAX * arg_count);
 }

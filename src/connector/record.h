@@ -68,20 +68,20 @@ void *dbki_record_dup(const struct dbki_record *record, const void *original, si
 
 /*
  * A statement that reads DBKI_JOINED_MAX records at once. `names` are those of the arguments of a read,
- * `places` as many question marks, `condition` says which record of `from` they mean.
+ * `places` as many question marks, `condition` says which record of `from` they mean. The words from CROSS JOIN on
+ * are PostgreSQL's to replace (its words.c).
  */
 #define DBKI_JOINED_8(tens, p)                                                                     \
     "(" #tens "+0," p "),(" #tens "+1," p "),(" #tens "+2," p "),(" #tens "+3," p "),"             \
     "(" #tens "+4," p "),(" #tens "+5," p "),(" #tens "+6," p "),(" #tens "+7," p ")"
+#define DBKI_JOINED_32(p)                                                                          \
+    DBKI_JOINED_8(0, p) "," DBKI_JOINED_8(8, p) "," DBKI_JOINED_8(16, p) "," DBKI_JOINED_8(24, p)
 #define DBKI_JOINED(columns, from, names, places, condition)                                       \
     {                                                                                              \
-        .sql = "WITH k (i, " names ") AS (VALUES " DBKI_JOINED_8(0, places) "," DBKI_JOINED_8(     \
-            8,                                                                                     \
-            places) "," DBKI_JOINED_8(16,                                                          \
-                                      places) "," DBKI_JOINED_8(24,                                \
-                                                                places) ") SELECT k.i, " columns   \
-                                                                        " FROM k CROSS JOIN " from \
-                                                                        " ON " condition           \
+        .sql = "WITH k (i, " names                                                                 \
+               ") AS (VALUES " DBKI_JOINED_32(places) ") SELECT k.i, " columns                     \
+                                                      " FROM k CROSS JOIN " from " ON " condition  \
+                                                      " AND k.i = k.i"                             \
     }
 
 enum { DBKI_GET_ARGS_MAX = 4 };

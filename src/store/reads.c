@@ -90,7 +90,7 @@ static bool join(struct dbki_worker *worker, struct dbki_op **ops, int count)
 {
     struct joined joined = {.count = 0};
     int places[DBKI_JOINED_MAX];
-    if (!ops[0]->kind->bind_joined || worker->conn->engine->pipeline_max > 1)
+    if (!ops[0]->kind->bind_joined)
         return false;
     for (int i = 0; i < count && joined.count < DBKI_JOINED_MAX; i++)
         if (ops[i] && ops[i]->kind == ops[0]->kind) {
@@ -102,6 +102,17 @@ static bool join(struct dbki_worker *worker, struct dbki_op **ops, int count)
     for (int i = 0; i < joined.count; i++)
         ops[places[i]] = NULL;
     return true;
+}
+
+/* All of them in one statement, if it can be: it is a snapshot by itself, and on a server one round trip. */
+static bool join_all(struct dbki_worker *worker, struct dbki_op *const *ops, int count)
+{
+    struct dbki_op *left[DBKI_READ_BATCH_MAX];
+    for (int i = 1; i < count; i++)
+        if (ops[i]->kind != ops[0]->kind)
+            return false;
+    memcpy(left, ops, (size_t)count * sizeof *ops);
+    return join(worker, left, count);
 }
 
 /* In an order in which they stand: on a server all of them in one pipeline. Result: false: it did not work. */
@@ -135,6 +146,8 @@ static bool run_batch(struct dbki_worker *worker, struct dbki_op **ops, int coun
 {
     const struct dbki_engine *engine = worker->conn->engine;
     struct dbk_error error;
+    if (join_all(worker, ops, count))
+        return false;
     /* A statement alone is a snapshot by itself. */
     bool has_transaction = count > 1 || ops[0]->kind->is_several;
     int status = DBK_OK;

@@ -114,7 +114,7 @@ static bool is_scan(const struct plan *plan, const char *line, const char *sql)
     const char *name = line + 5;
     size_t len = strcspn(name, " ");
     /* Rows that the statement has made itself. */
-    if (name[0] == '(' || !strcmp(name, "CONSTANT ROW") ||
+    if (name[0] == '(' || strstr(name, "CONSTANT ROW") ||
         has_line(plan, "CO-ROUTINE ", name, len) || has_line(plan, "MATERIALIZE ", name, len))
         return false;
     /* A page in the order of an index ends at its limit, and nothing is left out on the way. */

@@ -20,6 +20,7 @@ from servers import Server
 BUILDS = 2000
 LARGE = 1000  # rows; a table with fewer may be read whole
 STATEMENTS_MIN = 100
+JOINED = 3  # statements that answer several gets at once: of a build by its id and its number, of a step by its id
 
 # Statements that may look through a table, by a part of their text.
 MAY_SCAN = {
@@ -93,6 +94,7 @@ class PlansCases:
         self.assertLessEqual({"builds", "steps", "build_properties", "build_data", "buildrequests", "buildsets",
                               "sourcestamps", "buildset_sourcestamps", "daybook_events", "daybook_lineage"}, self.large)
         plans, used = self.plans_of_every_call(), set()
+        self.assertEqual(len({plan.statement for plan in plans if "SELECT k.i," in plan.statement}), JOINED)
         self.assertGreaterEqual(len({plan.statement for plan in plans}), STATEMENTS_MIN)
         bad = {f"{plan.scanned}: {plan.statement}" for plan in plans if plan.scanned and not plan.is_allowed(self.may_scan, used)}
         self.assertEqual("\n".join(sorted(bad)), "")
