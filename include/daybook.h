@@ -1478,11 +1478,19 @@ DBK_API void dbk_retention_free(struct dbk_retention *retention);
  *   30d, 8w, 2y, at least a minute. Or what is
  *     "events"    the rule is an AGE from 1h to 7d (after which the library deletes them by itself)
  *     "keys"      operation keys, the same from 1d; those given in one week go together, when it is that long over
+ * A rule is UTF-8 of at most 1,000 bytes, and there are at most 100 of a kind.
  * Result: DBK_OK; DBK_INVALID, with *out_error filled if that is not NULL, and a retention that dbk_prune() refuses;
  *   DBK_NO_MEMORY.
  */
 DBK_API int dbk_retention_add(struct dbk_retention *retention, const char *what, const char *rule,
                               struct dbk_error *out_error);
+
+/*
+ * Adds the rules of another one, which stays as it is, behind its own: those before count first, and ages of events and
+ * keys only where none were given. Result: as above; also DBK_INVALID for more than 100 rules of a kind.
+ */
+DBK_API int dbk_retention_add_all(struct dbk_retention *retention, const struct dbk_retention *more,
+                                  struct dbk_error *out_error);
 
 /* Makes one from lines "WHAT = RULE". Blank lines and those that begin with # say nothing. Result: as above; the
  * error names the line. */

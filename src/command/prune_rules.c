@@ -29,7 +29,6 @@ bool prune_rules_are_given(const struct arguments *arguments)
     return arguments_has(arguments, "rules");
 }
 
-/* What the command line says comes first, and so counts before what the file says. */
 static int read_rules(const struct arguments *arguments, struct dbk_retention *retention)
 {
     struct dbk_error error;
@@ -40,18 +39,33 @@ static int read_rules(const struct arguments *arguments, struct dbk_retention *r
     return 0;
 }
 
+static int read_file(const struct arguments *arguments, const char *path,
+                     struct dbk_retention *retention)
+{
+    char message[RETENTION_MESSAGE_SIZE];
+    struct dbk_error error;
+    struct dbk_retention *of_file = retention_file_read(path, message);
+    int exit_code = 0;
+    if (!of_file) {
+        message_print("%s", message);
+        return EXIT_USAGE;
+    }
+    if (dbk_retention_is_empty(of_file))
+        exit_code = usage_error(arguments, "%s: there is no rule in it", path);
+    else if (dbk_retention_add_all(retention, of_file, &error))
+        exit_code = usage_error(arguments, "%s: %s", path, error.message);
+    dbk_retention_free(of_file);
+    return exit_code;
+}
+
+/* What the command line says comes first, and so counts before what the file says. */
 static struct dbk_retention *read_retention(const struct arguments *arguments, int *out_exit_code)
 {
     const char *path = arguments_value(arguments, "rules");
-    char message[RETENTION_MESSAGE_SIZE];
-    struct dbk_retention *retention =
-        path ? retention_file_read(path, message) : memory_need(dbk_retention_new());
-    *out_exit_code = EXIT_USAGE;
-    if (!retention)
-        message_print("%s", message);
-    else if (!(*out_exit_code = read_rules(arguments, retention)) &&
-             dbk_retention_is_empty(retention))
-        *out_exit_code = usage_error(arguments, "%s: there is no rule in it", path);
+    struct dbk_retention *retention = memory_need(dbk_retention_new());
+    *out_exit_code = read_rules(arguments, retention);
+    if (!*out_exit_code && path)
+        *out_exit_code = read_file(arguments, path, retention);
     return retention;
 }
 

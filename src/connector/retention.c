@@ -143,9 +143,11 @@ void dbk_retention_free(struct dbk_retention *retention)
     dbki_free(retention);
 }
 
-/* Keeps a rule with a pattern of its own. Result: 0 or DBK_NO_MEMORY. */
+/* Keeps a rule with a pattern of its own. Result: 0, DBK_INVALID (there are too many) or DBK_NO_MEMORY. */
 static int append(struct dbki_rules *rules, const struct dbki_rule *rule, struct dbk_error *error)
 {
+    if (rules->count == RULES_MAX)
+        return REFUSE(error, "there are more than 100 rules of one kind");
     struct dbki_rule *grown =
         dbki_realloc(rules->all, (size_t)(rules->count + 1) * sizeof *rules->all);
     if (grown)
@@ -160,21 +162,42 @@ static int append(struct dbki_rules *rules, const struct dbki_rule *rule, struct
     return DBK_OK;
 }
 
+/* Result: 0, DBK_INVALID (there are too many) or DBK_NO_MEMORY. */
+static int append_all(struct dbk_retention *retention, const struct dbk_retention *more,
+                      struct dbk_error *error)
+{
+    int status = DBK_OK;
+    for (int kind = 0; kind < DBKI_KEPT_KINDS; kind++)
+        for (int i = 0, count = more->rules[kind].count; i < count && !status; i++)
+            status = append(&retention->rules[kind], &more->rules[kind].all[i], error);
+    if (retention->events_s == DBK_NONE)
+        retention->events_s = more->events_s;
+    if (retention->keys_s == DBK_NONE)
+        retention->keys_s = more->keys_s;
+    retention->is_refused |= more->is_refused || status;
+    return status;
+}
+
+int dbk_retention_add_all(struct dbk_retention *retention, const struct dbk_retention *more,
+                          struct dbk_error *out_error)
+{
+    struct dbk_error error;
+    dbki_error_clear(&error);
+    int status = retention && more && retention != more
+                     ? append_all(retention, more, &error)
+                     : REFUSE(&error, "retention and more must not be NULL, nor the same");
+    if (status && out_error)
+        *out_error = error;
+    return status;
+}
+
 struct dbk_retention *dbki_retention_dup(const struct dbk_retention *retention)
 {
     struct dbk_retention *copy = dbk_retention_new();
-    struct dbk_error error;
-    int status = copy ? DBK_OK : DBK_NO_MEMORY;
-    for (int kind = 0; kind < DBKI_KEPT_KINDS && !status; kind++)
-        for (int i = 0; i < retention->rules[kind].count && !status; i++)
-            status = append(&copy->rules[kind], &retention->rules[kind].all[i], &error);
-    if (status) {
+    if (copy && dbk_retention_add_all(copy, retention, NULL)) {
         dbk_retention_free(copy);
         return NULL;
     }
-    copy->events_s = retention->events_s;
-    copy->keys_s = retention->keys_s;
-    copy->is_refused = retention->is_refused;
     return copy;
 }
 
@@ -187,8 +210,6 @@ static int add_rule(struct dbki_rules *rules, const char *text, struct dbk_error
         len--;
     if (len > RULE_LEN_MAX || !dbki_text_is_valid(text, len, NULL))
         return REFUSE(error, "a rule is UTF-8 of at most 1000 bytes");
-    if (rules->count == RULES_MAX)
-        return REFUSE(error, "there are more than 100 rules of one kind");
     snprintf(words, sizeof words, "%.*s", (int)len, text);
     int status = read_rule(words + strspn(words, " \t"), &rule, error);
     return status ? status : append(rules, &rule, error);

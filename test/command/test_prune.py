@@ -254,6 +254,17 @@ class TestRules(Case):
         self.assertIn("No such file", self.daybook("prune", "--rules", rules + "x", code=2).err)
         self.assertEqual({row[0] for row in self.sql("SELECT number FROM builds")}, kept)
 
+    def test_the_command_lines_rules_count_before_the_files(self):
+        self.fill(30)
+        rules = os.path.join(self.folder, "rules")
+        with open(rules, "w", encoding="utf-8") as file:
+            file.write("builds = * keep 5\nevents = 2d\n")
+        before = self.sql("SELECT count(*) FROM builds")
+        self.daybook("prune", "--rules", rules, "--builds", "* keep 100", "--events", "7d")
+        self.assertEqual(self.sql("SELECT count(*) FROM builds"), before)
+        self.daybook("prune", "--rules", rules, "--builds", "no-such-builder keep 100")
+        self.assertEqual({11, 22, 26, 27, 28, 29, 30}, {row[0] for row in self.sql("SELECT number FROM builds")})
+
     def test_what_is_no_rule_is_2(self):
         for words in (["--builds", "*"], ["--builds", "* older 30"], ["--events", "8d"], ["--keys", "1h"],
                       ["--builds", "* keep 1", "--older-than", "30d"], ["--builds", "* keep 1", "--batch", "0"]):

@@ -455,6 +455,43 @@ static void retention__what_is_no_rule_is_refused_with_its_line(void **state)
     }
 }
 
+static struct dbk_retention *parsed(const char *text)
+{
+    struct dbk_retention *retention = NULL;
+    assert_int_equal(dbk_retention_parse(text, &retention, NULL), DBK_OK);
+    return retention;
+}
+
+static void retention__rules_of_another_count_behind_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct sums sums = {0};
+    int64_t days[] = {90, 80, 70, 60, 50}, ids[COUNT_OF(days)];
+    struct dbk_error error;
+    struct dbk_retention *own = parsed("builds = * older 65d\nevents = 2d");
+    struct dbk_retention *more = parsed("builds = * older 30d\nevents = 3d");
+    make_builds(f, days, ids, COUNT_OF(days));
+    assert_int_equal(dbk_retention_add_all(own, more, &error), DBK_OK);
+    assert_int_equal(dbk_retention_add(own, "events", "1d", &error), DBK_INVALID);
+    dbk_retention_free(own);
+    own = parsed("builds = * older 65d");
+    assert_int_equal(dbk_retention_add_all(own, more, &error), DBK_OK);
+    dbk_retention_free(more);
+    assert_int_equal(prune_with(f, &sums, own, NULL), DBK_OK);
+    assert_true(is_there(f, ids[3]));
+    assert_false(is_there(f, ids[0]));
+    assert_int_equal(dbk_retention_add_all(own, own, &error), DBK_INVALID);
+    assert_int_equal(dbk_retention_add_all(own, NULL, &error), DBK_INVALID);
+    for (int i = 0; i < 99; i++)
+        assert_int_equal(dbk_retention_add(own, "data", "* older 30d", &error), DBK_OK);
+    more = parsed("data = * older 30d\ndata = * older 30d");
+    assert_int_equal(dbk_retention_add_all(own, more, &error), DBK_INVALID);
+    assert_non_null(strstr(error.message, "100 rules"));
+    assert_int_equal(prune_with(f, &sums, own, NULL), DBK_INVALID);
+    dbk_retention_free(own);
+    dbk_retention_free(more);
+}
+
 static void prune__a_retention_that_refused_a_rule_deletes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -501,6 +538,7 @@ int main(void)
         cmocka_unit_test(prune__a_build_that_is_larger_than_a_turn_goes_in_several),
         cmocka_unit_test(prune__old_events_and_keys_go_by_their_age),
         cmocka_unit_test(prune__cancelled_it_can_be_gone_on_with),
+        cmocka_unit_test(retention__rules_of_another_count_behind_its_own),
         cmocka_unit_test(prune__rests_between_its_turns_while_others_write),
         cmocka_unit_test(prune__cancelled_while_it_rests_it_ends),
         cmocka_unit_test(prune__a_retention_that_refused_a_rule_deletes_nothing),

@@ -26,7 +26,7 @@ OTHER = {"version", "status_name", "status_text", "status_exit_code", "status_ht
 # Not offered to Python.
 LEFT_OUT = {"read_build_data", "resume",  # get_build_data_range() reads in pieces, too
             "backup", "repair", "unmove", "abandon", "erase",
-            "retention_new", "retention_free", "retention_add", "retention_parse",
+            "retention_new", "retention_free", "retention_add", "retention_add_all", "retention_parse",
             "retention_is_empty"}  # for who looks after databases, by the command
 
 
