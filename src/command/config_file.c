@@ -118,6 +118,15 @@ static char *read_text(const char *path)
     return NULL;
 }
 
+/* What the command line says counts more: of several that is the first one, where only one is meant the last. */
+static void add_command_line(struct reading *reading, bool is_list)
+{
+    const struct arguments *arguments = reading->arguments;
+    for (size_t i = 0; i < arguments->given_count; i++)
+        if ((arguments->given[i].option->kind == OPTION_LIST) == is_list)
+            add(reading, arguments->given[i].option, arguments->given[i].value);
+}
+
 int config_file_read(const char *path, const struct arguments *arguments,
                      struct config_file *out_file, struct arguments *out_arguments)
 {
@@ -129,6 +138,7 @@ int config_file_read(const char *path, const struct arguments *arguments,
     out_arguments->given_count = 0;
     if (!out_file->text)
         return EXIT_USAGE;
+    add_command_line(&reading, true);
     for (char *line = out_file->text, *next; line && !exit_code; line = next) {
         next = strchr(line, '\n');
         if (next)
@@ -136,8 +146,7 @@ int config_file_read(const char *path, const struct arguments *arguments,
         reading.line++;
         exit_code = take(&reading, line);
     }
-    for (size_t i = 0; i < arguments->given_count; i++)
-        add(&reading, arguments->given[i].option, arguments->given[i].value);
+    add_command_line(&reading, false);
     return exit_code;
 }
 

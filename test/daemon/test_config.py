@@ -54,6 +54,10 @@ class TestConfig(DaemonCase):
         self.assertNotIn("read-only", daemon.greeting)
         self.assertEqual(daemon.ask("builders/b").status, 401)
 
+    def test_of_what_may_be_given_several_times_the_command_lines_come_first(self):
+        said = self.refused(f"db = {self.db}\nnotify-command = true\nexpect = of the file\n", "--expect", "of the line")
+        self.assertIn("of the line", said)
+
     def test_what_is_wrong_is_refused_by_its_line(self):
         for text, said in (("listen = 127.0.0.1:0\n\nlisen = 1\n", "line 3: there is no such setting, perhaps: listen"),
                            ("# x\nread-only\n", "line 2: neither NAME = VALUE"), ("\nread-only = maybe\n", "line 2: this is yes or no"),
