@@ -33,7 +33,7 @@
 #define PROPERTY_NAME_MAX 256
 #define PARTS_MAX 10000 /* steps, and properties, of one build */
 #define LOG_MAX_DEFAULT (1 << 20)
-#define LOG_MAX_MAX 1000000000
+#define LOG_MAX_MAX 999000000         /* a value on SQLite */
 #define DAEMON_VALUE_MAX (64LL << 20) /* bytes of a value */
 #define TIMEOUT_MAX_S (10000LL * 86400)
 
@@ -175,7 +175,7 @@ static int read_properties(struct run *run)
     return 0;
 }
 
-/* Reads --redact NAME. One that is not set has nothing to be masked. */
+/* Reads --redact NAME. One that is not set has nothing to be masked, which may be a slip of the pen. */
 static int read_secrets(struct run *run)
 {
     const struct arguments *arguments = run->arguments;
@@ -189,6 +189,9 @@ static int read_secrets(struct run *run)
             return usage_error(arguments,
                                "the value of %s is longer than the %d bytes that can be masked",
                                message_word(g->value), REDACT_SECRET_MAX);
+        if (!value)
+            message_print("--redact %s: there is no such variable: nothing is masked for it",
+                          message_word(g->value));
         redactor_add(&run->redactor, value ? value : "");
     }
     return 0;

@@ -138,6 +138,11 @@ class Redact(Case):
         self.assertIn("***\n", done.err)
         self.assertEqual(sorted(self.log("sh").split()), [b"***", b"a***b***"])
 
+    def test_a_variable_that_is_not_set_is_told(self):
+        done = self.run_it("--redact", "TOKNE", "--", "echo", "ran")
+        self.assertEqual((done.code, done.out), (0, b"ran\n"))
+        self.assertIn("--redact TOKNE: there is no such variable", done.err)
+
     def test_it_is_masked_when_it_comes_in_pieces(self):
         script = ("import os, sys, time\nsecret = os.environb[b'TOKEN']\n"
                   "for text in (b'<' + secret + b'>', secret[:3], b'-', secret[:-1]):\n"
