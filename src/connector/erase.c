@@ -287,6 +287,10 @@ int dbki_prune_report_remains(struct dbki_prune *prune)
         status = report_one(prune, "buildset_properties",
                             "the build's buildset has properties of its own, from which a master "
                             "copies those of the build: they stay");
+    if (!status && prune->work.op.store->schema.has_keys)
+        status = report_one(prune, "daybook_operations",
+                            "operation keys hold a hash of their call for up to 14 days, by which "
+                            "a short secret can be guessed");
     if (!status && engine->rewrite && !((struct erase *)prune)->was_rewritten)
         status = report_one(prune, engine->name, engine->unwritten);
     for (const char *const *text = engine->remains; !status && *text; text++)
