@@ -35,6 +35,10 @@ class TestUrls(unittest.TestCase):
     def test_a_socket_is_kept(self):
         self.check("mysql://u@/b?unix_socket=/run/my.sock", "mysql://u@/b?unix_socket=/run/my.sock&writes=master")
 
+    def test_tls_of_mariadb_is_kept(self):
+        self.check("mysql+mysqldb://u@h/b?charset=utf8mb4&ssl_mode=REQUIRED&ssl_ca=/etc/ca.pem",
+                   "mysql://u@h/b?ssl_mode=REQUIRED&ssl_ca=/etc/ca.pem&writes=master")
+
     def test_what_the_driver_hands_to_libpq_is_kept(self):
         self.check("postgresql://u@/b?host=/run/postgresql&port=5433",
                    "postgresql://u@/b?host=/run/postgresql&port=5433&writes=master")

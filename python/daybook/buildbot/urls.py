@@ -14,7 +14,7 @@ _IGNORED = {
     "postgresql": set(),
     "mysql": {"charset", "max_idle", "storage_engine", "use_unicode"},
 }
-# and what its engine takes under the same names (psycopg's are libpq's).
+# and what its engine takes under the same names (psycopg's are libpq's, mysqlclient's are MariaDB's).
 _KEPT = {
     "sqlite": set(),
     "postgresql": {
@@ -41,7 +41,7 @@ _KEPT = {
         "target_session_attrs",
         "tcp_user_timeout",
     },
-    "mysql": {"unix_socket"},
+    "mysql": {"ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_mode", "unix_socket"},
 }
 _SCHEMES = {"postgres": "postgresql", "mariadb": "mysql"}
 
