@@ -25,12 +25,17 @@
  *
  *     int main(void)
  *     {
+ *         struct dbk_options options = DBK_OPTIONS_INIT;
+ *         struct dbk_new_build build = DBK_NEW_BUILD_INIT;
  *         struct dbk_store *store;
  *         struct dbk_error error;
  *         int is_done = 0;
- *         if (dbk_open("sqlite:///daybook.sqlite", NULL, &store, &error))
+ *         options.is_created = true;
+ *         build.builder = "nightly";
+ *         build.results = DBK_SUCCESS;
+ *         if (dbk_open("sqlite:///daybook.sqlite", &options, &store, &error))
  *             return fprintf(stderr, "%s\n", error.message), 1;
- *         if (dbk_add_build(store, 1, 1, DBK_NONE, 1, "starting", NULL, added, &is_done) == DBK_OK)
+ *         if (dbk_record_build(store, &build, NULL, added, &is_done) == DBK_OK)
  *             while (!is_done)
  *                 dbk_wait(store, -1);
  *         return dbk_close_wait(store);
@@ -41,7 +46,8 @@
  *  1. Submitting returns DBK_OK: `done` runs exactly once. It returns another status (DBK_INVALID,
  *     DBK_UNSUPPORTED, DBK_READ_ONLY, DBK_TOO_LARGE, DBK_BUSY, DBK_CLOSED, DBK_NO_MEMORY): `done`
  *     never runs and nothing happened. There is no third case. The sentence that says why goes
- *     where call->out_refusal points.
+ *     where call->out_refusal points. NULL for the store, a callback, or a text of which it is not said
+ *     that it may be, is DBK_INVALID; NULL for call, options and spec is fine.
  *  2. `done` never runs inside the submitting call. It runs inside dbk_dispatch() or dbk_wait(), with
  *     no lock held: it may submit, cancel and close.
  *  3. Arguments are copied before submitting returns. Results are lent: they are valid until `done`
@@ -97,8 +103,8 @@
  * LIMITS, in characters, checked before any SQL: step and worker names 50; names of builders and masters
  * (not empty), names and sources of properties and build data, reasons, external ids, branches,
  * revisions, codebases 256 (in changes 255, and so are author, committer and category); repositories and
- * projects 512; every other text 16,000,000 bytes. A value of build data: 999,000,000 bytes on SQLite,
- * 268,435,456 on a server.
+ * projects 512; a change's revlink 256; every other text 16,000,000 bytes. A value of build data: 999,000,000 bytes on
+ * SQLite, 268,435,456 on PostgreSQL, on MariaDB what its max_allowed_packet takes (16 MiB unless it was raised), less 65,536.
  * Passing one is DBK_INVALID or DBK_TOO_LARGE, and the message names the field, its length and the limit.
  *
  * BUILDBOT DATABASES
@@ -106,8 +112,9 @@
  * daybook keeps Buildbot's tables. dbk_open() on a database that a Buildbot master (4.0 or newer) made
  * reads it without changing a byte of it. What may be written is said with ?writes= in the URL: `none`
  * (the default), `existing` (what is there is changed: states, results, URLs, properties and data of a
- * build; data is deleted), `master` (builds and steps are added too). Everything else is DBK_UNSUPPORTED there: a live master would build our
- * requests and close our builds.
+ * build; data is deleted), `master` (builds and steps are added too). What the URL does not allow ends with DBK_READ_ONLY.
+ * Everything else (builders, requests, whole builds, ...) is DBK_UNSUPPORTED there: a live master would build our requests
+ * and close our builds.
  *
  * Events, operation keys and quick lineages need daybook's own tables, which dbk_adopt() puts beside
  * Buildbot's and dbk_release() takes out again; until then what needs them is off and says so. Compatibility
@@ -329,7 +336,8 @@ typedef void dbk_done_fn(void *user, const struct dbk_error *error);
  * Closes the store: refuses new work, cancels what was not begun, finishes what was. Every callback
  * still comes through dispatch; `done` is the last one, and the store is freed when it returns. The
  * descriptor of dbk_fd() is valid until then: take it out of your loop in `done`. Other threads must
- * have stopped calling by then. May be called from a callback. Result: DBK_OK, or DBK_CLOSED if it was called before.
+ * have stopped calling by then. May be called from a callback. Args: done may be NULL. Result: DBK_OK; DBK_CLOSED if it was
+ * called before, or in a child that was forked; DBK_INVALID for NULL.
  */
 DBK_API int dbk_close(struct dbk_store *store, dbk_done_fn *done, void *user);
 
@@ -392,7 +400,7 @@ struct dbk_call {
     int64_t timeout_ms;            /* from now; 0: none. Then the operation ends with DBK_TIMEOUT */
     struct dbk_op *out_op;         /* filled when the operation was submitted; NULL: not wanted */
     struct dbk_error *out_refusal; /* filled when submitting is refused; NULL: not wanted */
-    const char *scope;             /* of the operation key; NULL is "" */
+    const char *scope;             /* of the operation key, at most 128 bytes; NULL is "" */
     const char *key;               /* the operation key of a write, 1 to 128 bytes; NULL: none */
 };
 #define DBK_CALL_INIT                                                                              \
@@ -402,8 +410,10 @@ struct dbk_call {
 
 /*
  * Cancels an operation. It still ends through its callback: with DBK_CANCELLED if it was not begun,
- * else with its true result. Any thread.
- * Result: DBK_OK when it was not begun; DBK_NOT_FOUND when it was begun, is finished, or never was.
+ * else with its true result. What goes on until it is cancelled (following, reading in pieces, long work) ends also when it
+ * was begun. Any thread.
+ * Result: DBK_OK when it ends so; DBK_NOT_FOUND when it was begun, is finished, or never was; DBK_CLOSED in a child that
+ * was forked.
  */
 DBK_API int dbk_cancel(struct dbk_store *store, struct dbk_op op);
 
@@ -465,6 +475,7 @@ DBK_API int dbk_spec_filter_text(struct dbk_spec *spec, const char *field, enum 
  * text that is kept. It is looked for in at most 10,000 builds of those that the other filters leave, in the list's
  * order: a page that is not full and has a next_cursor was stopped there, and is gone on with like any other. Args:
  * values is an array of count JSON texts, 1 to 1,000; 8 such filters at most. Not together with an offset or a total.
+ * Result: DBK_OK; DBK_INVALID (no JSON, count, a ninth one); DBK_NO_MEMORY.
  */
 DBK_API int dbk_spec_property(struct dbk_spec *spec, const char *name, const char *const *values,
                               size_t count);
@@ -549,7 +560,7 @@ DBK_API int dbk_get_build(struct dbk_store *store, int64_t buildid, const struct
 DBK_API int dbk_get_build_by_number(struct dbk_store *store, int64_t builderid, int64_t number,
                                     const struct dbk_call *call, dbk_build_fn *done, void *user);
 
-/* Gets the builder's build with the next lower, the next higher number; or none. */
+/* Gets the builder's build with the next lower, the next higher number; or none. Buildbot has no call for it. */
 DBK_API int dbk_get_prev_build(struct dbk_store *store, int64_t builderid, int64_t number,
                                const struct dbk_call *call, dbk_build_fn *done, void *user);
 DBK_API int dbk_get_next_build(struct dbk_store *store, int64_t builderid, int64_t number,
@@ -615,7 +626,8 @@ DBK_API int dbk_set_build_state_string(struct dbk_store *store, int64_t buildid,
                                        const char *state_string, const struct dbk_call *call,
                                        dbk_done_fn *done, void *user);
 
-/* Adds seconds to a build's locks_duration_s. Errors: DBK_NOT_FOUND. Buildbot: add_build_locks_duration. */
+/* Adds seconds to a build's locks_duration_s, or takes them off: -2^52 to 2^52. Errors: DBK_NOT_FOUND.
+ * Buildbot: add_build_locks_duration. */
 DBK_API int dbk_add_build_locks_duration(struct dbk_store *store, int64_t buildid,
                                          int64_t duration_s, const struct dbk_call *call,
                                          dbk_done_fn *done, void *user);
@@ -807,7 +819,8 @@ DBK_API int dbk_set_build_data(struct dbk_store *store, int64_t buildid, const c
  * Sets a value of a build to length bytes of a file from offset on, in place of one of that name. They are
  * read when the operation runs, in pieces: no memory is needed for them (in a Buildbot database, whose
  * columns stand in another order, as much as the value is long).
- * Args: fd is duplicated at submit and its position is not used; it must be one that pread() takes.
+ * Args: fd is duplicated at submit and its position is not used; it must be one that pread() takes. offset and length are
+ *   0 or more.
  * Errors: DBK_NOT_FOUND (the build), DBK_TOO_LARGE, DBK_INVALID when the file ends before.
  */
 DBK_API int dbk_set_build_data_from_fd(struct dbk_store *store, int64_t buildid, const char *name,
@@ -819,7 +832,7 @@ DBK_API int dbk_get_build_data(struct dbk_store *store, int64_t buildid, const c
                                const struct dbk_call *call, dbk_build_data_fn *done, void *user);
 
 /*
- * Gets a part of a value: at most length bytes from offset on; none at or past its end (value_len 0).
+ * Gets a part of a value: at most length bytes from offset on, both 0 or more; none at or past its end (value_len 0).
  * data->length is the whole value's.
  */
 DBK_API int dbk_get_build_data_range(struct dbk_store *store, int64_t buildid, const char *name,
@@ -1075,7 +1088,7 @@ struct dbk_new_buildset {
 DBK_API int dbk_add_buildset(struct dbk_store *store, const struct dbk_new_buildset *buildset,
                              const struct dbk_call *call, dbk_id_fn *done, void *user);
 
-/* Adds a request to a buildset. Errors: DBK_NOT_FOUND names what is missing. */
+/* Adds a request to a buildset. Args: priority is any number but DBK_NONE. Errors: DBK_NOT_FOUND names what is missing. */
 DBK_API int dbk_add_buildrequest(struct dbk_store *store, int64_t buildsetid, int64_t builderid,
                                  int64_t priority, bool waited_for, const struct dbk_call *call,
                                  dbk_id_fn *done, void *user);
@@ -1107,7 +1120,7 @@ struct dbk_new_change {
 DBK_API int dbk_add_change(struct dbk_store *store, const struct dbk_new_change *change,
                            const struct dbk_call *call, dbk_id_fn *done, void *user);
 
-/* Get one, or none. */
+/* Get one, or none. Buildbot: getBuilder, getWorker, getMaster, getSourceStamp, getBuildset, getBuildRequest, getChange. */
 DBK_API int dbk_get_builder(struct dbk_store *store, int64_t builderid, const struct dbk_call *call,
                             dbk_builder_fn *done, void *user);
 DBK_API int dbk_get_worker(struct dbk_store *store, int64_t workerid, const struct dbk_call *call,
@@ -1205,7 +1218,8 @@ struct dbk_new_build {
  * buildset and a request of its own, and the builder's next number. Its events are the build's, "new"
  * and, with results, "finished", and before them the builder's, "new", when it was added; what else came along has none
  * of its own.
- * With an operation key it can be sent again.
+ * With an operation key it can be sent again. Errors: DBK_INVALID (also for times that are more than a day ahead),
+ * DBK_TOO_LARGE.
  */
 DBK_API int dbk_record_build(struct dbk_store *store, const struct dbk_new_build *build,
                              const struct dbk_call *call, dbk_added_build_fn *done, void *user);
