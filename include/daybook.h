@@ -433,7 +433,8 @@ typedef void dbk_count_fn(void *user, const struct dbk_error *error, int64_t cou
  * A field that is none fails every other comparison; but on steps, build data, builders, workers and
  * sourcestamps NE and NOTIN keep it, as Buildbot does. None sorts below every value. CONTAINS is a literal, case-sensitive substring,
  * on a number of its decimal form. `urls`, `value` and `properties` can be chosen, not filtered or
- * ordered. A field that the record does not have is DBK_INVALID when the call is submitted.
+ * ordered. A field that the record does not have is DBK_INVALID when the call is submitted, and so are more than 64
+ * filters, 8 keys of the order or 64 chosen fields when they are added.
  */
 struct dbk_spec;
 
