@@ -94,7 +94,8 @@ class PlansCases:
         self.assertLessEqual({"builds", "steps", "build_properties", "build_data", "buildrequests", "buildsets",
                               "sourcestamps", "buildset_sourcestamps", "daybook_events", "daybook_lineage"}, self.large)
         plans, used = self.plans_of_every_call(), set()
-        self.assertEqual(len({plan.statement for plan in plans if "SELECT k.i," in plan.statement}), JOINED)
+        # MariaDB writes the values of those that are asked for, too, which stand before.
+        self.assertEqual(len({plan.statement.partition("SELECT k.i,")[2] for plan in plans} - {""}), JOINED)
         self.assertGreaterEqual(len({plan.statement for plan in plans}), STATEMENTS_MIN)
         bad = {f"{plan.scanned}: {plan.statement}" for plan in plans if plan.scanned and not plan.is_allowed(self.may_scan, used)}
         self.assertEqual("\n".join(sorted(bad)), "")
