@@ -49,6 +49,28 @@ static void words__an_insert_that_may_do_nothing_leaves_its_first_column(void **
                  " builders.name_hash = builders.name_hash");
 }
 
+static void words__a_page_of_one_records_rows_goes_by_the_whole_index(void **state)
+{
+    (void)state;
+    expect_words(
+        dbki_mariadb_words,
+        "SELECT t.id FROM builds t WHERE t.builderid = ? AND t.number < ? ORDER BY t.number DESC"
+        " LIMIT 1",
+        "SELECT t.id FROM builds t WHERE t.builderid IN (?, -1) AND t.number < ?"
+        " ORDER BY t.builderid DESC, t.number DESC LIMIT 1");
+    expect_words(
+        dbki_mariadb_words,
+        "SELECT number FROM builds WHERE builderid = ? AND number > ? ORDER BY number LIMIT ?",
+        "SELECT number FROM builds WHERE builderid IN (?, -1) AND number > ?"
+        " ORDER BY builderid, number LIMIT ?");
+    const char *stays[] = {
+        "SELECT t.id FROM builds t WHERE t.builderid = ? ORDER BY t.number DESC",
+        "SELECT t.id FROM builds t WHERE t.builderid = ? AND t.number < ? ORDER BY t.complete_at",
+        "SELECT t.id FROM builds t WHERE t.builderid = ? AND t.id < ? ORDER BY t.id"};
+    for (size_t i = 0; i < COUNT_OF(stays); i++)
+        expect_words(dbki_mariadb_words, stays[i], stays[i]);
+}
+
 static void words__a_table_of_parameters_is_a_select_for_each_row(void **state)
 {
     (void)state;
@@ -273,6 +295,7 @@ int main(void)
         cmocka_unit_test(words__a_word_is_whole),
         cmocka_unit_test(words__an_upsert_names_the_new_values),
         cmocka_unit_test(words__an_insert_that_may_do_nothing_leaves_its_first_column),
+        cmocka_unit_test(words__a_page_of_one_records_rows_goes_by_the_whole_index),
         cmocka_unit_test(words__a_table_of_parameters_is_a_select_for_each_row),
         cmocka_unit_test(foreign_words__texts_are_compared_by_their_bytes),
         cmocka_unit_test(foreign_words__what_a_column_becomes_is_no_comparison),

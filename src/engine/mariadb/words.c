@@ -76,6 +76,8 @@ static const struct dbki_word WORDS[] = {
 
 /* The types of columns. */
 static const struct dbki_word DDL_WORDS[] = {
+    /* The id stands behind the columns of every index: so those that ended last come in its order. */
+    {"ON builds (complete_at, builderid, number)", "ON builds (complete_at)"},
     {"INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"},
     {"INTEGER", "BIGINT"},
     {"key TEXT NOT NULL, scope TEXT NOT NULL",
@@ -143,9 +145,64 @@ static size_t add_rows(const char *sql, struct dbki_buf *out)
     }
 }
 
+/*
+ * Rows of one record in the order of the column behind it in an index, from some place on: "a = ? AND b < ? ... ORDER BY
+ * b". MariaDB looks up the equality alone where it has many rows, and goes through all that stand before the place. In
+ * "a IN (?, -1)", where -1 is nobody's id, it uses the bound too, and "ORDER BY a, b" is the order of the index.
+ */
+static const struct bounded {
+    const char *equal, *column, *next;
+} BOUNDED[] = {
+    {"t.builderid = ?", "t.builderid", "t.number"},
+    {"builderid = ?", "builderid", "number"},
+    {"t.workerid = ?", "t.workerid", "t.id"},
+};
+
+/* Whether a text has both, one right behind the other. */
+static bool has_pair(const char *text, const char *first, const char *second)
+{
+    size_t len = strlen(first);
+    for (const char *at = text; (at = strstr(at, first)); at += len)
+        if (begins_with(at + len, second))
+            return true;
+    return false;
+}
+
+static const struct bounded *find_bounded(const char *sql)
+{
+    for (size_t i = 0; i < sizeof BOUNDED / sizeof BOUNDED[0]; i++) {
+        const struct bounded *bounded = &BOUNDED[i];
+        if (strstr(sql, bounded->equal) && has_pair(sql, "ORDER BY ", bounded->next) &&
+            (has_pair(sql, bounded->next, " <") || has_pair(sql, bounded->next, " >")))
+            return bounded;
+    }
+    return NULL;
+}
+
+/* Result: as add_nothing(). */
+static size_t add_bounded(const struct bounded *bounded, const char *sql, char before,
+                          struct dbki_buf *out)
+{
+    static const char order[] = "ORDER BY ";
+    size_t order_len = sizeof order - 1, next_len = bounded ? strlen(bounded->next) : 0;
+    if (!bounded || (before != ' ' && before != '('))
+        return 0;
+    if (begins_with(sql, bounded->equal)) {
+        dbki_buf_addf(out, "%s IN (?, -1)", bounded->column);
+        return strlen(bounded->equal);
+    }
+    if (!begins_with(sql, order) || !begins_with(sql + order_len, bounded->next))
+        return 0;
+    bool is_reversed = begins_with(sql + order_len + next_len, " DESC");
+    dbki_buf_addf(out, "%s%s%s, %s", order, bounded->column, is_reversed ? " DESC" : "",
+                  bounded->next);
+    return order_len + next_len;
+}
+
 static void translate(const struct dbki_word *words, const char *sql, struct dbki_buf *out)
 {
     const char *whole = sql;
+    const struct bounded *bounded = words == WORDS ? find_bounded(sql) : NULL;
     char before = ' ';
     while (*sql) {
         const struct dbki_word *word = dbki_word_find(words, sql, before);
@@ -153,7 +210,8 @@ static void translate(const struct dbki_word *words, const char *sql, struct dbk
         if (word) {
             dbki_buf_add(out, word->theirs);
             len = strlen(word->ours);
-        } else if (!(len = add_nothing(whole, sql, out)) && !(len = add_rows(sql, out))) {
+        } else if (!(len = add_nothing(whole, sql, out)) && !(len = add_rows(sql, out)) &&
+                   !(len = add_bounded(bounded, sql, before, out))) {
             len = dbki_word_skip(sql);
             dbki_buf_add_n(out, sql, len);
         }
