@@ -174,13 +174,14 @@ static const struct dbki_opkind PREV = {
     .deliver = prev_deliver,
 };
 
-/* With the table: one step in its index for each newer build of the lineage. A candidate is read again
- * from builds. */
+/* With the table: one step in its index for each newer build of the lineage. A candidate is held against builds by
+ * a count, > 0: of a join PostgreSQL expects hardly a row, and joins the whole lineage before it takes the first. */
 #define INDEXED                                                                                    \
-    "SELECT %s FROM daybook_lineage l JOIN builds t ON t.id = l.buildid"                           \
+    "SELECT %s FROM builds t WHERE t.id = (SELECT l.buildid FROM daybook_lineage l"                \
     " WHERE l.builderid = ? AND l.lineage_hash = ? AND l.number < ?"                               \
-    " AND t.results = 0 AND t.complete_at = l.complete_at"                                         \
-    " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1"
+    " AND (SELECT count(*) FROM builds b WHERE b.id = l.buildid AND b.results = 0"                 \
+    " AND b.complete_at = l.complete_at) > 0"                                                      \
+    " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1)"
 
 /*
  * The set that is asked for, as a table. Two sets are equal when they have as many members and no member of one is

@@ -280,12 +280,14 @@ static const struct dbki_statement IS_TO_BE_KEPT = {
     .sql = "SELECT 1 FROM build_properties p WHERE p.buildid = ? AND p.name = 'keep'"
            " AND p.value NOT IN ('false', 'null')",
     .is_one_row = true};
-/* The newest of the build's lineage, held against builds: in an adopted database others write them. */
+/* The newest of the build's lineage, held against builds: in an adopted database others write them. By a count, since
+ * PostgreSQL would join the whole lineage (lineage.c). */
 static const struct dbki_statement NEWEST_OF_LINEAGE = {
     .sql =
-        "SELECT l.buildid FROM daybook_lineage l JOIN builds b ON b.id = l.buildid"
+        "SELECT l.buildid FROM daybook_lineage l"
         " WHERE l.builderid = ? AND l.lineage_hash = (SELECT m.lineage_hash FROM daybook_lineage m"
-        " WHERE m.buildid = ?) AND b.results = 0 AND b.complete_at = l.complete_at"
+        " WHERE m.buildid = ?) AND (SELECT count(*) FROM builds b WHERE b.id = l.buildid"
+        " AND b.results = 0 AND b.complete_at = l.complete_at) > 0"
         " ORDER BY l.complete_at DESC, l.number DESC LIMIT 1",
     .is_one_row = true};
 static const struct dbki_statement REQUEST = {

@@ -1,4 +1,4 @@
-/* How much of its tables PostgreSQL reads for an answer, in a Buildbot database. */
+/* How much of its tables PostgreSQL reads for an answer. */
 #include "adoption.h"
 #include "buildbot_postgres.h"
 #include "postgres.h"
@@ -119,12 +119,68 @@ static void get_prev_successful_build__reads_the_first_candidate_of_its_table(vo
     }
 }
 
+/* A store of its own, with a build, and MANY more of its builder and lineage behind it. */
+static const char *make_own_place(int many, const struct dbk_codebase *codebase,
+                                  int64_t *out_builderid)
+{
+    const char *url = postgres_place();
+    struct dbk_options options = DBK_OPTIONS_INIT;
+    struct dbk_sourcestamp_key stamp = DBK_SOURCESTAMP_KEY_INIT;
+    const struct dbk_sourcestamp_key *stamps[] = {&stamp};
+    struct dbk_new_build build = DBK_NEW_BUILD_INIT;
+    struct dbk_store *store;
+    struct answer a;
+    options.is_created = true;
+    assert_int_equal(dbk_open(url, &options, &store, NULL), DBK_OK);
+    stamp.repository = codebase->repository;
+    stamp.codebase = codebase->codebase;
+    build.builder = "b";
+    build.results = DBK_SUCCESS;
+    build.sourcestamps = stamps;
+    build.sourcestamp_count = 1;
+    assert_int_equal(ASK(&a, store, on_added_build, dbk_record_build, &build), DBK_OK);
+    dbk_close_wait(store);
+    *out_builderid = postgres_int(url, "SELECT min(builderid) FROM builds");
+    postgres_run(
+        url,
+        test_format("INSERT INTO builds (number, builderid, buildrequestid, masterid, started_at,"
+                    " complete_at, locks_duration_s, state_string, results) SELECT 1 + i,"
+                    " builderid, buildrequestid, masterid, started_at, complete_at + i, 0, '', 0"
+                    " FROM builds, generate_series(1, %d) i;"
+                    "INSERT INTO daybook_lineage (builderid, lineage_hash, complete_at, number,"
+                    " buildid) SELECT b.builderid, l.lineage_hash, b.complete_at, b.number, b.id"
+                    " FROM builds b, daybook_lineage l WHERE b.number > 1; ANALYZE",
+                    many));
+    return url;
+}
+
+static void get_prev_successful_build__of_a_long_lineage_reads_its_first(void **state)
+{
+    enum { MANY = 50000 };
+    static const char *const tables[] = {"builds", "daybook_lineage"};
+    const struct dbk_codebase codebase = {"r", NULL, ""};
+    int64_t builderid;
+    const char *url = make_own_place(MANY, &codebase, &builderid);
+    struct dbk_store *store = open_to_count(url);
+    struct answer a;
+    (void)state;
+    assert_int_equal(
+        ASK(&a, store, on_build, dbk_get_prev_successful_build, builderid, MANY, &codebase, 1),
+        DBK_OK);
+    dbk_close_wait(store);
+    postgres_settle_counts(url);
+    assert_int_equal(a.build->number, MANY - 1);
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        assert_in_range(postgres_rows_read(url, tables[i]), 0, FEW);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(get_properties_of__goes_through_no_whole_table),
         cmocka_unit_test(get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table),
         cmocka_unit_test(get_prev_successful_build__reads_the_first_candidate_of_its_table),
+        cmocka_unit_test(get_prev_successful_build__of_a_long_lineage_reads_its_first),
     };
     fixture = argc > 1 ? argv[1] : NULL;
     if (!postgres_folder())
