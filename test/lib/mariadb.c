@@ -23,7 +23,7 @@ static int port; /* it listens on; 0: on its socket alone */
 static bool start(void)
 {
     char data[PATH_SIZE], socket[PATH_SIZE], pid_file[PATH_SIZE], packet[64];
-    char network[64], cert[PATH_SIZE], key[PATH_SIZE], tmpdir[PATH_SIZE];
+    char network[64], pool[64], log[64], cert[PATH_SIZE], key[PATH_SIZE], tmpdir[PATH_SIZE];
     snprintf(data, sizeof data, "--datadir=%s/data", folder);
     snprintf(socket, sizeof socket, "--socket=%s/socket", folder);
     snprintf(pid_file, sizeof pid_file, "--pid-file=%s/pid", folder);
@@ -31,6 +31,9 @@ static bool start(void)
     snprintf(cert, sizeof cert, "--ssl-cert=%s/server.pem", folder);
     snprintf(key, sizeof key, "--ssl-key=%s/server.key", folder);
     snprintf(tmpdir, sizeof tmpdir, "--tmpdir=%s", folder);
+    snprintf(pool, sizeof pool, "--innodb-buffer-pool-size=%dM", server_cache_mb());
+    snprintf(log, sizeof log, "--innodb-log-file-size=%dM",
+             server_cache_mb() < 192 ? 48 : server_cache_mb() / 4);
     snprintf(packet, sizeof packet, "--max-allowed-packet=%d", MARIADB_PACKET_MAX);
     const char *const args[] = {server,
                                 "--no-defaults",
@@ -44,8 +47,8 @@ static bool start(void)
                                 port ? cert : "--skip-ssl",
                                 port ? key : "--skip-ssl",
                                 "--skip-name-resolve",
-                                "--innodb-buffer-pool-size=64M",
-                                "--innodb-log-file-size=48M",
+                                pool,
+                                log,
                                 "--innodb-flush-method=fsync", /* memory knows nothing else */
                                 "--max-connections=200",
                                 NULL};

@@ -64,11 +64,12 @@ static void stop(const char *mode)
 static int start_at(const char *name, const char *socket)
 {
     char data[PATH_SIZE], options[2 * PATH_SIZE];
+    int cache_mb = server_cache_mb();
     snprintf(data, sizeof data, "%s/%s", folder, name);
     snprintf(options, sizeof options,
              "-c listen_addresses='' -c unix_socket_directories='%s%s' -c max_connections=100"
-             " -c shared_buffers=32MB -c max_wal_size=256MB -c dynamic_shared_memory_type=mmap",
-             folder, socket);
+             " -c shared_buffers=%dMB -c max_wal_size=%dMB -c dynamic_shared_memory_type=mmap",
+             folder, socket, cache_mb, cache_mb < 256 ? 256 : cache_mb);
     return run_program("pg_ctl", (const char *[]){"start", "-D", data, "-w", "-o", options, NULL});
 }
 

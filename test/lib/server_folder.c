@@ -52,6 +52,15 @@ void server_folder_make(char folder[SERVER_FOLDER_SIZE], const char *kind)
         assert_return_code(chown(folder, user->pw_uid, user->pw_gid), errno);
 }
 
+int server_cache_mb(void)
+{
+    enum { USUAL_MB = 48, MIN_MB = 32, MAX_MB = 1000000 };
+    const char *wanted = getenv("DAYBOOK_TEST_SERVERS_MB");
+    long mb = wanted ? strtol(wanted, NULL, 10) : USUAL_MB;
+    assert_in_range(mb, MIN_MB, MAX_MB);
+    return (int)mb;
+}
+
 static void remove_folder(const char *folder)
 {
     char command[SERVER_FOLDER_SIZE + 16];

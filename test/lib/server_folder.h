@@ -19,6 +19,10 @@ void server_leave_all_but(const char *log);
  * DAYBOOK_TEST_SERVERS, a short path, is where it is made instead. */
 void server_folder_make(char folder[SERVER_FOLDER_SIZE], const char *kind);
 
+/* How much memory a server has for its tables, by which the room for its log goes, too: DAYBOOK_TEST_SERVERS_MB
+ * megabytes, 32 to 1,000,000, for who measures; else as little as it takes. */
+int server_cache_mb(void);
+
 /* Starts a process that waits for this program's end, and then calls stop(), and removes the folder. */
 void server_guard_start(const char *folder, void (*stop)(void));
 
