@@ -437,7 +437,7 @@ static void delete_build_data__deletes_that_value_alone(void **state)
     expect_no_event(f);
 }
 
-enum { OLD_VALUES = 3000 };
+enum { OLD_VALUES = 1200 };
 
 static int64_t delete_old(struct fixture *f, int64_t older_than)
 {
@@ -537,7 +537,7 @@ static void on_deleted(void *user, const struct dbk_error *error, int64_t count)
     on_count(user, error, count);
 }
 
-/* 3,000 values of builds that are complete. */
+/* OLD_VALUES of builds that are complete. */
 static void make_old_data(struct fixture *f)
 {
     enum { EACH = OLD_VALUES / 6 };
@@ -596,7 +596,7 @@ static void on_busy_write(void *user, const struct dbk_error *error)
 static void delete_old_build_data__rests_between_its_turns_while_others_write(void **state)
 {
     struct fixture *f = *state;
-    enum { WRITES_MIN = 60 }; /* two or so beside each of some 20 turns would be no rest */
+    enum { WRITES_MIN = 30 }; /* two or so beside each of some 20 turns would be no rest */
     struct busy busy = {.f = f, .buildid = add_build(f)};
     make_old_data(f);
     on_busy_write(&busy, NULL);
