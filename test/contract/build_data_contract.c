@@ -575,37 +575,18 @@ static void delete_old_build_data__lets_writers_in_between_its_turns(void **stat
     assert_int_equal(deleting.place, 2);
 }
 
-/* A writer that is never without a write until it is told to stop. */
-struct busy {
-    struct fixture *f;
-    int64_t buildid;
-    int writes;
-    bool stops, has_stopped;
-};
-
-static void on_busy_write(void *user, const struct dbk_error *error)
-{
-    struct busy *busy = user;
-    busy->has_stopped = error || busy->stops;
-    if (busy->has_stopped)
-        return;
-    busy->writes++;
-    dbk_set_build_state_string(busy->f->store, busy->buildid, "busy", NULL, on_busy_write, busy);
-}
-
 static void delete_old_build_data__rests_between_its_turns_while_others_write(void **state)
 {
     struct fixture *f = *state;
     enum { WRITES_MIN = 30 }; /* two or so beside each of some 20 turns would be no rest */
-    struct busy busy = {.f = f, .buildid = add_build(f)};
+    struct busy_writer writer;
+    int64_t buildid = add_build(f);
     make_old_data(f);
-    on_busy_write(&busy, NULL);
+    busy_writer_begin(&writer, f, buildid);
     assert_int_equal(delete_old(f, f->now + 1), OLD_VALUES);
-    busy.stops = true;
-    while (!busy.has_stopped)
-        dbk_wait(f->store, 1000);
-    if (busy.writes < WRITES_MIN)
-        fail_msg("%d writes", busy.writes);
+    busy_writer_end(&writer);
+    if (writer.writes < WRITES_MIN)
+        fail_msg("%d writes", writer.writes);
 }
 
 static void delete_old_build_data__none_is_invalid(void **state)

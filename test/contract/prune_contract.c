@@ -328,25 +328,13 @@ static void prune__cancelled_it_can_be_gone_on_with(void **state)
     assert_true(is_there(f, ids[39]));
 }
 
-/* A writer that is never without a write, while a prune is under way. */
+/* A pruning beside a writer, which stops when that ends. */
 struct busy {
-    struct fixture *f;
-    int64_t buildid;
-    int writes, turns, ended;
-    bool has_stopped; /* no write is under way any more */
-    int status;       /* of the pruning */
+    struct busy_writer writer;
+    int turns, ended;
+    int status; /* of the pruning */
     struct dbk_op op;
 };
-
-static void on_busy_write(void *user, const struct dbk_error *error)
-{
-    struct busy *busy = user;
-    busy->has_stopped = error || busy->ended;
-    if (busy->has_stopped)
-        return;
-    busy->writes++;
-    dbk_set_build_state_string(busy->f->store, busy->buildid, "busy", NULL, on_busy_write, busy);
-}
 
 static void on_busy_turn(void *user, const struct dbk_report *report)
 {
@@ -360,6 +348,7 @@ static void on_busy_end(void *user, const struct dbk_error *error)
     struct busy *busy = user;
     busy->status = error ? (int)error->status : DBK_OK;
     busy->ended++;
+    busy->writer.stops = true;
 }
 
 /* Begins to prune old builds, of which the last number stays, beside the writer. */
@@ -373,11 +362,11 @@ static void begin_busy(struct busy *busy, struct fixture *f, int count)
     for (int i = 0; i < count; i++)
         days[i] = 500 - i;
     make_builds(f, days, ids, count);
-    *busy = (struct busy){.f = f, .buildid = ids[count - 1]};
+    *busy = (struct busy){.ended = 0};
     assert_int_equal(dbk_retention_parse("builds = * older 30d", &retention, &error), DBK_OK);
     call.out_op = &busy->op;
     options.batch_ms = 1;
-    on_busy_write(busy, NULL);
+    busy_writer_begin(&busy->writer, f, ids[count - 1]);
     assert_int_equal(
         dbk_prune(f->store, retention, &options, &call, on_busy_turn, on_busy_end, busy), DBK_OK);
     dbk_retention_free(retention);
@@ -385,8 +374,9 @@ static void begin_busy(struct busy *busy, struct fixture *f, int count)
 
 static void end_busy(struct busy *busy)
 {
-    while (!busy->ended || !busy->has_stopped)
-        dbk_wait(busy->f->store, 1000);
+    while (!busy->ended)
+        dbk_wait(busy->writer.f->store, 1000);
+    busy_writer_end(&busy->writer);
 }
 
 static void prune__rests_between_its_turns_while_others_write(void **state)
@@ -397,8 +387,8 @@ static void prune__rests_between_its_turns_while_others_write(void **state)
     end_busy(&busy);
     assert_int_equal(busy.status, DBK_OK);
     assert_true(busy.turns > 4);
-    if (busy.writes < 3 * busy.turns)
-        fail_msg("%d writes beside %d turns", busy.writes, busy.turns);
+    if (busy.writer.writes < 3 * busy.turns)
+        fail_msg("%d writes beside %d turns", busy.writer.writes, busy.turns);
 }
 
 static void prune__cancelled_while_it_rests_it_ends(void **state)
@@ -408,8 +398,8 @@ static void prune__cancelled_while_it_rests_it_ends(void **state)
     begin_busy(&busy, f, 200);
     while (busy.turns < 3)
         dbk_wait(f->store, 1000);
-    int before = busy.writes;
-    while (busy.writes < before + 2) /* now it rests, or has its turn */
+    int before = busy.writer.writes;
+    while (busy.writer.writes < before + 2) /* now it rests, or has its turn */
         dbk_wait(f->store, 1000);
     if (!busy.ended)
         dbk_cancel(f->store, busy.op);

@@ -266,3 +266,27 @@ void expect_error(const struct answer *answer, enum dbk_status status, ...)
     va_end(words);
     assert_int_equal(answer->error.outcome, DBK_NOT_DONE);
 }
+
+static void on_busy_write(void *user, const struct dbk_error *error)
+{
+    struct busy_writer *writer = user;
+    writer->has_stopped = error || writer->stops;
+    if (writer->has_stopped)
+        return;
+    writer->writes++;
+    dbk_set_build_state_string(writer->f->store, writer->buildid, "busy", NULL, on_busy_write,
+                               writer);
+}
+
+void busy_writer_begin(struct busy_writer *writer, struct fixture *f, int64_t buildid)
+{
+    *writer = (struct busy_writer){.f = f, .buildid = buildid};
+    on_busy_write(writer, NULL);
+}
+
+void busy_writer_end(struct busy_writer *writer)
+{
+    writer->stops = true;
+    while (!writer->has_stopped)
+        dbk_wait(writer->f->store, 1000);
+}

@@ -62,4 +62,15 @@ void expect_no_event(struct fixture *f);
 void expect_error(const struct answer *answer, enum dbk_status status, ...)
     __attribute__((sentinel));
 
+/* A writer that is never without a write from its begin to its end. */
+struct busy_writer {
+    struct fixture *f;
+    int64_t buildid;
+    int writes;
+    bool stops, has_stopped;
+};
+void busy_writer_begin(struct busy_writer *writer, struct fixture *f, int64_t buildid);
+/* Waits until no write is under way any more. */
+void busy_writer_end(struct busy_writer *writer);
+
 #endif
