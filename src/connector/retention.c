@@ -168,7 +168,7 @@ static int append_all(struct dbk_retention *retention, const struct dbk_retentio
 {
     int status = DBK_OK;
     for (int kind = 0; kind < DBKI_KEPT_KINDS; kind++)
-        for (int i = 0, count = more->rules[kind].count; i < count && !status; i++)
+        for (int i = 0; i < more->rules[kind].count && !status; i++)
             status = append(&retention->rules[kind], &more->rules[kind].all[i], error);
     if (retention->events_s == DBK_NONE)
         retention->events_s = more->events_s;

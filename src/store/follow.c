@@ -76,14 +76,13 @@ bool dbki_wake_followers_locked(struct dbk_store *store)
 bool dbki_wait_for_turn_locked(struct dbk_store *store, struct dbki_op *op)
 {
     struct dbki_queue *queue = dbki_queue_of(store, op);
-    if (store->is_closing || !op->rest_until_ns) {
-        append_locked(queue, op);
-        if (store->is_closing)
-            dbki_end_waiting_locked(store, queue, op, DBK_CANCELLED,
-                                    "the store was closed before the operation had ended");
-    } else {
+    if (op->rest_until_ns && !store->is_closing)
         rest_locked(store, op);
-    }
+    else
+        append_locked(queue, op);
+    if (store->is_closing)
+        dbki_end_waiting_locked(store, queue, op, DBK_CANCELLED,
+                                "the store was closed before the operation had ended");
     store->write_turns++;
     return dbki_wake_followers_locked(store);
 }

@@ -1,4 +1,5 @@
-/* Every call of every_call.h, and the lists that the web page and Buildbot's clients ask for, one after the other. */
+/* Every call of every_call.h, and the lists that the web page and Buildbot's clients ask for, one after the other; then many
+ * of each get that several share a statement of. */
 #ifndef ASK_ALL_H
 #define ASK_ALL_H
 
