@@ -7,7 +7,8 @@
  *
  * MariaDB's protocol has no pipeline: each statement is a round trip. What the bare program does for a batch of 32
  * add_build: the transaction's beginning and end, the batch's name, a lock for each of 8 builders, and two inserts for each
- * build, whose id the second needs. A change is two statements as well, a get one within a snapshot. Five times a second,
+ * build, whose id the second needs. A change is two statements as well, a get one within a snapshot
+ * (those that wait together daybook answers by one statement). Five times a second,
  * and at the end, one of its connections gives events their positions, as daybook's writers do.
  */
 #include "server_ours.h"

@@ -8,6 +8,7 @@
  * What the bare program does for a batch of 32 add_build: one round trip with BEGIN, the batch's name, the
  * builders' locks and the inserts, whose ids it needs; one with the events; one with COMMIT, which it may only
  * send once it knows that nothing failed. A change has its event in the first, a get needs one round trip alone.
+ * Gets that wait together daybook answers by one statement, the bare program by one each.
  * Steps are three such batches, of callers who start what was added and finish what was started.
  *
  * Five times a second, and at the end, one of its connections gives events their positions, as daybook's writers do.
