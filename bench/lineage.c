@@ -123,7 +123,7 @@ static double measure(struct dbk_store *store, int branch, int64_t number, int64
 
 void lineage_measure(const struct more_options *options)
 {
-    enum { QUESTIONS = 20000, QUESTIONS_MIDDLE = 3 };
+    enum { QUESTIONS = 100000, QUESTIONS_MIDDLE = 3 };
     int64_t many_count = options->is_quick ? MANY_QUICK : MANY;
     const char *few_path = more_path(options, "few"), *many_path = more_path(options, "many");
     struct dbk_store *few = make(few_path, FEW), *many = make(many_path, many_count);
