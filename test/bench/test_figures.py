@@ -98,6 +98,8 @@ class TestPage(PageCase):
         for value in self.sample["machine"].values():
             self.assertIn(str(value).replace("<", "&lt;").replace(">", "&gt;"), page)
         self.assertIn(self.sample["commit"][:12], page)
+        for one in self.sample["measurements"]:
+            self.assertIn([one["name"], one["what"], one["commit"][:12]], [row[:3] for row in self.rows()])
         self.assertIn("wrk is not installed", page)
         self.assertIn("it ended with 3", page)
 
@@ -210,7 +212,7 @@ class TestAll(unittest.TestCase):
 
     def test_help_has_every_option(self):
         done = run("all", "--help")
-        for option in ("--list", "--quick", "--only", "--sizes", "--server-sizes", "--json", "--folder", "--add", "--no-build"):
+        for option in ("--list", "--quick", "--only", "--sizes", "--server-sizes", "--json", "--folder", "--stores", "--add", "--no-build"):
             self.assertIn(option, done.stdout)
 
     def test_a_measurement_that_there_is_not_is_refused(self):
@@ -218,15 +220,15 @@ class TestAll(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no measurement speed", done.stderr)
 
-    def test_figures_of_another_commit_are_not_added_to(self):
+    def test_figures_of_a_whole_run_are_not_added_to_by_a_quick_one(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "figures.json")
             shutil.copy(SAMPLE, path)
             with open(os.path.join(folder, "build.ninja"), "w", encoding="utf-8"):
                 pass
-            done = run("all", folder, "--only", "http", "--add", "--json", path)
+            done = run("all", folder, "--only", "http", "--quick", "--add", "--json", path)
             self.assertEqual(done.returncode, 1)
-            self.assertIn("is of another commit", done.stderr)
+            self.assertIn("is of a run of another length", done.stderr)
             with open(path, encoding="utf-8") as file, open(SAMPLE, encoding="utf-8") as sample:
                 self.assertEqual(file.read(), sample.read())
 
