@@ -69,7 +69,7 @@ static void delete_old_read(struct dbki_op *op, const struct dbki_bound *bound,
         op->progress[DELETED] += bound[has_events ? 1 : 0].changed;
         op->progress[LAST_ID] = old->last_id;
         op->is_turn_over = true;
-        dbki_turns_adapt(&old->turns, true);
+        dbki_turns_adapt(&old->turns, op, true);
         return;
     }
     op->result[0] = op->progress[DELETED];

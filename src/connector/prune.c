@@ -211,7 +211,7 @@ static void end_turn(struct dbki_prune *prune)
     while (!is_needed(prune, prune->next.stage))
         prune->next.stage++;
     bool is_last = prune->next.stage == DBKI_STAGE_END;
-    dbki_turns_adapt(&prune->turns, prune->doomed_count > 0);
+    dbki_turns_adapt(&prune->turns, op, prune->doomed_count > 0);
     int status = report_progress(prune);
     if (!status && is_last)
         status = report_sums(prune);

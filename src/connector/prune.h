@@ -105,6 +105,7 @@ struct dbki_prune {
         single_name; /* of the property or the value; unless it is all that is in the build */
     struct dbki_turns turns;
     struct dbki_prune_place base, next;
+    int page_builds; /* how many builds are looked at together; 0: none were */
 
     /* Of the turn. */
     int pass;

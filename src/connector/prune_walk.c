@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { PAGE_BUILDS = 500 };
+enum { PAGE_MIN = 16, PAGE_MAX = 500 };
 enum { DAY_S = 24 * 60 * 60 };
 
 /* ---------------------------------------------------------------------------------- the check ---- */
@@ -152,9 +152,11 @@ static const struct dbki_statement PAGE_END = {
 
 static void page_bind(struct dbki_prune *prune, struct dbki_binder *binder)
 {
+    if (!prune->page_builds)
+        prune->page_builds = PAGE_MAX;
     DBKI_PRUNE_ASK(prune, binder, ((struct dbki_asked){.what = 0}), &PAGE_END,
                    dbki_int(prune->next.builder.id), dbki_int(prune->next.number),
-                   dbki_int(PAGE_BUILDS));
+                   dbki_int(prune->page_builds));
 }
 
 static int page_row(struct dbki_prune *prune, const struct dbki_asked *asked,
@@ -263,9 +265,24 @@ static int builds_row(struct dbki_prune *prune, const struct dbki_asked *asked,
     return !doomed.values || add_doomed(prune, &doomed) ? DBK_OK : DBK_NO_MEMORY;
 }
 
+/* About as many builds as the turn takes, for those that it has no time for are read again by the next one; and more
+ * and more of them where none is taken. */
+static void adapt_page(struct dbki_prune *prune)
+{
+    int taken_max = dbki_prune_builds_max(prune);
+    if (!prune->doomed_count)
+        prune->page_builds *= 4;
+    else if (prune->doomed_count >= taken_max)
+        prune->page_builds = 2 * taken_max;
+    prune->page_builds = prune->page_builds < PAGE_MIN   ? PAGE_MIN
+                         : prune->page_builds > PAGE_MAX ? PAGE_MAX
+                                                         : prune->page_builds;
+}
+
 static int builds_read(struct dbki_prune *prune, const struct dbki_bound *bound)
 {
     (void)bound;
+    adapt_page(prune);
     if (prune->doomed_count)
         return DBKI_PASS_FACTS;
     prune->next.number = prune->looked_at;

@@ -52,12 +52,13 @@ int64_t dbki_turns_elapsed_ns(const struct dbki_turns *turns)
     return dbki_clock_ns() - turns->begun_ns;
 }
 
-/* Half as much the next time if it took too long; more if it was as much as may be, and quick. What others wait for is
- * the commit, too, and then their own writes, which came meanwhile: beside them it is half as long. */
-void dbki_turns_adapt(struct dbki_turns *turns, bool was_full)
+/* Half as much the next time if it took too long; more if it was as much as may be, and quick. What others wait for on
+ * SQLite is the commit, too, and then their own writes, which came meanwhile: beside them it is half as long. */
+void dbki_turns_adapt(struct dbki_turns *turns, const struct dbki_op *op, bool was_full)
 {
+    bool is_waited_for = turns->is_beside_writers && !is_on_server(op);
     int64_t took_ns = dbki_turns_elapsed_ns(turns);
-    int64_t most_ns = turns->is_beside_writers ? turns->turn_ns / 2 : turns->turn_ns;
+    int64_t most_ns = is_waited_for ? turns->turn_ns / 2 : turns->turn_ns;
     if (took_ns > most_ns)
         turns->row_limit /= 2;
     else if (took_ns < most_ns / 2 && was_full)

@@ -28,7 +28,7 @@ bool dbki_turns_take(struct dbki_turns *turns, int index, const struct dbki_valu
 
 int64_t dbki_turns_elapsed_ns(const struct dbki_turns *turns);
 /* After its last pass: sets how many rows the next one has. was_full: it had as many as it might. */
-void dbki_turns_adapt(struct dbki_turns *turns, bool was_full);
+void dbki_turns_adapt(struct dbki_turns *turns, const struct dbki_op *op, bool was_full);
 /* Once it was committed: sets how long the next one waits, if there is one. */
 void dbki_turns_rest(const struct dbki_turns *turns, struct dbki_op *op);
 
