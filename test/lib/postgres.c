@@ -285,7 +285,8 @@ int64_t postgres_rows_read(const char *url, const char *table)
 {
     postgres_settle_counts(url);
     return postgres_int(url, test_format("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM"
-                                         " pg_stat_user_tables WHERE relname = '%s'",
+                                         " pg_stat_user_tables WHERE relname = '%s'"
+                                         " AND schemaname = current_schema()",
                                          table));
 }
 

@@ -71,10 +71,12 @@ static void get_properties_of__goes_through_no_whole_table(void **state)
     dbk_close_wait(store);
     postgres_settle_counts(url);
     assert_int_equal(postgres_int(url, "SELECT seq_tup_read FROM pg_stat_user_tables"
-                                       " WHERE relname = 'build_properties'"),
+                                       " WHERE relname = 'build_properties'"
+                                       " AND schemaname = current_schema()"),
                      0);
     assert_int_not_equal(postgres_int(url, "SELECT idx_tup_fetch FROM pg_stat_user_tables"
-                                           " WHERE relname = 'build_properties'"),
+                                           " WHERE relname = 'build_properties'"
+                                           " AND schemaname = current_schema()"),
                          0);
 }
 
@@ -174,6 +176,43 @@ static void get_prev_successful_build__of_a_long_lineage_reads_its_first(void **
         assert_in_range(postgres_rows_read(url, tables[i]), 0, FEW);
 }
 
+static void pass_over(void *user, const struct dbk_report *report)
+{
+    (void)user;
+    (void)report;
+}
+
+/* A turn has room for a build or a few, and looks for no more. */
+static void prune__reads_about_what_it_deletes(void **state)
+{
+    enum { MANY = 1000, ROWS_OF_A_BUILD = 60 };
+    const struct dbk_codebase codebase = {"r", NULL, ""};
+    struct dbk_prune_options options = DBK_PRUNE_OPTIONS_INIT;
+    struct dbk_retention *retention;
+    int64_t builderid;
+    const char *url = make_own_place(MANY, &codebase, &builderid);
+    struct dbk_store *store;
+    struct answer a;
+    (void)state;
+    postgres_run(url, "UPDATE builds SET started_at = 0, complete_at = number;"
+                      "UPDATE daybook_lineage SET complete_at = number;"
+                      "UPDATE buildrequests SET submitted_at = 0, complete_at = 1;"
+                      "UPDATE buildsets SET submitted_at = 0, complete_at = 1");
+    store = open_to_count(url);
+    options.batch_ms = 1;
+    assert_int_equal(dbk_retention_parse("builds = * keep 1", &retention, NULL), DBK_OK);
+    answer_begin(&a);
+    assert_int_equal(
+        answer_end(&a, store,
+                   dbk_prune(store, retention, &options, &a.call, pass_over, on_done, &a)),
+        DBK_OK);
+    dbk_retention_free(retention);
+    dbk_close_wait(store);
+    postgres_settle_counts(url);
+    assert_int_equal(postgres_int(url, "SELECT count(*) FROM builds"), 1);
+    assert_in_range(postgres_rows_read(url, "builds"), MANY, ROWS_OF_A_BUILD * MANY);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +220,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(get_prev_successful_build__of_a_new_lineage_reads_no_set_of_its_table),
         cmocka_unit_test(get_prev_successful_build__reads_the_first_candidate_of_its_table),
         cmocka_unit_test(get_prev_successful_build__of_a_long_lineage_reads_its_first),
+        cmocka_unit_test(prune__reads_about_what_it_deletes),
     };
     fixture = argc > 1 ? argv[1] : NULL;
     if (!postgres_folder())
