@@ -177,6 +177,41 @@ static void put_properties(struct json_writer *json, const struct dbk_new_build 
     json_end_object(json);
 }
 
+/* Whether a path would take it for an id. */
+static bool looks_like_id(const char *name)
+{
+    return *name && !name[strspn(name, "0123456789")];
+}
+
+/* Finds or adds the builder by its name first, and then asks by its id. */
+static void ask_of_builder(struct job *job, struct http *http)
+{
+    struct http_request build = job->request;
+    struct body body;
+    bool is_repeatable = job->is_repeatable;
+    json_member_text(body_begin(&body), "name", job->name);
+    json_end_object(&body.json);
+    if (fclose(body.file))
+        memory_need(NULL);
+    free(job->target);
+    job->target = job_target("builders");
+    job->request.body = body.text;
+    job->request.body_len = body.len;
+    job->request.key = NULL;
+    job->is_repeatable = true;
+    job_ask(job, http);
+    free(body.text);
+    job->request = build;
+    job->is_repeatable = is_repeatable;
+    if (!job->error.status) {
+        free(job->target);
+        job->target = job_target("builders/%" PRId64 "/builds", number_of(job, "builderid"));
+        json_decref(job->root);
+        job->root = NULL;
+        job_ask(job, http);
+    }
+}
+
 /* The start of a build: what `daybook run` sends. Its steps and data are sent as they come. */
 int remote_record_build(struct remote *remote, const struct dbk_new_build *build,
                         const struct dbk_call *call, dbk_added_build_fn *done, void *user)
@@ -193,6 +228,10 @@ int remote_record_build(struct remote *remote, const struct dbk_new_build *build
     put_properties(json, build);
     body_end(&body, job);
     job->is_repeatable = call && call->key;
+    if (looks_like_id(build->builder)) {
+        job->name = memory_need(strdup(build->builder));
+        job->work = ask_of_builder;
+    }
     return send_job(job, "POST", deliver_build, call, (plain_fn *)done, user);
 }
 

@@ -103,6 +103,15 @@ class TestRun(RemoteCase):
         self.assertEqual((done.code, done.out), (0, b"***\n"))
         self.assertEqual(self.log("sh"), b"***\n")
 
+    def test_a_builder_of_digits_alone_is_a_name_and_no_id(self):
+        self.assertEqual(self.run_it("--builder", "first", "--", "true").code, 0)
+        for number in (1, 2):
+            for name in ("1", "2024"):
+                done = self.run_it("--builder", name, "--", "true")
+                self.assertRegex(done.err, rf"{name} #{number}  success")
+        counts = self.query("SELECT r.name, count(*) FROM builds b JOIN builders r ON r.id = b.builderid GROUP BY 1 ORDER BY 1")
+        self.assertEqual([tuple(row) for row in counts], [("1", 2), ("2024", 2), ("first", 1)])
+
     def test_more_output_than_a_daemon_takes_is_refused_before_anything_runs(self):
         done = self.run_it("--log-max", "65M", "--", "touch", "ran")
         self.assertEqual((done.code, os.path.exists(self.file("ran"))), (2, False))
