@@ -6,6 +6,7 @@
 #include "db_name.h"
 #include "message.h"
 #include "options.h"
+#include "store_open.h"
 #include "text.h"
 
 #include <inttypes.h>
@@ -30,11 +31,28 @@ static void print_run(const struct backlog_event *event)
     printf(" of %s", text_time(event->started_at, started));
 }
 
+/* Without a password that is in it. */
+static void print_store(const struct backlog_event *event)
+{
+    char *shown = store_hide_password(event->db);
+    text_print(stdout, message_word(shown));
+    free(shown);
+}
+
+static void tell_waiting(const struct backlog_event *event)
+{
+    char started[TEXT_SHORT_SIZE], *shown = store_hide_password(event->db);
+    message_print("%s of %s is kept: %s: %s", message_word(event->builder),
+                  text_time(event->started_at, started), message_word(shown),
+                  event->error->message);
+    free(shown);
+}
+
 static void print_recorded(const struct backlog_event *event)
 {
     text_print(stdout, event->builder);
     printf(" #%" PRId64 "  %s  recorded in ", event->number, result_word(event));
-    text_print(stdout, message_word(event->db));
+    print_store(event);
     puts(event->is_lost ? " (it was killed)" : "");
 }
 
@@ -42,7 +60,7 @@ static void print_pending(const struct backlog_event *event)
 {
     print_run(event);
     printf("  %s  for ", result_word(event));
-    text_print(stdout, message_word(event->db));
+    print_store(event);
     puts(event->is_lost ? " (it was killed)" : "");
 }
 
@@ -59,9 +77,7 @@ static void told(void *user, const struct backlog_event *event)
         print_pending(event);
         break;
     case BACKLOG_WAITING:
-        message_print("%s of %s is kept: %s: %s", message_word(event->builder),
-                      text_time(event->started_at, started), message_word(event->db),
-                      event->error->message);
+        tell_waiting(event);
         break;
     case BACKLOG_ELSEWHERE:
         message_print("%s of %s is left alone: it is another machine's, where it may run on",

@@ -446,6 +446,13 @@ class Push(Kept):
         self.assertEqual(self.kept(), {"run": 1, "json": 1, "out": 1})
         self.assertEqual(os.listdir(self.file("later")), [])
 
+    def test_no_password_of_a_database_is_said(self):
+        self.run_it("--db", "postgresql://u:hidden@127.0.0.1:1/x", "--", "true")
+        for words in (("push", "--dry-run"), ("push",)):
+            done = self.daybook(*words)
+            self.assertIn("postgresql://u@127.0.0.1:1/x", done.out.decode() + done.err)
+            self.assertNotIn("hidden", done.out.decode() + done.err)
+
     def test_it_says_what_it_recorded(self):
         self.keep_one()
         done = self.daybook("push")
