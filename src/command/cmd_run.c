@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,14 @@ static int read_steps(struct run *run)
     return 0;
 }
 
+/* Whether those who read it on its way, the spool's reader and the daemon, take it as well as the store does. */
+static bool is_kept_json(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    json_decref(value);
+    return value;
+}
+
 /* Reads --property NAME=JSON. */
 static int read_properties(struct run *run)
 {
@@ -167,6 +176,13 @@ static int read_properties(struct run *run)
                 "the value of property %s is not JSON; text needs quotes, kept from the "
                 "shell by others: --property '%s=\"...\"'",
                 name, name);
+        if (!is_kept_json(equals + 1))
+            return usage_error(
+                arguments,
+                "the value of property %s can neither be kept for later nor sent to "
+                "a daemon: a whole number has 64 bits, a text no \\u0000 and no half "
+                "of a surrogate pair, an object each name once",
+                name);
         facts_add_json(&run->facts, name, equals + 1);
     }
     if (run->facts.property_count > PARTS_MAX)

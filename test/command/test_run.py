@@ -163,6 +163,12 @@ class Properties(Case):
         self.run_it("-p", 'host="elsewhere"', "--", "true")
         self.assertEqual(self.properties()["host"], "elsewhere")
 
+    def test_what_could_not_be_kept_for_later_is_refused_before_anything_runs(self):
+        for value in ("12345678901234567890", "1e999", '"\\u0000"', '"\\ud800"', '{"a": 1, "a": 2}'):
+            done = self.run_it("--property", f"x={value}", "--", "touch", "ran")
+            self.assertEqual((done.code, os.path.exists(self.file("ran"))), (2, False), value)
+            self.assertIn("the value of property x can neither be kept", done.err)
+
     def test_what_is_no_json_is_refused_before_anything_runs(self):
         for given, hint in (("a=text", "needs quotes"), ("a=", "needs quotes"), ("a", "NAME=JSON"),
                             ("=1", "name"), ("x" * 257 + "=1", "256"), ("a=01", "JSON")):
