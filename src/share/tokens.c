@@ -182,11 +182,16 @@ static bool put_all(FILE *file, const struct tokens *tokens)
     return !fflush(file) && !fsync(fileno(file));
 }
 
+/* Where a path is a symbolic link, what it leads to is replaced: that is what a daemon reads. */
 static int save(const char *path, const struct tokens *tokens, char *out_message)
 {
-    char *beside;
-    if (asprintf(&beside, "%s.new", path) < 0)
+    char *beside, *real = realpath(path, NULL);
+    if (!real)
+        return fail(out_message, errno, "", path);
+    if (asprintf(&beside, "%s.new", real) < 0) {
+        free(real);
         return fail(out_message, ENOMEM, "", path);
+    }
     unlink(beside); /* of one that was killed; the lock is ours */
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
@@ -194,11 +199,12 @@ static int save(const char *path, const struct tokens *tokens, char *out_message
     int error = is_put ? 0 : errno;
     if (file)
         fclose(file);
-    if (is_put && rename(beside, path))
+    if (is_put && rename(beside, real))
         error = errno;
     if (error)
         unlink(beside);
     free(beside);
+    free(real);
     return error ? fail(out_message, error, "", path) : 0;
 }
 

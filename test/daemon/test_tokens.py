@@ -63,6 +63,15 @@ class TestFile(TokenCase):
         with open(self.file, "rb") as file:
             self.assertEqual(file.read(), before)
 
+    def test_through_a_symbolic_link_the_file_itself_is_changed(self):
+        file, link = os.path.join(self.folder, "behind"), os.path.join(self.folder, "link")
+        os.symlink("behind", link)
+        for name in ("stays", "goes"):
+            self.add(name, "write", link)
+        self.assertEqual(self.token("revoke", "goes", file=link).code, 0)
+        self.assertTrue(os.path.islink(link))
+        self.assertEqual([token["name"] for token in self.token("list", "--json", file=file).json], ["stays"])
+
     def test_a_file_that_others_can_read_or_that_is_none_is_refused(self):
         for name, text, mode in (("open", "", 0o644), ("group", "", 0o640), ("none", "nonsense\n", 0o600),
                                  ("long", "a read 1 " + "0" * 64 + "0\n", 0o600), ("cut", "a read 1 00\n", 0o600),
