@@ -215,6 +215,12 @@ class TestAll(unittest.TestCase):
         for option in ("--list", "--quick", "--only", "--sizes", "--server-sizes", "--json", "--folder", "--stores", "--add", "--no-build"):
             self.assertIn(option, done.stdout)
 
+    def test_more_stores_than_a_report_takes_are_refused(self):
+        done = run("all", "--list", "--sizes", "1000,10000,100000,1000000")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("fewer --server-sizes", done.stderr)
+        self.assertEqual(run("all", "--list", "--sizes", "1000,10000,100000,1000000", "--server-sizes", "1000,10000").returncode, 0)
+
     def test_a_measurement_that_there_is_not_is_refused(self):
         done = run("all", "--only", "growth,speed")
         self.assertEqual(done.returncode, 2)
