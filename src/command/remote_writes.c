@@ -186,21 +186,19 @@ static bool looks_like_id(const char *name)
 /* Finds or adds the builder by its name first, and then asks by its id. */
 static void ask_of_builder(struct job *job, struct http *http)
 {
-    struct http_request build = job->request;
-    struct body body;
+    const struct http_request build = job->request;
+    char *build_body = job->body;
     bool is_repeatable = job->is_repeatable;
+    struct body body;
     json_member_text(body_begin(&body), "name", job->name);
-    json_end_object(&body.json);
-    if (fclose(body.file))
-        memory_need(NULL);
+    body_end(&body, job);
     free(job->target);
     job->target = job_target("builders");
-    job->request.body = body.text;
-    job->request.body_len = body.len;
     job->request.key = NULL;
     job->is_repeatable = true;
     job_ask(job, http);
-    free(body.text);
+    free(job->body);
+    job->body = build_body;
     job->request = build;
     job->is_repeatable = is_repeatable;
     if (!job->error.status) {
