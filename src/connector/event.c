@@ -22,9 +22,16 @@ bool dbki_has_events(const struct dbki_op *op)
     return op->store->schema.has_events;
 }
 
+/* Result: whether an event is to be bound. */
+static bool settle(struct dbki_op *op)
+{
+    op->is_settled = true;
+    return dbki_has_events(op);
+}
+
 void dbki_event_bind(struct dbki_op *op, struct dbki_binder *binder, struct dbki_event event)
 {
-    if (!dbki_has_events(op))
+    if (!settle(op))
         return;
     DBKI_BIND(binder, &INSERT, dbki_int(op->now), dbki_text(event.kind), dbki_text(event.verb),
               dbki_int(event.builderid), dbki_int(event.buildid), dbki_int(event.stepid),
@@ -33,7 +40,7 @@ void dbki_event_bind(struct dbki_op *op, struct dbki_binder *binder, struct dbki
 
 void dbki_event_bind_build(struct dbki_op *op, struct dbki_binder *binder, struct dbki_event event)
 {
-    if (!dbki_has_events(op))
+    if (!settle(op))
         return;
     DBKI_BIND(binder, &INSERT_OF_BUILD, dbki_int(op->now), dbki_text(event.kind),
               dbki_text(event.verb), dbki_int(event.stepid), event.name, dbki_int(event.buildid));
@@ -41,14 +48,14 @@ void dbki_event_bind_build(struct dbki_op *op, struct dbki_binder *binder, struc
 
 void dbki_event_bind_builder_of(struct dbki_op *op, struct dbki_binder *binder, int64_t buildid)
 {
-    if (dbki_has_events(op))
+    if (settle(op))
         DBKI_BIND(binder, &INSERT_OF_BUILDER, dbki_int(op->now), dbki_int(buildid));
 }
 
 void dbki_event_bind_step(struct dbki_op *op, struct dbki_binder *binder, const char *verb,
                           int64_t stepid)
 {
-    if (!dbki_has_events(op))
+    if (!settle(op))
         return;
     DBKI_BIND(binder, &INSERT_OF_STEP, dbki_int(op->now), dbki_text(verb), dbki_int(stepid));
 }

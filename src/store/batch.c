@@ -27,6 +27,7 @@ struct batch {
     struct dbki_op **ops;
     int count;
     int tries;
+    bool is_careful;        /* of dbki_run_rounds() */
     struct dbk_error error; /* of the last attempt */
     struct dbki_op *guilty; /* whose statement failed; NULL: nobody's */
     char name[NAME_SIZE];   /* "": it has none */
@@ -249,7 +250,8 @@ static int attempt(struct batch *batch)
     dbki_order_turns(turns, batch->count);
     bind_name(batch, &naming, &batch->error);
     naming.group.bound_count += batch->name[0] && engine->notify;
-    status = dbki_run_rounds(worker, turns, batch->count, &naming.group, &batch->guilty);
+    status = dbki_run_rounds(worker, turns, batch->count, &naming.group, &batch->is_careful,
+                             &batch->guilty);
     if (status) {
         if (batch->guilty)
             batch->error = batch->guilty->error;
@@ -311,6 +313,7 @@ static void run_batch(struct batch *batch)
 {
     struct dbki_worker *worker = batch->worker;
     while (batch->count) {
+        bool was_careful = batch->is_careful;
         make_name(batch);
         if (!attempt(batch)) {
             worker->now = batch->ops[batch->count - 1]->now;
@@ -318,6 +321,8 @@ static void run_batch(struct batch *batch)
             return;
         }
         atomic_fetch_add_explicit(&worker->store->retry_count, 1, memory_order_relaxed);
+        if (batch->is_careful != was_careful)
+            continue;
         if (is_lost(batch))
             recover(batch);
         else if (batch->error.is_retryable && ++batch->tries < TRIES_MAX)

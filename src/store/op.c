@@ -111,7 +111,7 @@ void dbki_op_begin_anew(struct dbki_op *op)
 {
     dbki_arena_rewind(&op->arena, op->arguments_end);
     op->pass = 0;
-    op->is_turn_over = false;
+    op->is_settled = op->is_turn_over = false;
     if (op->error.status != DBK_OK)
         dbki_error_clear(&op->error);
     op->result[0] = op->result[1] = DBK_NONE;

@@ -69,13 +69,15 @@ enum dbki_orders {
 };
 
 /*
- * Where a batch is sent in a pipeline: which writes of one ordering key may be on their way together. Those of
- * one number of passes may, if a later pass writes nothing that another one of them could see but its event.
+ * Where a batch is sent in a pipeline: which writes of one ordering key may be on their way together. One may begin
+ * behind another whose event is bound, which is the last that it writes; so their events stay in their order.
  */
 enum dbki_together {
-    DBKI_ALONE,     /* each waits for the one before to be done */
-    DBKI_ONE_PASS,  /* all is in the first pass, the event too */
-    DBKI_TWO_PASSES /* the event follows in a second */
+    DBKI_ALONE,    /* those behind it wait until it is done */
+    DBKI_ONE_PASS, /* all is in the first pass, the event too */
+    /* The event follows in a second, and another of this kind need not wait for that. Where the first pass did not do
+     * and there is more to write (a name that is taken), the batch is run again, and those behind wait. */
+    DBKI_TWO_PASSES
 };
 
 struct dbki_opkind {
@@ -143,6 +145,7 @@ struct dbki_op {
     enum dbki_op_state state;
     int pass;
     bool is_out_of_memory; /* while its arguments were copied */
+    bool is_settled;       /* its event is bound */
     bool is_turn_over;   /* set by read(): commit, let other writers have their turn, bind again */
     bool is_partly_done; /* something of it was committed in an earlier turn */
     _Atomic bool is_cancelled; /* of a follower: it ends where it is next looked at */

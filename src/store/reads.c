@@ -120,13 +120,14 @@ static bool run_in_pipeline(struct dbki_worker *worker, struct dbki_op **ops, in
 {
     struct dbki_turn turns[DBKI_READ_BATCH_MAX];
     struct dbki_op *guilty;
+    bool is_careful = true;
     for (int i = 0; i < count; i++) {
         if (ops[i]->kind->work)
             return false;
         dbki_op_begin_anew(ops[i]);
         turns[i] = (struct dbki_turn){.op = ops[i], .lock = -1};
     }
-    return !dbki_run_rounds(worker, turns, count, NULL, &guilty);
+    return !dbki_run_rounds(worker, turns, count, NULL, &is_careful, &guilty);
 }
 
 /* What is done before some reads, each once. */

@@ -37,15 +37,32 @@ static enum dbki_together together(const struct dbki_op *op)
     return op->wrapper ? DBKI_ALONE : op->kind->together;
 }
 
+/* Whether `op` may begin behind one of its key that is not done. */
+static bool lets_pass(const struct dbki_op *before, const struct dbki_op *op, bool is_careful)
+{
+    if (together(before) == DBKI_ALONE)
+        return false;
+    return before->is_settled ||
+           (!is_careful && before->pass == 0 && together(before) == DBKI_TWO_PASSES &&
+            together(op) == DBKI_TWO_PASSES);
+}
+
 /* Whether turns[i] has to wait for one before it. */
-static bool must_wait(const struct dbki_turn *turns, int i)
+static bool must_wait(const struct dbki_turn *turns, int i, bool is_careful)
 {
     const struct dbki_op *op = turns[i].op;
     for (int j = i - 1; j >= 0 && have_one_key(turns[j].op, op); j--)
-        if (!turns[j].is_done && (together(op) == DBKI_ALONE ||
-                                  together(turns[j].op) != together(op) || turns[j].op->pass > 0))
+        if (!turns[j].is_done && !lets_pass(turns[j].op, op, is_careful))
             return true;
     return false;
+}
+
+/* Whether one behind turns[i] has begun that ought to have waited for what turns[i] still has to write. */
+static bool was_passed_in_haste(const struct dbki_turn *turns, int count, int i)
+{
+    const struct dbki_turn *turn = &turns[i];
+    return !turn->is_done && !turn->op->is_settled && i + 1 < count && turns[i + 1].is_begun &&
+           have_one_key(turn->op, turns[i + 1].op);
 }
 
 /* Whether a turn before it, of the same key, has locked the row. */
@@ -63,15 +80,15 @@ static int fail_memory(struct dbki_op *op)
 }
 
 /* Binds what may begin. Those that go on were bound by their read(). */
-static int bind_round(struct dbki_turn *turns, int count, bool locks, struct dbki_binder *binder,
-                      struct dbki_op **out_guilty)
+static int bind_round(struct dbki_turn *turns, int count, bool locks, bool is_careful,
+                      struct dbki_binder *binder, struct dbki_op **out_guilty)
 {
     for (int i = 0; i < count; i++) {
         struct dbki_turn *turn = &turns[i];
         struct dbki_op *op = turn->op;
         const struct dbki_opkind *kind = op->wrapper ? op->wrapper : op->kind;
         turn->is_in_round = turn->is_begun && !turn->is_done;
-        if (turn->is_begun || must_wait(turns, i))
+        if (turn->is_begun || must_wait(turns, i, is_careful))
             continue;
         turn->lock = -1;
         if (locks && op->kind->lock && !is_locked(turns, i)) {
@@ -129,10 +146,13 @@ static int run_round(struct dbki_worker *worker, struct dbki_turn *turns, int co
     return status;
 }
 
-/* Lets each look at what came, and bind what it wants next. Result: as above; *out_is_over: all are done. */
+/* Lets each look at what came, and bind what it wants next. Result: as above; *out_is_over: all are done; is_careful is
+ * set for one that was passed in haste. */
 static int read_round(struct dbki_turn *turns, int count, const struct dbki_binder *binder,
-                      struct dbki_binder *next, bool *out_is_over, struct dbki_op **out_guilty)
+                      struct dbki_binder *next, bool *out_is_over, bool *is_careful,
+                      struct dbki_op **out_guilty)
 {
+    bool was_careful = *is_careful;
     *out_is_over = true;
     for (int i = 0; i < count; i++) {
         struct dbki_turn *turn = &turns[i];
@@ -146,6 +166,7 @@ static int read_round(struct dbki_turn *turns, int count, const struct dbki_bind
             turn->count = next->count - first;
             turn->is_done = !turn->count;
             op->pass += !turn->is_done;
+            *is_careful |= !was_careful && was_passed_in_haste(turns, count, i);
         }
         *out_is_over &= turn->is_done;
         if (next->is_out_of_memory) {
@@ -153,11 +174,11 @@ static int read_round(struct dbki_turn *turns, int count, const struct dbki_bind
             return fail_memory(op);
         }
     }
-    return DBK_OK;
+    return *is_careful == was_careful ? DBK_OK : DBK_CONFLICT;
 }
 
 int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count,
-                    struct dbki_group *name, struct dbki_op **out_guilty)
+                    struct dbki_group *name, bool *is_careful, struct dbki_op **out_guilty)
 {
     struct dbki_group *first = name;
     struct dbki_binder *binder = &worker->binders[0], *next = &worker->binders[1];
@@ -166,12 +187,12 @@ int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int cou
     dbki_binder_clear(binder);
     while (!is_over && !status) {
         dbki_binder_clear(next);
-        status = bind_round(turns, count, name != NULL, binder, out_guilty);
+        status = bind_round(turns, count, name != NULL, *is_careful, binder, out_guilty);
         if (!status)
             status = run_round(worker, turns, count, binder, first, out_guilty);
         first = NULL;
         if (!status)
-            status = read_round(turns, count, binder, next, &is_over, out_guilty);
+            status = read_round(turns, count, binder, next, &is_over, is_careful, out_guilty);
         struct dbki_binder *done = binder;
         binder = next;
         next = done;

@@ -44,11 +44,12 @@ struct dbki_turn {
 /* Orders turns by their ordering keys; those of one key stay in their order. */
 void dbki_order_turns(struct dbki_turn *turns, int count);
 /* Runs all operations with all their passes, of `count` up to the engine's pipeline_max. Of writes `name` is what
- * goes before all else, without operations' locks if it is NULL, and has no statement where there is none. Result:
- * 0, or the status of a statement that failed, and *out_guilty, whose it is (NULL: the name's): the transaction
- * must be undone. */
+ * goes before all else, without operations' locks if it is NULL, and has no statement where there is none. Unless
+ * *is_careful, those of DBKI_TWO_PASSES do not wait for each other; where they had to, it is set. Result: 0, or
+ * the status of a statement that failed, and *out_guilty, whose it is (NULL: the name's), or DBK_CONFLICT where
+ * *is_careful was set: the transaction must be undone. */
 int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count,
-                    struct dbki_group *name, struct dbki_op **out_guilty);
+                    struct dbki_group *name, bool *is_careful, struct dbki_op **out_guilty);
 
 /* batch.c: takes what waits to be written on a server, runs it in one transaction and completes it. */
 void dbki_write_on_server(struct dbki_worker *worker);

@@ -157,6 +157,60 @@ static void add_step__outstanding_ones_get_numbers_in_order_of_submission(void *
     }
 }
 
+static void expect_told(const struct dbk_event *event, const char *kind, const char *verb,
+                        const char *name)
+{
+    assert_string_equal(event->kind, kind);
+    assert_string_equal(event->verb, verb);
+    assert_same_text(event->name, name);
+}
+
+/* Steps, a property, a state and a value of build data in turns; of some steps the name is taken by then. */
+static void writes__outstanding_ones_of_a_build_are_done_and_told_as_submitted(void **state)
+{
+    enum { TURNS = 60, KINDS = 4, WRITES = TURNS * KINDS };
+    struct fixture *f = *state;
+    int64_t buildid = add_build(f);
+    struct answer *answers = test_take(WRITES * sizeof *answers), *next = answers, a;
+    struct dbk_spec *spec;
+    skip_events(f);
+    for (int i = 0; i < TURNS; i++, next += KINDS) {
+        const char *value = test_format("%d", i);
+        for (int j = 0; j < KINDS; j++)
+            answer_begin(&next[j]);
+        dbk_add_step(f->store, buildid, i % 10 < 7 ? value : "same", "", NULL, on_added_step,
+                     &next[0]);
+        dbk_set_build_property(f->store, buildid, i % 10 < 5 ? value : "last", value, "test", NULL,
+                               on_done, &next[1]);
+        dbk_set_build_state_string(f->store, buildid, value, NULL, on_done, &next[2]);
+        dbk_set_build_data(f->store, buildid, value, value, 1, "test", NULL, on_done, &next[3]);
+    }
+    for (int i = 0; i < WRITES; i++)
+        answer_wait(&answers[i], f->store);
+    int same_count = 0;
+    for (int i = 0; i < TURNS; i++) {
+        const char *same = same_count ? test_format("same_%d", same_count) : "same";
+        bool is_same = i % 10 >= 7;
+        assert_int_equal(answers[i * KINDS].number, i);
+        assert_string_equal(answers[i * KINDS].name, is_same ? same : test_format("%d", i));
+        same_count += is_same;
+    }
+    assert_string_equal(get_build(f, buildid)->state_string, test_format("%d", TURNS - 1));
+    assert_int_equal(dbk_spec_parse(test_format("limit=%d", WRITES + 1), &spec, NULL), DBK_OK);
+    assert_int_equal(ASK(&a, f->store, on_events, dbk_get_events, f->position, spec), DBK_OK);
+    dbk_spec_free(spec);
+    assert_int_equal(a.page.count, WRITES);
+    struct dbk_event **event = a.events;
+    for (int i = 0; i < TURNS; i++, event += KINDS) {
+        const char *value = test_format("%d", i);
+        expect_told(event[0], "step", "new", NULL);
+        assert_int_equal(event[0]->stepid, answers[i * KINDS].id);
+        expect_told(event[1], "property", "updated", i % 10 < 5 ? value : "last");
+        expect_told(event[2], "build", "updated", NULL);
+        expect_told(event[3], "data", "updated", value);
+    }
+}
+
 /* -------------------------------------------------------------------------------- changing ---- */
 
 static void start_step__started_at_is_kept_as_given(void **state)
@@ -576,6 +630,7 @@ int main(void)
         cmocka_unit_test(add_step__names_differ_by_case_and_code_point),
         cmocka_unit_test(add_step__missing_build_is_named),
         cmocka_unit_test(add_step__outstanding_ones_get_numbers_in_order_of_submission),
+        cmocka_unit_test(writes__outstanding_ones_of_a_build_are_done_and_told_as_submitted),
         cmocka_unit_test(start_step__started_at_is_kept_as_given),
         cmocka_unit_test(start_step__with_locks_acquired_sets_both_times),
         cmocka_unit_test(start_step__none_is_now),

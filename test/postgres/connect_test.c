@@ -88,6 +88,39 @@ static void open__asks_a_server_that_is_far_away_few_questions(void **state)
     dbk_close_wait(store);
 }
 
+static void writes__of_one_build_share_their_ways_to_a_server_that_is_far_away(void **state)
+{
+    enum { TURNS = 40, KINDS = 3, WRITES = TURNS * KINDS };
+    const char *url = postgres_place();
+    struct dbk_store *store = postgres_open(url, true);
+    struct answer *answers = test_take(WRITES * sizeof *answers), a;
+    struct seed seed;
+    (void)state;
+    seed_make(store, &seed);
+    dbk_close_wait(store);
+    store = postgres_open(test_format("postgresql://postgres@/postgres?host=%s&%s",
+                                      proxy_start(postgres_socket()), strstr(url, "options=")),
+                          false);
+    assert_int_equal(ASK(&a, store, on_added_build, dbk_add_build, seed.builderid,
+                         seed.buildrequestid, seed.workerid, seed.masterid, ""),
+                     DBK_OK);
+    int before = proxy_message_count();
+    for (int i = 0; i < WRITES; i++)
+        answer_begin(&answers[i]);
+    for (int i = 0; i < WRITES; i += KINDS) {
+        const char *value = test_format("%d", i);
+        dbk_add_step(store, a.id, value, "", NULL, on_added_step, &answers[i]);
+        dbk_set_build_property(store, a.id, value, value, "test", NULL, on_done, &answers[i + 1]);
+        dbk_set_build_state_string(store, a.id, value, NULL, on_done, &answers[i + 2]);
+    }
+    for (int i = 0; i < WRITES; i++)
+        answer_wait(&answers[i], store);
+    int count = proxy_message_count() - before;
+    print_message("%d messages for %d writes\n", count, WRITES);
+    assert_true(count < WRITES);
+    dbk_close_wait(store);
+}
+
 static void open__an_empty_place_is_made_only_when_that_is_wanted(void **state)
 {
     struct dbk_store *store;
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(open__makes_a_whole_store_in_an_empty_place),
         cmocka_unit_test(open__finds_the_store_again),
         cmocka_unit_test(open__asks_a_server_that_is_far_away_few_questions),
+        cmocka_unit_test(writes__of_one_build_share_their_ways_to_a_server_that_is_far_away),
         cmocka_unit_test(open__an_empty_place_is_made_only_when_that_is_wanted),
         cmocka_unit_test(open__other_tables_are_left_alone),
         cmocka_unit_test(open__refusals_name_the_cause_and_no_password),
