@@ -4,7 +4,8 @@
  * next ones, in the order of the ids, by one process at a time, under the lock of one row. Positions become
  * visible in their order, and whoever reads on from the last one misses nothing.
  *
- * Whoever reads events does that first, if he may write; and writers do it now and then for those who may not.
+ * Whoever reads events does that first, if he may write; and a store that writes does it now and then for those who may
+ * not, on a connection of its readers.
  */
 #include "connector/marks.h"
 

@@ -353,9 +353,12 @@ static void note_writes(struct dbk_store *store)
     if (!atomic_load_explicit(&store->after_writes, memory_order_relaxed))
         return;
     pthread_mutex_lock(&store->lock);
-    if (!store->after_due_ns)
+    bool is_first = !store->after_due_ns;
+    if (is_first)
         store->after_due_ns = dbki_clock_ns() + AFTER_NS;
     pthread_mutex_unlock(&store->lock);
+    if (is_first) /* a reader sleeps until then */
+        pthread_cond_signal(&store->reads.wake);
 }
 
 void dbki_write_on_server(struct dbki_worker *worker)

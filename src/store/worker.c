@@ -8,6 +8,7 @@
 
 static const int64_t BUSY_NS = 1000 * 1000 * 1000;
 static const int64_t ROOM_NS = 110 * 1000 * 1000;
+static const int64_t AFTER_LATE_NS = 200 * 1000 * 1000; /* that readers may be late with it */
 
 /* ------------------------------------------------------------------------------ operations ---- */
 
@@ -211,13 +212,40 @@ static void sleep_until_locked(struct dbk_store *store, struct dbki_queue *queue
     queue->sleeper_count--;
 }
 
-/* Whether what is to be done after writes is due: then it is this worker's. */
-static bool takes_after_writes_locked(struct dbk_store *store)
+/* When this worker does what is to be done after writes; 0: it need not. Readers do it, one at a time, so that no write
+ * waits for it; and a writer where they have all been busy for long, or when the store is closed. */
+static int64_t after_due_ns_locked(const struct dbki_worker *worker)
 {
-    if (!store->after_due_ns || (!store->is_closing && dbki_clock_ns() < store->after_due_ns))
+    const struct dbk_store *store = worker->store;
+    if (!store->after_due_ns)
+        return 0;
+    if (store->is_closing)
+        return worker->is_writer;
+    if (store->is_after_running)
+        return 0;
+    return store->after_due_ns + (worker->is_writer ? AFTER_LATE_NS : 0);
+}
+
+static bool takes_after_writes_locked(struct dbki_worker *worker)
+{
+    struct dbk_store *store = worker->store;
+    int64_t due_ns = after_due_ns_locked(worker);
+    if (!due_ns || dbki_clock_ns() < due_ns)
         return false;
     store->after_due_ns = 0;
+    store->is_after_running |= !worker->is_writer;
     return true;
+}
+
+static void do_after_writes(struct dbki_worker *worker)
+{
+    struct dbk_store *store = worker->store;
+    dbki_work_on_server(worker, atomic_load_explicit(&store->after_writes, memory_order_relaxed));
+    if (worker->is_writer)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->is_after_running = false;
+    pthread_mutex_unlock(&store->lock);
 }
 
 /*
@@ -243,16 +271,15 @@ static void run_writer(struct dbki_worker *worker)
     for (;;) {
         bool is_due;
         pthread_mutex_lock(&store->lock);
-        while (!(is_due = takes_after_writes_locked(store)) && !worker->queue->count &&
+        while (!(is_due = takes_after_writes_locked(worker)) && !worker->queue->count &&
                !store->is_closing) {
             worker->busy_since_ns = 0;
-            sleep_until_locked(store, worker->queue, store->after_due_ns);
+            sleep_until_locked(store, worker->queue, after_due_ns_locked(worker));
         }
         bool has_work = worker->queue->count > 0;
         pthread_mutex_unlock(&store->lock);
         if (is_due)
-            dbki_work_on_server(worker,
-                                atomic_load_explicit(&store->after_writes, memory_order_relaxed));
+            do_after_writes(worker);
         if (!has_work && !is_due)
             return;
         if (!has_work)
@@ -265,10 +292,15 @@ static void run_writer(struct dbki_worker *worker)
     }
 }
 
-/* Sleeps as the others do, but not past the time at which a snapshot has been kept for long enough. */
-static void sleep_as_reader_locked(struct dbk_store *store)
+/* Sleeps as the others do, but not past the time at which a snapshot has been kept for long enough, or at which this is
+ * to be done that is done after writes. */
+static void sleep_as_reader_locked(struct dbki_worker *worker)
 {
-    sleep_until_locked(store, &store->reads, dbki_snapshot_due_ns_locked(store));
+    int64_t until_ns = dbki_snapshot_due_ns_locked(worker->store);
+    int64_t after_ns = after_due_ns_locked(worker);
+    if (after_ns && (!until_ns || after_ns < until_ns))
+        until_ns = after_ns;
+    sleep_until_locked(worker->store, &worker->store->reads, until_ns);
 }
 
 static void run_reader(struct dbki_worker *worker)
@@ -280,11 +312,13 @@ static void run_reader(struct dbki_worker *worker)
         pthread_mutex_lock(&store->lock);
         store->reads.seeker_count -= worker->is_seeker;
         worker->is_seeker = false;
+        bool is_after = false;
         while (!(due = dbki_take_due_snapshot_locked(store, dbki_clock_ns())) &&
-               !store->reads.count && !store->is_closing)
-            sleep_as_reader_locked(store);
+               !store->reads.count && !store->is_closing &&
+               !(is_after = takes_after_writes_locked(worker)))
+            sleep_as_reader_locked(worker);
         int count = take_reads_locked(store, ops);
-        bool is_over = !count && !due && store->is_closing;
+        bool is_over = !count && !due && !is_after && store->is_closing;
         /* One wake-up may stand for several reads: pass it on. */
         bool wakes_next = dbki_wants_worker_locked(&store->reads);
         pthread_mutex_unlock(&store->lock);
@@ -296,6 +330,8 @@ static void run_reader(struct dbki_worker *worker)
             dbki_end_snapshot(store, due, true);
         if (count)
             dbki_run_reads(worker, ops, count);
+        if (is_after)
+            do_after_writes(worker);
     }
 }
 

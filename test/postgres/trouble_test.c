@@ -329,7 +329,44 @@ static void events__of_a_transaction_that_commits_late_are_not_missed(void **sta
     dbk_close_wait(load.store);
 }
 
-static void events__are_placed_by_the_writer_for_those_who_only_read(void **state)
+#define UNPLACED "SELECT count(*) FROM daybook_events WHERE position IS NULL"
+
+/* Another program holds what positions are given under. */
+static void writes__do_not_wait_until_events_are_placed(void **state)
+{
+    enum { WRITES = 40 };
+    const char *url = postgres_place();
+    struct dbk_call call = DBK_CALL_INIT;
+    struct server_load load;
+    struct answer a;
+    (void)state;
+    load_make_ground(url, &load);
+    load.store = load_open(url, false);
+    load_run(&load, 4);
+    while (postgres_int(url, UNPLACED))
+        usleep(10000);
+    PGconn *pg = PQconnectdb(url);
+    ask_raw(pg, "BEGIN");
+    ask_raw(pg, "UPDATE daybook_marks SET value = value WHERE name = 'events given'");
+    load_run(&load, 1);
+    while (
+        !postgres_int(url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        usleep(1000);
+    call.timeout_ms = 30000;
+    for (int i = 0; i < WRITES; i++) { /* of builds of both writers */
+        assert_int_equal(
+            ASK_WITH(&a, load.store, &call, on_done, dbk_set_build_state_string, 1 + i % 4, "on"),
+            DBK_OK);
+        usleep(20000); /* all in all longer than any of them waits with placing */
+    }
+    assert_true(postgres_int(url, UNPLACED) >= WRITES);
+    ask_raw(pg, "COMMIT");
+    PQfinish(pg);
+    dbk_close_wait(load.store);
+    assert_int_equal(postgres_int(url, UNPLACED), 0);
+}
+
+static void events__are_placed_by_those_who_write_for_those_who_only_read(void **state)
 {
     const char *url = postgres_place();
     struct server_load load;
@@ -368,7 +405,8 @@ int main(void)
         cmocka_unit_test(operations__end_at_their_deadline_while_there_is_no_server),
         cmocka_unit_test(writes__in_a_deadlock_are_run_again),
         cmocka_unit_test(events__of_a_transaction_that_commits_late_are_not_missed),
-        cmocka_unit_test(events__are_placed_by_the_writer_for_those_who_only_read),
+        cmocka_unit_test(writes__do_not_wait_until_events_are_placed),
+        cmocka_unit_test(events__are_placed_by_those_who_write_for_those_who_only_read),
     };
     if (!postgres_folder())
         return 77; /* meson's word for a skip */
