@@ -138,6 +138,20 @@ static void open__other_tables_are_left_alone(void **state)
     expect_refusal(url, DBK_SCHEMA, "another program");
 }
 
+static void open__what_extensions_brought_is_no_table_of_another_program(void **state)
+{
+    const char *url = postgres_place();
+    struct dbk_store *store;
+    struct dbk_error error;
+    (void)state;
+    postgres_run(url, "CREATE EXTENSION pg_stat_statements");
+    int status = open_at(url, true, &store, &error);
+    postgres_run(url, "DROP EXTENSION pg_stat_statements");
+    if (status)
+        fail_msg("%s", error.message);
+    dbk_close_wait(store);
+}
+
 static void open__refusals_name_the_cause_and_no_password(void **state)
 {
     const char *folder = postgres_folder();
@@ -226,6 +240,7 @@ int main(void)
         cmocka_unit_test(writes__of_one_build_share_their_ways_to_a_server_that_is_far_away),
         cmocka_unit_test(open__an_empty_place_is_made_only_when_that_is_wanted),
         cmocka_unit_test(open__other_tables_are_left_alone),
+        cmocka_unit_test(open__what_extensions_brought_is_no_table_of_another_program),
         cmocka_unit_test(open__refusals_name_the_cause_and_no_password),
         cmocka_unit_test(open__names_itself_to_the_server),
         cmocka_unit_test(open__takes_hosts_in_turn_and_the_environment),

@@ -250,6 +250,12 @@ static const char *const REMAINS[] = {
     "log_min_duration_statement), may hold it",
     NULL};
 
+/* What stands where our tables go, without what came with an extension (pg_stat_statements, PostGIS). */
+#define RELATIONS                                                                                  \
+    "pg_class c WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))"               \
+    " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"            \
+    " AND d.objid = c.oid AND d.deptype = 'e')"
+
 const struct dbki_engine dbki_postgres = {
     .name = "postgresql",
     .schemes = SCHEMES,
@@ -265,8 +271,7 @@ const struct dbki_engine dbki_postgres = {
     .look = conn_look,
     .script = conn_script,
     .columns = dbki_postgres_columns,
-    .count_tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm')"
-                    " AND relnamespace = to_regnamespace(quote_ident(current_schema()))",
+    .count_tables = "SELECT count(*) FROM " RELATIONS " AND relkind IN ('r', 'p', 'v', 'm')",
     .count_objects = "SELECT count(*) FROM pg_class WHERE oid = to_regclass(?)",
     .count_usable = "SELECT count(*) FROM pg_class c WHERE c.oid = to_regclass(?) AND NOT EXISTS"
                     " (SELECT 1 FROM pg_index i WHERE i.indexrelid = c.oid AND NOT i.indisvalid)",
@@ -289,8 +294,7 @@ const struct dbki_engine dbki_postgres = {
     .last_id = dbki_postgres_last_id,
     .set_last_id = dbki_postgres_set_last_id,
     .after_load = "ANALYZE",
-    .list_tables = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace ="
-                   " to_regnamespace(quote_ident(current_schema())) ORDER BY relname",
+    .list_tables = "SELECT relname FROM " RELATIONS " AND relkind IN ('r', 'p') ORDER BY relname",
     .remains = REMAINS,
     .value_max = 256 * 1024 * 1024, /* of which both sides hold copies */
     .sorts_null_high = true,
