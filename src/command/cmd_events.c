@@ -150,7 +150,7 @@ const struct subcommand subcommand_events = {
         "With --follow --json each line is an object. It ends at ctrl-C, when nobody reads it any\n"
         "more, and after --limit events. Events are kept for 7 days: where some after the "
         "position\n"
-        "are gone, it says so and ends with 19.",
+        "are gone, or a daemon has not come as far as it, it says so and ends with 19.",
     .options = options,
     .common = COMMON_DB | COMMON_JSON | COMMON_COLOR,
     .run = cmd_events,

@@ -188,27 +188,51 @@ static bool read_on(struct job *job, struct http *http, int64_t *position)
     return true;
 }
 
-/* A stream while it is heard. */
+/* A stream while it is heard: what it began with. */
 struct listening {
     struct job *job;
-    bool is_news;
+    char text[200];
+    size_t len;
 };
 
-/* Whatever comes: an event, or that a position was passed. The first bytes only say that it began. */
+/* Where news begin: an event, or that there is no going on from the position. NULL: there are none yet. */
+static const char *news_of(const struct listening *listening)
+{
+    return strstr(listening->text, "id: ");
+}
+
+/* Listens until news are there, as much of them as is looked at. */
 static bool hear(void *user, const char *bytes, size_t len, int64_t length)
 {
     struct listening *listening = user;
+    size_t room = sizeof listening->text - 1 - listening->len;
     (void)length;
-    /* "retry: 2000" comes first, and has no such letter; "id:", which begins all news, does. */
-    if (memchr(bytes, 'd', len))
-        listening->is_news = true;
-    return !listening->is_news && !atomic_load(&listening->job->is_cancelled);
+    memcpy(listening->text + listening->len, bytes, len < room ? len : room);
+    listening->len += len < room ? len : room;
+    const char *news = news_of(listening);
+    bool is_whole = len >= room || (news && strstr(news, "\ndata: "));
+    return !is_whole && !atomic_load(&listening->job->is_cancelled);
 }
 
-/* Waits until the daemon has news of events behind the position. Result: false when it cannot be heard. */
+/* A daemon that has not come as far as the position says so, with its own. */
+static void judge_news(struct job *job, const char *news, int64_t position)
+{
+    int64_t last = strtoll(news + strlen("id: "), NULL, 10);
+    const char *end = strchr(news, '\n');
+    if (last >= position || !end || strncmp(end, "\nevent: reload", 14) != 0)
+        return;
+    job->error = (struct dbk_error){.status = DBK_GONE};
+    snprintf(job->error.message, sizeof job->error.message,
+             "there is no event %" PRId64 ", the last one is %" PRId64
+             ": the position is another database's, or this one was put back to an earlier state",
+             position, last);
+}
+
+/* Waits until the daemon has news of events behind the position. Result: false when it cannot be heard; job->error
+ * when there is no going on. */
 static bool listen(struct job *job, struct http *http, int64_t position)
 {
-    struct listening listening = {job, false};
+    struct listening listening = {.job = job};
     struct http_request request = HTTP_REQUEST_INIT;
     struct http_answer answer;
     request.target = "events";
@@ -220,7 +244,10 @@ static bool listen(struct job *job, struct http *http, int64_t position)
     if (!status && answer.http_status != 200)
         job_judge(job, &answer, NULL);
     http_answer_fini(&answer);
-    return listening.is_news;
+    const char *news = news_of(&listening);
+    if (news)
+        judge_news(job, news, position);
+    return news != NULL;
 }
 
 /* Whether it is of no use to try again. */

@@ -164,6 +164,13 @@ class TestFollowing(RemoteCase):
         self.assertEqual((here.code, here.out, here.err), (there.code, there.out, there.err))
         self.assertEqual(there.code, 19)
 
+    def test_a_position_that_the_daemon_has_not_reached_ends_it(self):
+        self.run_it("--builder", "b", "--", "true")
+        last = self.there()[-1]["id"]
+        done = self.daybook("events", "--follow", "--after", str(last + 1), "--db", self.url)
+        self.assertEqual((done.code, done.out.splitlines()[1:]), (19, []))
+        self.assertIn(f"there is no event {last + 1}, the last one is {last}", done.err)
+
     def test_a_daemon_that_is_away_from_the_beginning_is_told(self):
         self.away()
         self.assertEqual(self.daybook("events", "--follow", "--db", self.url).code, 13)
