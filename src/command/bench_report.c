@@ -31,6 +31,8 @@ struct cell {
     int64_t *times; /* ns */
     size_t count;
     double median_us, total_us; /* total: counting all that match as well; 0: not counted */
+    char *cursors
+        [DEEP_SAMPLES]; /* of pages in the middle: where they begin, once it was looked for */
 };
 
 struct measured {
@@ -56,6 +58,13 @@ struct report {
 };
 
 /* --------------------------------------------------------------------------------- measuring ---- */
+
+static void cell_fini(struct cell *cell)
+{
+    free(cell->times);
+    for (int i = 0; i < DEEP_SAMPLES; i++)
+        free(cell->cursors[i]);
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -88,9 +97,9 @@ static int failed(const struct subject *subject, const struct call_row *row,
     return dbk_status_exit_code(probe->error.status);
 }
 
-/* Has the spec go on in the middle of what it lists. Result: 0, or an exit code after a message. */
-static int go_deep(const struct call_row *row, struct subject *subject, const struct sample *sample,
-                   struct dbk_spec *spec)
+/* Looks for the middle of what the row lists. Result: 0, or an exit code after a message. */
+static int find_middle(const struct call_row *row, struct subject *subject,
+                       const struct sample *sample, char **out_cursor)
 {
     char offset[64];
     struct probe probe;
@@ -101,28 +110,43 @@ static int go_deep(const struct call_row *row, struct subject *subject, const st
     struct dbk_spec *jump = parse(row->spec, offset);
     int64_t took_ns = call_ask(row, subject, sample, jump, NULL, &probe);
     dbk_spec_free(jump);
-    if (took_ns < 0)
-        return failed(subject, row, &probe);
-    if (probe.cursor)
-        dbk_spec_cursor(spec, probe.cursor);
-    free(probe.cursor);
-    return 0;
+    *out_cursor = probe.cursor ? probe.cursor : memory_need(strdup(""));
+    return took_ns < 0 ? failed(subject, row, &probe) : 0;
 }
 
-/* Asks for one sample. Result: 0, or an exit code after a message. */
-static int ask_sample(const struct call_row *row, struct subject *subject,
-                      const struct sample *sample, const char *more, struct cell *cell)
+static int samples_of(const struct call_row *row)
 {
+    return row->kind == CALL_DEEP ? DEEP_SAMPLES : SUBJECT_SAMPLES;
+}
+
+/*
+ * Asks one store for one sample. Result: 0, or an exit code after a message. A page in the middle is counted only when
+ * nothing was to be looked for: that reads half of the store, and leaves the processor's caches full of it.
+ */
+static int ask_sample(struct report *report, struct measured *measured, int store, int index,
+                      const char *more, bool is_counted)
+{
+    const struct call_row *row = measured->row;
+    struct subject *subject = &report->subjects[store];
+    const struct sample *sample = &subject->samples[index * (SUBJECT_SAMPLES / samples_of(row))];
+    struct cell *cell = &measured->cells[store];
+    char **cursor = row->kind == CALL_DEEP ? &cell->cursors[index] : NULL;
     struct probe probe;
     struct dbk_spec *spec = row->spec ? parse(row->spec, more) : NULL;
     char *target = row->target ? call_target(row->target, sample) : NULL;
-    int exit_code = row->kind == CALL_DEEP ? go_deep(row, subject, sample, spec) : 0;
+    int exit_code = 0;
+    if (cursor && !*cursor) {
+        exit_code = find_middle(row, subject, sample, cursor);
+        is_counted = false;
+    }
     if (!exit_code) {
+        if (cursor && **cursor)
+            dbk_spec_cursor(spec, *cursor);
         int64_t took_ns = call_ask(row, subject, sample, spec, target, &probe);
         free(probe.cursor);
         if (took_ns < 0)
             exit_code = failed(subject, row, &probe);
-        else if (cell)
+        else if (is_counted)
             cell->times[cell->count++] = took_ns;
     }
     dbk_spec_free(spec);
@@ -135,14 +159,11 @@ static int ask_round(struct report *report, struct measured *measured, const cha
                      bool is_counted)
 {
     const struct call_row *row = measured->row;
-    int count = row->kind == CALL_DEEP ? DEEP_SAMPLES : SUBJECT_SAMPLES;
+    int count = samples_of(row);
     int64_t begun_ms = clock_ms();
     for (int i = row->is_newest ? count - 1 : 0; i < count; i++) {
-        int place = i * (SUBJECT_SAMPLES / count);
         for (int j = 0; j < report->subject_count; j++) {
-            struct subject *subject = &report->subjects[j];
-            int exit_code = ask_sample(row, subject, &subject->samples[place], more,
-                                       is_counted ? &measured->cells[j] : NULL);
+            int exit_code = ask_sample(report, measured, j, i, more, is_counted);
             if (exit_code)
                 return exit_code;
         }
@@ -470,7 +491,7 @@ static void fini(struct report *report)
         subject_close(&report->subjects[i]);
     for (size_t i = 0; i < report->measured_count; i++)
         for (int j = 0; j < report->subject_count; j++)
-            free(report->measured[i].cells[j].times);
+            cell_fini(&report->measured[i].cells[j]);
     free(report->measured);
 }
 
