@@ -61,7 +61,10 @@ class PageCase(unittest.TestCase):
         return [(one["name"], line) for one in self.sample["measurements"] for line in one.get("lines", ())]
 
     def reads(self):
-        return next(one["growth"]["reads"] for one in self.sample["measurements"] if "growth" in one)
+        """Each read with what all engines have of it."""
+        engines = [one["growth"]["reads"] for one in self.sample["measurements"] if "growth" in one]
+        return [{**reads[0], **{what: [one for read in reads for one in read[what]] for what in ("stores", "growths")},
+                 "grows": any(read["grows"] for read in reads)} for reads in zip(*engines)]
 
 
 class TestPage(PageCase):
@@ -196,7 +199,7 @@ class TestKept(PageCase):
 
 
 class TestAll(unittest.TestCase):
-    NAMES = ["calls", "more", "http", "growth", "postgres", "mariadb", "copy", "prune", "saturation", "adopt", "buildbot"]
+    NAMES = ["calls", "more", "http", "growth-sqlite", "growth-postgresql", "growth-mariadb", "postgres", "mariadb", "copy", "prune", "saturation", "adopt", "buildbot"]
 
     def test_the_list_has_every_measurement_and_its_disk(self):
         done = run("all", "--list")
@@ -206,7 +209,7 @@ class TestAll(unittest.TestCase):
             self.assertRegex(line, r"\(\d+\.\d GiB of disk\)$")
 
     def test_the_sizes_decide_on_the_disk_of_the_growth(self):
-        disk = [float(re.search(r"([\d.]+) GiB", run("all", "--list", "--only", "growth", "--sizes", sizes).stdout).group(1))
+        disk = [float(re.search(r"([\d.]+) GiB", run("all", "--list", "--only", "growth-sqlite", "--sizes", sizes).stdout).group(1))
                 for sizes in ("1000,10000", "10000,10000000")]
         self.assertGreater(disk[1], disk[0] + 25)
 
@@ -216,10 +219,16 @@ class TestAll(unittest.TestCase):
             self.assertIn(option, done.stdout)
 
     def test_more_stores_than_a_report_takes_are_refused(self):
-        done = run("all", "--list", "--sizes", "1000,10000,100000,1000000")
+        sizes = ",".join(str(1000 * number) for number in range(1, 11))
+        done = run("all", "--list", "--sizes", sizes, "--server-sizes", "1000,10000")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("fewer --server-sizes", done.stderr)
-        self.assertEqual(run("all", "--list", "--sizes", "1000,10000,100000,1000000", "--server-sizes", "1000,10000").returncode, 0)
+        self.assertIn("9 sizes at most", done.stderr)
+        self.assertEqual(run("all", "--list", "--sizes", sizes.rpartition(",")[0]).returncode, 0)
+
+    def test_a_family_of_measurements_is_named_by_its_first_word(self):
+        done = run("all", "--list", "--only", "prune,growth")
+        self.assertEqual([line.split()[0] for line in done.stdout.splitlines()],
+                         ["growth-sqlite", "growth-postgresql", "growth-mariadb", "prune"])
 
     def test_a_measurement_that_there_is_not_is_refused(self):
         done = run("all", "--only", "growth,speed")
