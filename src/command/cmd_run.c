@@ -228,6 +228,18 @@ static int read_daemon(struct run *run)
     return 0;
 }
 
+/* The commands see the database's URL, and what prints its environment shows it. A password by itself may be a word that
+ * stands elsewhere, so it is masked with its user. */
+static void mask_database(struct run *run)
+{
+    const char *urls[] = {store_url(run->arguments), getenv("DAYBOOK_DB")};
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        char *secret = urls[i] ? store_secret(urls[i]) : NULL;
+        redactor_add(&run->redactor, secret ? secret : "");
+        free(secret);
+    }
+}
+
 /* A word without its secrets. Result: yours. */
 static char *redacted(const struct run *run, const char *word)
 {
@@ -314,6 +326,7 @@ static int run_init(struct run *run, const struct arguments *arguments)
         wrong = read_daemon(run);
     if (wrong)
         return wrong;
+    mask_database(run);
     facts_add_found(&run->facts);
     if (!arguments_has(arguments, "no-command"))
         add_command(run);
@@ -479,7 +492,7 @@ const struct subcommand subcommand_run = {
         "\n"
         "The commands see DAYBOOK_DB, DAYBOOK_BUILD and DAYBOOK_STEP: the database, and the ids of "
         "the\n"
-        "running build and step.",
+        "running build and step. A database's password is masked as --redact does it.",
     .options = options,
     .common = COMMON_DB,
     .stops_at_operand = true,

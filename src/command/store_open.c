@@ -29,20 +29,27 @@ static const char *find_authority(const char *url)
     return mark ? mark + 3 : NULL;
 }
 
-/* What stands between the first ":" and the last "@" of the authority is the password, and so are the values of
- * `password` options. */
+static const char option[] = "password=";
+
+/* What stands between the first ":" and the last "@" of the authority is the password. It may hold a "/" that should have
+ * been escaped. Result: where its ":" is, and *out_at; NULL: there is none. */
+static char *find_password(char *authority, char **out_at)
+{
+    size_t len = strcspn(authority, "?");
+    char *colon = memchr(authority, ':', len);
+    *out_at = memrchr(authority, '@', len);
+    return *out_at && colon && colon < *out_at ? colon : NULL;
+}
+
+/* The values of `password` options are passwords, too. */
 char *store_hide_password(const char *url)
 {
-    static const char option[] = "password=";
     char *shown = memory_need(strdup(url));
-    char *start = (char *)find_authority(shown);
+    char *start = (char *)find_authority(shown), *at;
     if (!start)
         return shown;
-    /* A password may hold a "/" that should have been escaped. */
-    size_t len = strcspn(start, "?");
-    char *at = memrchr(start, '@', len);
-    char *colon = memchr(start, ':', len);
-    if (at && colon && colon < at)
+    char *colon = find_password(start, &at);
+    if (colon)
         memmove(colon, at, strlen(at) + 1);
     for (char *found = strchr(start, '?'); found && (found = strcasestr(found, option));) {
         found += strlen(option);
@@ -50,6 +57,19 @@ char *store_hide_password(const char *url)
         memmove(found, end, strlen(end) + 1);
     }
     return shown;
+}
+
+char *store_secret(const char *url)
+{
+    char *copy = memory_need(strdup(url)), *secret = NULL, *at;
+    char *start = (char *)find_authority(copy);
+    char *found = start ? strcasestr(start, option) : NULL;
+    if (start && find_password(start, &at))
+        secret = memory_need(strndup(start, (size_t)(at - start)));
+    else if (found)
+        secret = memory_need(strndup(found, strcspn(found, "&")));
+    free(copy);
+    return secret;
 }
 
 /* Takes the password out of a sentence that may name the URL. */

@@ -112,7 +112,8 @@ static void tell_opening(const struct summary *summary)
                       backlog.recorded_count, backlog.lost_count);
     if (backlog.aside_count)
         message_print(
-            "a record of an earlier run could not be read and was put aside: %s.*.damaged",
+            "a record of an earlier run could not be read, or was refused, and was put aside: "
+            "%s.*.damaged",
             backlog.aside_path);
 }
 
