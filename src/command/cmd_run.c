@@ -228,16 +228,21 @@ static int read_daemon(struct run *run)
     return 0;
 }
 
+static void mask_secret(void *user, const char *secret)
+{
+    char *start = memory_need(strndup(secret, REDACT_SECRET_MAX));
+    redactor_add(&((struct run *)user)->redactor, start);
+    free(start);
+}
+
 /* The commands see the database's URL, and what prints its environment shows it. A password by itself may be a word that
  * stands elsewhere, so it is masked with its user. */
 static void mask_database(struct run *run)
 {
-    const char *urls[] = {store_url(run->arguments), getenv("DAYBOOK_DB")};
-    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
-        char *secret = urls[i] ? store_secret(urls[i]) : NULL;
-        redactor_add(&run->redactor, secret ? secret : "");
-        free(secret);
-    }
+    const char *other = getenv("DAYBOOK_DB");
+    store_each_secret(store_url(run->arguments), mask_secret, run);
+    if (other)
+        store_each_secret(other, mask_secret, run);
 }
 
 /* A word without its secrets. Result: yours. */

@@ -195,10 +195,15 @@ struct listening {
     size_t len;
 };
 
-/* Where news begin: an event, or that there is no going on from the position. NULL: there are none yet. */
+/* Where news begin: an event, or that there is no going on from the position; before it positions may have been told. NULL:
+ * there are none yet. */
 static const char *news_of(const struct listening *listening)
 {
-    return strstr(listening->text, "id: ");
+    const char *news = strstr(listening->text, "id: "),
+               *event = news ? strstr(news, "\nevent: ") : NULL;
+    for (const char *next = news; event && next && next < event; next = strstr(next + 1, "id: "))
+        news = next;
+    return news;
 }
 
 /* Listens until news are there, as much of them as is looked at. */

@@ -59,17 +59,25 @@ char *store_hide_password(const char *url)
     return shown;
 }
 
-char *store_secret(const char *url)
+void store_each_secret(const char *url, store_secret_fn *take, void *user)
 {
-    char *copy = memory_need(strdup(url)), *secret = NULL, *at;
-    char *start = (char *)find_authority(copy);
-    char *found = start ? strcasestr(start, option) : NULL;
-    if (start && find_password(start, &at))
-        secret = memory_need(strndup(start, (size_t)(at - start)));
-    else if (found)
-        secret = memory_need(strndup(found, strcspn(found, "&")));
+    char *copy = memory_need(strdup(url)), *at, *end;
+    char *start = strncmp(copy, "sqlite:", 7) != 0 ? (char *)find_authority(copy) : NULL;
+    char *colon = start ? find_password(start, &at) : NULL;
+    for (char *found = start ? strchr(start, '?') : NULL;
+         found && (found = strcasestr(found, option)); found = end) {
+        end = found + strcspn(found, "&");
+        char last = *end;
+        *end = '\0';
+        if (end > found + strlen(option))
+            take(user, found);
+        *end = last;
+    }
+    if (colon && at > colon + 1) {
+        *at = '\0';
+        take(user, start);
+    }
     free(copy);
-    return secret;
 }
 
 /* Takes the password out of a sentence that may name the URL. */

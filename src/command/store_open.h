@@ -22,8 +22,9 @@ char *store_shown_url(const struct arguments *arguments);
 /* Any URL without its password. Result: yours, free(). */
 char *store_hide_password(const char *url);
 
-/* What of a URL has a password in it: "user:password", or its option. Result: yours, free(); NULL: there is none. */
-char *store_secret(const char *url);
+/* Gives all that has a password in a URL: "user:password", and its options. */
+typedef void store_secret_fn(void *user, const char *secret);
+void store_each_secret(const char *url, store_secret_fn *take, void *user);
 
 /* The path of the file that a URL or path names. Result: yours, free(); NULL: it names none. */
 char *store_path(const char *url);

@@ -219,7 +219,7 @@ static void add_build_deliver(struct dbki_op *op, const struct dbk_error *error)
 static const struct dbki_opkind ADD_KIND = {
     .action = "adding a build",
     .orders = DBKI_ORDERS_BUILDER,
-    .together = DBKI_TWO_PASSES,
+    .together = DBKI_TWO_PASSES_MOSTLY,
     .lock = &dbki_lock_builder,
     .access = DBKI_ACCESS_MASTER,
     .bind = add_build_bind,

@@ -261,7 +261,7 @@ static void add_step_deliver(struct dbki_op *op, const struct dbk_error *error)
 static const struct dbki_opkind ADD_KIND = {
     .action = "adding a step",
     .orders = DBKI_ORDERS_BUILD,
-    .together = DBKI_TWO_PASSES,
+    .together = DBKI_TWO_PASSES_MOSTLY,
     .lock = &dbki_lock_build,
     .access = DBKI_ACCESS_MASTER,
     .bind = add_step_bind,

@@ -334,17 +334,18 @@ static void run_batch(struct batch *batch)
     }
 }
 
-void dbki_work_on_server(struct dbki_worker *worker, const struct dbki_opkind *kind)
+int dbki_work_on_server(struct dbki_worker *worker, const struct dbki_opkind *kind)
 {
     struct dbki_op *op = kind ? dbki_op_new(kind, sizeof *op, 0, NULL, NULL) : NULL;
     if (!op)
-        return;
+        return DBK_OK;
     op->store = worker->store;
     op->now = worker->now;
     op->arguments_end = dbki_arena_mark(&op->arena);
     dbki_op_begin_anew(op);
-    kind->work(op, worker->conn);
+    int status = kind->work(op, worker->conn);
     dbki_op_free(op);
+    return status;
 }
 
 /* Something was written: what is done after writes becomes due. */

@@ -75,9 +75,9 @@ enum dbki_orders {
 enum dbki_together {
     DBKI_ALONE,    /* those behind it wait until it is done */
     DBKI_ONE_PASS, /* all is in the first pass, the event too */
-    /* The event follows in a second, and another of this kind need not wait for that. Where the first pass did not do
-     * and there is more to write (a name that is taken), the batch is run again, and those behind wait. */
-    DBKI_TWO_PASSES
+    DBKI_TWO_PASSES, /* the event follows in a second, and others of two passes need not wait for that */
+    /* The same, but that the first may not do (a name is taken). Then the batch is run again, and those behind wait. */
+    DBKI_TWO_PASSES_MOSTLY
 };
 
 struct dbki_opkind {

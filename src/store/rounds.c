@@ -40,11 +40,11 @@ static enum dbki_together together(const struct dbki_op *op)
 /* Whether `op` may begin behind one of its key that is not done. */
 static bool lets_pass(const struct dbki_op *before, const struct dbki_op *op, bool is_careful)
 {
-    if (together(before) == DBKI_ALONE)
-        return false;
-    return before->is_settled ||
-           (!is_careful && before->pass == 0 && together(before) == DBKI_TWO_PASSES &&
-            together(op) == DBKI_TWO_PASSES);
+    enum dbki_together first = together(before);
+    if (first == DBKI_ALONE || before->is_settled)
+        return first != DBKI_ALONE;
+    return before->pass == 0 && together(op) >= DBKI_TWO_PASSES &&
+           (first == DBKI_TWO_PASSES || (first == DBKI_TWO_PASSES_MOSTLY && !is_careful));
 }
 
 /* Whether turns[i] has to wait for one before it. */

@@ -121,10 +121,11 @@ struct dbk_store {
     /* By the same layer, on servers that have the table for it; NULL: batches have no names. */
     const struct dbki_batch_names *_Atomic batch_words;
     /* Of the same kind: what is done some time after writes, at the latest when the store is closed; when it is due (0:
-     * nothing was written since), and whether a reader is at it. Guarded by the lock. */
+     * nothing was written since), whether a reader is at it, and whether one could not reach the server, so that a writer
+     * does it. Guarded by the lock. */
     const struct dbki_opkind *_Atomic after_writes;
     int64_t after_due_ns;
-    bool is_after_running;
+    bool is_after_running, is_after_writers;
 
     const struct dbki_engine *engine;
     int64_t value_max;     /* bytes of the largest value of build data */

@@ -9,6 +9,7 @@
 static const int64_t BUSY_NS = 1000 * 1000 * 1000;
 static const int64_t ROOM_NS = 110 * 1000 * 1000;
 static const int64_t AFTER_LATE_NS = 200 * 1000 * 1000; /* that readers may be late with it */
+static const int64_t AFTER_RECONNECT_NS = 1000 * 1000 * 1000;
 
 /* ------------------------------------------------------------------------------ operations ---- */
 
@@ -221,9 +222,10 @@ static int64_t after_due_ns_locked(const struct dbki_worker *worker)
         return 0;
     if (store->is_closing)
         return worker->is_writer;
-    if (store->is_after_running)
+    if (store->is_after_running || (store->is_after_writers && !worker->is_writer))
         return 0;
-    return store->after_due_ns + (worker->is_writer ? AFTER_LATE_NS : 0);
+    return store->after_due_ns +
+           (worker->is_writer && !store->is_after_writers ? AFTER_LATE_NS : 0);
 }
 
 static bool takes_after_writes_locked(struct dbki_worker *worker)
@@ -237,14 +239,35 @@ static bool takes_after_writes_locked(struct dbki_worker *worker)
     return true;
 }
 
+static bool is_unreachable(int status)
+{
+    return status == DBK_UNREACHABLE || status == DBK_TIMEOUT;
+}
+
+/* Writers' connections are opened anew by this as by writes, readers' by reads alone. */
 static void do_after_writes(struct dbki_worker *worker)
 {
     struct dbk_store *store = worker->store;
-    dbki_work_on_server(worker, atomic_load_explicit(&store->after_writes, memory_order_relaxed));
-    if (worker->is_writer)
-        return;
+    const struct dbki_opkind *kind =
+        atomic_load_explicit(&store->after_writes, memory_order_relaxed);
+    int status = dbki_work_on_server(worker, kind);
+    if (is_unreachable(status) && worker->is_writer) {
+        if (dbki_reconnect(worker, dbki_clock_ns() + AFTER_RECONNECT_NS))
+            status = dbki_work_on_server(worker, kind);
+        worker->late_at_ns = 0;
+    }
+    bool is_left = is_unreachable(status);
+    int64_t pause_ns = worker->is_writer ? AFTER_LATE_NS : 0;
     pthread_mutex_lock(&store->lock);
-    store->is_after_running = false;
+    store->is_after_writers = is_left || (store->is_after_writers && !worker->is_writer);
+    if (!worker->is_writer)
+        store->is_after_running = false;
+    if (is_left && !store->after_due_ns && !(store->is_closing && worker->is_writer))
+        store->after_due_ns = dbki_clock_ns() + pause_ns;
+    bool is_more =
+        store->after_due_ns || store->is_closing; /* writers slept while a reader was at it */
+    for (int i = 0; i < store->writer_count && is_more; i++)
+        pthread_cond_signal(&store->writes[i].wake);
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -272,7 +295,7 @@ static void run_writer(struct dbki_worker *worker)
         bool is_due;
         pthread_mutex_lock(&store->lock);
         while (!(is_due = takes_after_writes_locked(worker)) && !worker->queue->count &&
-               !store->is_closing) {
+               (!store->is_closing || store->is_after_running)) {
             worker->busy_since_ns = 0;
             sleep_until_locked(store, worker->queue, after_due_ns_locked(worker));
         }

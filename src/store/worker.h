@@ -45,7 +45,7 @@ struct dbki_turn {
 void dbki_order_turns(struct dbki_turn *turns, int count);
 /* Runs all operations with all their passes, of `count` up to the engine's pipeline_max. Of writes `name` is what
  * goes before all else, without operations' locks if it is NULL, and has no statement where there is none. Unless
- * *is_careful, those of DBKI_TWO_PASSES do not wait for each other; where they had to, it is set. Result: 0, or
+ * *is_careful, none waits for the second pass of one of DBKI_TWO_PASSES_MOSTLY; where it had to, it is set. Result: 0, or
  * the status of a statement that failed, and *out_guilty, whose it is (NULL: the name's), or DBK_CONFLICT where
  * *is_careful was set: the transaction must be undone. */
 int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int count,
@@ -53,8 +53,8 @@ int dbki_run_rounds(struct dbki_worker *worker, struct dbki_turn *turns, int cou
 
 /* batch.c: takes what waits to be written on a server, runs it in one transaction and completes it. */
 void dbki_write_on_server(struct dbki_worker *worker);
-/* batch.c: does work that is nobody's operation. */
-void dbki_work_on_server(struct dbki_worker *worker, const struct dbki_opkind *kind);
+/* batch.c: does work that is nobody's operation. Result: 0 or a status. */
+int dbki_work_on_server(struct dbki_worker *worker, const struct dbki_opkind *kind);
 /* batch.c: opens a worker's connection anew, trying until then (0: until the store is closed). Result: whether
  * it is open. */
 bool dbki_reconnect(struct dbki_worker *worker, int64_t until_ns);

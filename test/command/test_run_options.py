@@ -160,11 +160,12 @@ class Redact(Case):
         self.assertEqual(done.out, b"".join(b"%d " % i * 40 + b"***\n" for i in range(3000)))
 
     def test_a_databases_password_is_masked_without_being_asked(self):
-        for url, shown in (("postgresql://me:s3cret@127.0.0.1:1/x", "postgresql://***@127.0.0.1:1/x"),
-                           ("postgresql://127.0.0.1:1/x?user=me&password=s3cret&sslmode=disable",
-                            "postgresql://127.0.0.1:1/x?user=me&***&sslmode=disable")):
-            done = self.run_it("--db", url, "--", "sh", "-c", 'echo "$DAYBOOK_DB me s3cret"')
-            self.assertEqual((done.code, done.out), (0, f"{shown} me s3cret\n".encode()))
+        for url, shown in (("me:s3cret@127.0.0.1:1/x", "***@127.0.0.1:1/x"),
+                           ("127.0.0.1:1/x?user=me&password=s3cret&sslmode=disable", "127.0.0.1:1/x?user=me&***&sslmode=disable"),
+                           ("me:ab@127.0.0.1:1/x?sslpassword=two&password=one", "***@127.0.0.1:1/x?ssl***&***"),
+                           ("me:@127.0.0.1:1/x?password=&sslmode=disable", "me:@127.0.0.1:1/x?password=&sslmode=disable")):
+            done = self.run_it("--db", "postgresql://" + url, "--", "sh", "-c", 'echo "$DAYBOOK_DB me: s3cret"')
+            self.assertEqual((done.code, done.out), (0, f"postgresql://{shown} me: s3cret\n".encode()))
 
     def test_it_is_masked_in_properties(self):
         self.redacted("-p", 'a="x' + self.SECRET.replace('"', '\\"') + 'y"', "--", "echo",

@@ -366,6 +366,30 @@ static void writes__do_not_wait_until_events_are_placed(void **state)
     assert_int_equal(postgres_int(url, UNPLACED), 0);
 }
 
+/* Of all connections none was used since but the writer's, which finds out by its writes. */
+static void events__are_placed_after_all_connections_were_lost(void **state)
+{
+    const char *url = postgres_place();
+    struct server_load load;
+    (void)state;
+    load_make_ground(url, &load);
+    load.store = load_open(url, false);
+    load_run(&load, 4);
+    while (postgres_int(url, UNPLACED))
+        usleep(10000);
+    postgres_int(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                      " WHERE application_name = 'daybook'");
+    load_run(&load, 4);
+    for (int tries = 0; tries < 1000 && postgres_int(url, UNPLACED); tries++)
+        usleep(10000);
+    assert_int_equal(postgres_int(url, UNPLACED), 0);
+    postgres_int(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                      " WHERE application_name = 'daybook'");
+    load_run(&load, 1);
+    dbk_close_wait(load.store);
+    assert_int_equal(postgres_int(url, UNPLACED), 0);
+}
+
 static void events__are_placed_by_those_who_write_for_those_who_only_read(void **state)
 {
     const char *url = postgres_place();
@@ -406,6 +430,7 @@ int main(void)
         cmocka_unit_test(writes__in_a_deadlock_are_run_again),
         cmocka_unit_test(events__of_a_transaction_that_commits_late_are_not_missed),
         cmocka_unit_test(writes__do_not_wait_until_events_are_placed),
+        cmocka_unit_test(events__are_placed_after_all_connections_were_lost),
         cmocka_unit_test(events__are_placed_by_those_who_write_for_those_who_only_read),
     };
     if (!postgres_folder())
