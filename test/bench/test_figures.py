@@ -235,17 +235,30 @@ class TestAll(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no measurement speed", done.stderr)
 
-    def test_figures_of_a_whole_run_are_not_added_to_by_a_quick_one(self):
+    def assert_not_added_to(self, found, reason):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "figures.json")
-            shutil.copy(SAMPLE, path)
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(found, file)
             with open(os.path.join(folder, "build.ninja"), "w", encoding="utf-8"):
                 pass
             done = run("all", folder, "--only", "http", "--quick", "--add", "--json", path)
             self.assertEqual(done.returncode, 1)
-            self.assertIn("is of a run of another length", done.stderr)
-            with open(path, encoding="utf-8") as file, open(SAMPLE, encoding="utf-8") as sample:
-                self.assertEqual(file.read(), sample.read())
+            self.assertIn(reason, done.stderr)
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(json.load(file), found)
+
+    def test_figures_of_a_whole_run_are_not_added_to_by_a_quick_one(self):
+        with open(SAMPLE, encoding="utf-8") as file:
+            self.assert_not_added_to(json.load(file), "is of a run of another length")
+
+    def test_figures_of_what_is_not_measured_any_more_are_not_added_to(self):
+        with open(SAMPLE, encoding="utf-8") as file:
+            found = {**json.load(file), "is_quick": True}
+        git = ["git", "-C", SOURCE, "status", "--porcelain", "-uno"]
+        found["is_changed"] = bool(subprocess.run(git, stdout=subprocess.PIPE, check=False).stdout)
+        found["measurements"] = [{**found["measurements"][0], "name": "speed"}]
+        self.assert_not_added_to(found, "has figures of speed, which is not measured any more")
 
     def test_a_folder_where_nothing_is_configured_is_said(self):
         with tempfile.TemporaryDirectory() as folder:
