@@ -72,14 +72,19 @@ static void open__finds_the_store_again(void **state)
     dbk_close_wait(store);
 }
 
+static const char *url_through_proxy(const char *url)
+{
+    return test_format("postgresql://postgres@/postgres?host=%s&%s", proxy_start(postgres_socket()),
+                       strstr(url, "options="));
+}
+
 static void open__asks_a_server_that_is_far_away_few_questions(void **state)
 {
     enum { CONNECTIONS = 4 };
     const char *url = postgres_place();
     (void)state;
     dbk_close_wait(postgres_open(url, true));
-    const char *through = test_format("postgresql://postgres@/postgres?host=%s&%s",
-                                      proxy_start(postgres_socket()), strstr(url, "options="));
+    const char *through = url_through_proxy(url);
     int before = proxy_message_count();
     struct dbk_store *store = postgres_open(through, false);
     int count = proxy_message_count() - before;
@@ -98,9 +103,7 @@ static void writes__of_one_build_share_their_ways_to_a_server_that_is_far_away(v
     (void)state;
     seed_make(store, &seed);
     dbk_close_wait(store);
-    store = postgres_open(test_format("postgresql://postgres@/postgres?host=%s&%s",
-                                      proxy_start(postgres_socket()), strstr(url, "options=")),
-                          false);
+    store = postgres_open(url_through_proxy(url), false);
     assert_int_equal(ASK(&a, store, on_added_build, dbk_add_build, seed.builderid,
                          seed.buildrequestid, seed.workerid, seed.masterid, ""),
                      DBK_OK);

@@ -331,6 +331,22 @@ static void events__of_a_transaction_that_commits_late_are_not_missed(void **sta
 
 #define UNPLACED "SELECT count(*) FROM daybook_events WHERE position IS NULL"
 
+/* A store with four builds whose events have their positions; it is open. */
+static void load_until_placed(const char *url, struct server_load *out_load)
+{
+    load_make_ground(url, out_load);
+    out_load->store = load_open(url, false);
+    load_run(out_load, 4);
+    while (postgres_int(url, UNPLACED))
+        usleep(10000);
+}
+
+static void end_connections(const char *url)
+{
+    postgres_int(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                      " WHERE application_name = 'daybook'");
+}
+
 /* Another program holds what positions are given under. */
 static void writes__do_not_wait_until_events_are_placed(void **state)
 {
@@ -340,11 +356,7 @@ static void writes__do_not_wait_until_events_are_placed(void **state)
     struct server_load load;
     struct answer a;
     (void)state;
-    load_make_ground(url, &load);
-    load.store = load_open(url, false);
-    load_run(&load, 4);
-    while (postgres_int(url, UNPLACED))
-        usleep(10000);
+    load_until_placed(url, &load);
     PGconn *pg = PQconnectdb(url);
     ask_raw(pg, "BEGIN");
     ask_raw(pg, "UPDATE daybook_marks SET value = value WHERE name = 'events given'");
@@ -372,19 +384,13 @@ static void events__are_placed_after_all_connections_were_lost(void **state)
     const char *url = postgres_place();
     struct server_load load;
     (void)state;
-    load_make_ground(url, &load);
-    load.store = load_open(url, false);
-    load_run(&load, 4);
-    while (postgres_int(url, UNPLACED))
-        usleep(10000);
-    postgres_int(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                      " WHERE application_name = 'daybook'");
+    load_until_placed(url, &load);
+    end_connections(url);
     load_run(&load, 4);
     for (int tries = 0; tries < 1000 && postgres_int(url, UNPLACED); tries++)
         usleep(10000);
     assert_int_equal(postgres_int(url, UNPLACED), 0);
-    postgres_int(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                      " WHERE application_name = 'daybook'");
+    end_connections(url);
     load_run(&load, 1);
     dbk_close_wait(load.store);
     assert_int_equal(postgres_int(url, UNPLACED), 0);
